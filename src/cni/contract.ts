@@ -1,0 +1,9 @@
+import type { Plugin } from '../model/plugin.ts';
+
+/** A network plug-in. Its steps belong to the phases Pools, CNIConfig and CNIAgents. */
+export interface CNI<Own> extends Plugin<Own> {
+  /** True: pods take their addresses from the Node's podCIDRs, so existing Nodes need a second one. */
+  readonly usesNodeIPAM: boolean;
+  /** What is live of the pod networks, where the CNI knows it. */
+  podCIDRs(own: Own): readonly string[];
+}

@@ -1,0 +1,14 @@
+import type { PerFamily } from '../net/family.ts';
+import type { Plugin } from '../model/plugin.ts';
+import type { Known } from '../model/reader.ts';
+
+/** A way to run a control plane. Its steps belong to the phases NodeIPs, APIServer, ControllerManager, ClusterConfig and Proxy. */
+export interface Distribution<Own> extends Plugin<Own> {
+  readonly defaultNodeMask: Required<PerFamily<number>>;
+  /** What the control plane runs with, primary first; unknown where components disagree or cannot be read. */
+  network(own: Own): {
+    readonly pods: Known<readonly string[]>;
+    readonly services: Known<readonly string[]>;
+    readonly nodeMask: PerFamily<number>;
+  };
+}

@@ -1,0 +1,113 @@
+import type { Family } from '../net/family.ts';
+import type { AgentFacts } from './host.ts';
+import type { Known } from './reader.ts';
+import type { Recorded } from './record.ts';
+
+/** All that one pass knows of the cluster. A plain value: a test can write it down. */
+export interface ClusterFacts {
+  /** When it was read (milliseconds since the epoch). Pure rooms take the time from here. */
+  readonly at: number;
+  readonly basics: Basics;
+  readonly nodes: readonly NodeFacts[];
+  readonly serviceCIDR: Known<readonly string[]>;
+  readonly services: Known<readonly ServiceFacts[]>;
+  readonly records: Known<Recorded>;
+  readonly distribution: Observed;
+  readonly cni: Observed;
+  readonly coreDNS: Known<WorkloadFacts | null>;
+  /** The admission policy by which a Lease can be passed on is installed. */
+  readonly leaseTransfer: boolean;
+}
+
+/** Common facts, read first: enough for a distribution or CNI to recognise itself. */
+export interface Basics {
+  readonly kubernetesVersion: string;
+  /** `group/version` of all that is served. */
+  readonly groupVersions: readonly string[];
+  /** Names in kube-system (and in a CNI's usual namespaces) by kind, as `namespace/name`. */
+  readonly objects: Readonly<Record<'ConfigMap' | 'DaemonSet' | 'Deployment' | 'Pod', readonly string[]>>;
+  readonly nodes: readonly NodeFacts[];
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly uid: string;
+  readonly createdAt: string;
+  readonly ready: boolean;
+  readonly controlPlane: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly internalIPs: readonly string[];
+  readonly externalIPs: readonly string[];
+  readonly podCIDRs: readonly string[];
+  readonly providerID: string;
+  readonly osImage: string;
+  readonly kubeletVersion: string;
+  readonly unschedulable: boolean;
+  readonly taints: readonly string[];
+  /** Null: no DualStackNode of that name. */
+  readonly agent: AgentFacts | null;
+}
+
+export interface ServiceFacts {
+  readonly namespace: string;
+  readonly name: string;
+  readonly type: string;
+  readonly policy: string;
+  readonly families: readonly Family[];
+  readonly clusterIPs: readonly string[];
+  readonly headless: boolean;
+  readonly selector: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly resourceVersion: string;
+}
+
+/** A DaemonSet or Deployment with its pods, as far as roll-outs need it. */
+export interface WorkloadFacts {
+  readonly kind: 'DaemonSet' | 'Deployment';
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly generation: number;
+  readonly observedGeneration: number;
+  readonly templateAnnotations: Readonly<Record<string, string>>;
+  readonly desired: number;
+  /** DaemonSet: the update strategy's type; Deployment: the strategy's type. */
+  readonly strategy: string;
+  /** `controller-revision-hash` or `pod-template-hash` of the newest template, where it can be told. */
+  readonly newestHash: string | null;
+  readonly pods: readonly PodFacts[];
+}
+
+export interface PodFacts {
+  readonly name: string;
+  readonly uid: string;
+  readonly node: string;
+  readonly hash: string;
+  readonly ready: boolean;
+  readonly podIPs: readonly string[];
+  readonly hostNetwork: boolean;
+  readonly restarts: number;
+  readonly startedAt: string;
+  readonly terminating: boolean;
+  /** Waiting reason of its first container that waits, such as CrashLoopBackOff. */
+  readonly waiting: string | null;
+}
+
+/** A distribution's or CNI's own part. Only the folder that made `own` looks into it. */
+export interface Observed {
+  readonly name: string;
+  /** What told that the cluster is of this kind. */
+  readonly detectedBy: string;
+  readonly own: unknown;
+}
+
+/** One component for status and screens. */
+export interface ComponentFacts {
+  readonly component: string;
+  /** Node or object where it was found. */
+  readonly where: string;
+  readonly source: string;
+  readonly settings: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,125 @@
+/** Control-plane components that run as static pods and may be edited. */
+export const STATIC_PODS = ['kube-apiserver', 'kube-controller-manager'] as const;
+export type StaticPod = (typeof STATIC_PODS)[number];
+
+/**
+ * The whole of what may be changed on a host: flags that carry IP families, nothing else.
+ * The resource's schema, the operator and the agent all check against this list.
+ */
+export const EDITABLE_FLAGS = {
+  'kube-apiserver': ['service-cluster-ip-range'],
+  'kube-controller-manager': [
+    'cluster-cidr',
+    'service-cluster-ip-range',
+    'node-cidr-mask-size',
+    'node-cidr-mask-size-ipv4',
+    'node-cidr-mask-size-ipv6',
+  ],
+} as const satisfies Record<StaticPod, readonly string[]>;
+
+/** Sysctls that may be set, and the values allowed. `*` stands for one interface name. */
+export const EDITABLE_SYSCTLS: Readonly<Record<string, readonly string[]>> = {
+  'net.ipv4.ip_forward': ['0', '1'],
+  'net.ipv6.conf.all.forwarding': ['0', '1'],
+  'net.ipv6.conf.*.accept_ra': ['0', '1', '2'],
+};
+
+/** Typed settings of one host: the spec of a DualStackNode. What is left out is left alone. */
+export interface HostSettings {
+  /** Primary first: becomes `--node-ip=a,b` in the source that wins. */
+  readonly kubelet?: { readonly nodeIPs: readonly string[] };
+  readonly staticPods?: { readonly [P in StaticPod]?: Readonly<Record<string, string>> };
+  /** Flags that shall not be there, by component (`kubelet`: only `node-ip`). */
+  readonly absent?: { readonly [P in StaticPod | 'kubelet']?: readonly string[] };
+  readonly sysctls?: Readonly<Record<string, string>>;
+  /** A new token asks for one restart. */
+  readonly restart?: { readonly kubelet?: string };
+}
+
+export interface HostAddress {
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly interface: string;
+  readonly scope: 'Global' | 'UniqueLocal' | 'LinkLocal' | 'Host';
+  /** As the kernel names them: tentative, dadfailed, deprecated, temporary, permanent. */
+  readonly flags: readonly string[];
+  /** When the agent first saw it (RFC 3339). */
+  readonly since: string;
+}
+
+/** A component as it runs: arguments from its own command line, not from a file. */
+export interface RunningProcess {
+  readonly startedAt: string;
+  readonly args: Readonly<Record<string, string>>;
+}
+
+export interface StaticPodReport {
+  /** Path on the host of the manifest. */
+  readonly file: string;
+  /** sha256 of the file's bytes. */
+  readonly hash: string;
+  /** The editable flags as the file has them. */
+  readonly args: Readonly<Record<string, string>>;
+  /** Null: no such process. */
+  readonly running: RunningProcess | null;
+  /** What its own health endpoint answered last; null: not asked or no endpoint. */
+  readonly healthy: boolean | null;
+}
+
+/** What one host shows: the status of a DualStackNode without its conditions. */
+export interface HostReport {
+  readonly hostname: string;
+  readonly addresses: readonly HostAddress[];
+  readonly network: {
+    readonly ipv6Disabled: boolean;
+    readonly forwarding: { readonly IPv4: boolean; readonly IPv6: boolean };
+    /** `accept_ra` by interface. */
+    readonly acceptRA: Readonly<Record<string, string>>;
+    /** Interface of the default route by family; absent: none. `learned`: by router advertisement. */
+    readonly defaultRoutes: {
+      readonly IPv4?: { readonly interface: string; readonly learned: boolean };
+      readonly IPv6?: { readonly interface: string; readonly learned: boolean };
+    };
+  };
+  readonly kubelet: {
+    readonly running: RunningProcess | null;
+    /** The file whose setting of `--node-ip` wins, or would. */
+    readonly source: string;
+  };
+  readonly staticPods: { readonly [P in StaticPod]?: StaticPodReport };
+  /** First values, taken before the agent's first edit: null means that it was not there. */
+  readonly recorded: {
+    readonly kubelet?: { readonly nodeIP: string | null };
+    readonly staticPods?: { readonly [P in StaticPod]?: Readonly<Record<string, string | null>> };
+    readonly sysctls?: Readonly<Record<string, string>>;
+  };
+  /** Values that were tried here and undone. Not tried again for the same generation of the spec. */
+  readonly refused: readonly {
+    readonly component: StaticPod | 'kubelet';
+    readonly flag: string;
+    readonly value: string;
+    readonly generation: number;
+    readonly why: string;
+  }[];
+  /** The stop file is there: the agent looks and reports, and changes nothing. */
+  readonly stopped: boolean;
+}
+
+/** State of one agent's object as the operator sees it. */
+export interface AgentFacts {
+  readonly generation: number;
+  readonly observedGeneration: number;
+  readonly spec: HostSettings;
+  /** Null until the agent has reported for the first time. */
+  readonly report: HostReport | null;
+  readonly conditions: readonly AgentCondition[];
+}
+
+export interface AgentCondition {
+  readonly type: 'Applied' | 'Healthy' | 'RolledBack';
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+  readonly lastTransitionTime: string;
+}

@@ -1,0 +1,38 @@
+import type { ZodType } from 'zod';
+import type { Basics, ClusterFacts, ComponentFacts } from './facts.ts';
+import type { Finding } from './finding.ts';
+import type { Reader } from './reader.ts';
+import type { Recordable } from './record.ts';
+import type { Step } from './step.ts';
+import type { Wanted } from './wanted.ts';
+
+/**
+ * What a distribution and a CNI have in common. `Own` is the folder's part of the facts: it makes it in `observe` and is the
+ * only one to look into it. All but `observe` are pure.
+ */
+export interface Plugin<Own> {
+  /** Its name in the API, such as `Calico`. */
+  readonly name: string;
+  /** Schema of `spec.<key>`, where it has options. */
+  readonly options?: { readonly key: string; readonly schema: ZodType };
+  /** What it reads and writes in the cluster: RBAC is made of it. */
+  readonly permissions: readonly Permission[];
+  /** Null: not mine. Otherwise what told me so. */
+  detect(basics: Basics): string | null;
+  observe(reader: Reader, basics: Basics): Promise<Own>;
+  components(own: Own): readonly ComponentFacts[];
+  check(wanted: Wanted, facts: ClusterFacts, own: Own): readonly Finding[];
+  /** First states of what `steps` would change. */
+  records(facts: ClusterFacts, own: Own): readonly Recordable[];
+  steps(wanted: Wanted, facts: ClusterFacts, own: Own): readonly Step[];
+}
+
+/** A rule of a Role or ClusterRole, with the reason why it is needed. */
+export interface Permission {
+  readonly why: string;
+  readonly namespace?: string;
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}

@@ -1,0 +1,30 @@
+import type { KubeObject, ObjectRef } from './object.ts';
+
+/**
+ * What reading came to. `Unreadable` is told apart from `Missing` because nothing may be concluded from it:
+ * facts that hang on it are unknown, never guessed.
+ */
+export type Read<T> =
+  | { readonly is: 'Found'; readonly value: T }
+  | { readonly is: 'Missing' }
+  | { readonly is: 'Unreadable'; readonly why: string };
+
+export interface ListQuery {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+}
+
+/** Reads the cluster. Handed to `observe`; it can change nothing. */
+export interface Reader {
+  get(ref: ObjectRef): Promise<Read<KubeObject>>;
+  /** `Missing` when the server does not know the kind. */
+  list(query: ListQuery): Promise<Read<readonly KubeObject[]>>;
+}
+
+/** A fact that may not have been readable. */
+export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
+
+export const known = <T>(value: T): Known<T> => ({ known: true, value });
+export const unknown = (why: string): Known<never> => ({ known: false, why });

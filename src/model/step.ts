@@ -1,0 +1,134 @@
+import type { Family } from '../net/family.ts';
+import type { JsonObject, ObjectRef } from './object.ts';
+import type { Phase } from './phase.ts';
+import type { HostSettings } from './host.ts';
+
+/**
+ * A Step is data: the dry run, the command line, the status, the Events and the executor all read the same value, so there
+ * is no second description of what will happen.
+ */
+export type Step = StepBase & Action;
+
+export interface StepBase {
+  /** Stable from pass to pass and unique in a plan: `api-server/cp-1`, `calico/pool-ipv6`. */
+  readonly id: string;
+  readonly phase: Phase;
+  /** Steps that do the same to many nodes share a group (`node-ips`) and are shown as one line with counts. */
+  readonly group: string;
+  /** What is changed, for people: `kube-apiserver on cp-1`. */
+  readonly target: string;
+  /** Why it is needed. One sentence. */
+  readonly why: string;
+  readonly diff: readonly Change[];
+  readonly state: StepState;
+  readonly disrupts: Disruption | null;
+  /** Seconds after which a step that was begun and is not satisfied counts as failed. */
+  readonly timeoutSeconds: number;
+}
+
+export type StepState =
+  /** Seen on the real component, not just written. */
+  | { readonly is: 'Satisfied'; readonly evidence: string }
+  | { readonly is: 'Pending' }
+  /** Begun and not yet proven: nothing to do but look again. */
+  | { readonly is: 'InProgress'; readonly why: string }
+  | { readonly is: 'Failed'; readonly why: string; readonly remedy: string }
+  /** Its node is away and that is tolerated: done when the node comes back, the rest goes on. */
+  | { readonly is: 'Deferred'; readonly why: string }
+  /** What decides it could not be read. */
+  | { readonly is: 'Unknown'; readonly why: string };
+
+/** One value before and after; null: not there. Texts of many lines are allowed, readers make a diff of them. */
+export interface Change {
+  readonly path: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+export interface Disruption {
+  readonly text: string;
+  /** Seconds that it lasts on real kubelets, from and to. */
+  readonly seconds: readonly [number, number];
+}
+
+export type Action =
+  | ApplyObject
+  | RolloutWorkload
+  | EditHost
+  | TransferLease
+  | MigrateService
+  | Verify
+  | WaitFor
+  | Handoff;
+
+export type StepKind = Action['kind'];
+
+export interface ApplyObject {
+  readonly kind: 'ApplyObject';
+  readonly ref: ObjectRef;
+  readonly write: /** Server-side apply. `force` only on what is ours: otherwise a conflict is told, not won. */
+    | { readonly is: 'Apply'; readonly body: JsonObject; readonly force: boolean }
+    /** For what server-side apply cannot say (removing a field another manager owns). */
+    | { readonly is: 'MergePatch'; readonly body: JsonObject; readonly resourceVersion: string }
+    | { readonly is: 'JsonPatch'; readonly body: readonly JsonObject[] }
+    /** Fails when it exists: never overwrites. */
+    | { readonly is: 'Create'; readonly body: JsonObject }
+    | { readonly is: 'Delete'; readonly uid: string };
+}
+
+/** Gives a DaemonSet or Deployment new pods. The planner says which pods are next; the executor only does it. */
+export interface RolloutWorkload {
+  readonly kind: 'RolloutWorkload';
+  readonly ref: ObjectRef;
+  readonly next: /** Sets (null: removes) this annotation of the pod template; the workload's own strategy paces the rest. */
+    | { readonly is: 'Annotate'; readonly annotation: string; readonly value: string | null }
+    | { readonly is: 'DeletePods'; readonly pods: readonly { readonly name: string; readonly uid: string }[] };
+}
+
+/** Typed settings for one node, merged into its DualStackNode by the executor; the agent there carries them out. */
+export interface EditHost {
+  readonly kind: 'EditHost';
+  readonly node: string;
+  readonly settings: HostSettings;
+}
+
+/**
+ * Lets the Lease of a component pass to one node by keeping the others from renewing it for a while (an admission policy reads
+ * who may, and until when). Needed because Node IPAM checks its flags only in the leader: so the first changed instance
+ * must lead before the second is touched.
+ */
+export interface TransferLease {
+  readonly kind: 'TransferLease';
+  readonly lease: ObjectRef;
+  readonly holderPrefix: string;
+  /** Seconds after which everybody may renew again, whatever happened. */
+  readonly forSeconds: number;
+}
+
+export interface MigrateService {
+  readonly kind: 'MigrateService';
+  readonly ref: ObjectRef;
+  readonly policy: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack';
+  readonly families: readonly Family[];
+}
+
+/** Prove the result through the API and, later, with packets. The proof is stored with the fingerprint of what it proves. */
+export interface Verify {
+  readonly kind: 'Verify';
+  readonly families: readonly Family[];
+  readonly fingerprint: string;
+}
+
+export interface WaitFor {
+  readonly kind: 'WaitFor';
+  readonly what: string;
+}
+
+/** Something only the user can do. */
+export interface Handoff {
+  readonly kind: 'Handoff';
+  readonly command: string;
+  readonly watches: string;
+}
+
+export const isSatisfied = (step: Step): boolean => step.state.is === 'Satisfied';

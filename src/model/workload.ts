@@ -1,0 +1,121 @@
+import type { PodFacts, WorkloadFacts } from './facts.ts';
+import { asArray, asNumber, asString, at, type KubeObject } from './object.ts';
+import { known, unknown, type Known, type Reader } from './reader.ts';
+
+/**
+ * Reads a DaemonSet or Deployment together with its pods and the hash of its newest template. Known null: it does not exist.
+ * Used by every folder that rolls something out, so that "all pods are new" means the same everywhere.
+ */
+export async function readWorkload(
+  reader: Reader,
+  kind: WorkloadFacts['kind'],
+  namespace: string,
+  name: string,
+): Promise<Known<WorkloadFacts | null>> {
+  const workload = await reader.get({ apiVersion: 'apps/v1', kind, namespace, name });
+  if (workload.is === 'Missing') return known(null);
+  if (workload.is === 'Unreadable') return unknown(workload.why);
+
+  const owner = workload.value;
+  const labelSelector = selectorText(at(owner, 'spec', 'selector', 'matchLabels'));
+  const pods = await reader.list({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector });
+  if (pods.is !== 'Found') return unknown(pods.is === 'Unreadable' ? pods.why : 'the server knows no Pods');
+
+  const revisionKind = kind === 'DaemonSet' ? 'ControllerRevision' : 'ReplicaSet';
+  const revisions = await reader.list({ apiVersion: 'apps/v1', kind: revisionKind, namespace, labelSelector });
+  if (revisions.is !== 'Found') {
+    return unknown(revisions.is === 'Unreadable' ? revisions.why : `the server knows no ${revisionKind}s`);
+  }
+
+  return known({
+    kind,
+    namespace,
+    name,
+    uid: owner.metadata.uid ?? '',
+    resourceVersion: owner.metadata.resourceVersion ?? '',
+    generation: owner.metadata.generation ?? 0,
+    observedGeneration: asNumber(at(owner, 'status', 'observedGeneration')) ?? 0,
+    templateAnnotations: stringMap(at(owner, 'spec', 'template', 'metadata', 'annotations')),
+    desired: asNumber(at(owner, 'status', 'desiredNumberScheduled')) ?? asNumber(at(owner, 'spec', 'replicas')) ?? 0,
+    strategy: asString(at(owner, 'spec', kind === 'DaemonSet' ? 'updateStrategy' : 'strategy', 'type')) ?? '',
+    newestHash: newestHash(kind, owner, revisions.value),
+    pods: pods.value.filter((pod) => isOwnedBy(pod, owner, revisions.value)).map(toPodFacts),
+  });
+}
+
+/**
+ * True when the controller has seen the newest template and each wanted pod is there, ready and made from it.
+ * A pod that still terminates counts against it: its successor is not proven to be alone.
+ */
+export function isRolledOut(workload: WorkloadFacts): boolean {
+  const current = workload.pods.filter((pod) => !pod.terminating && pod.hash === workload.newestHash && pod.ready);
+  return (
+    workload.newestHash !== null &&
+    workload.observedGeneration >= workload.generation &&
+    current.length === workload.desired &&
+    workload.pods.length === workload.desired
+  );
+}
+
+export function toPodFacts(pod: KubeObject): PodFacts {
+  const statuses = asArray(at(pod, 'status', 'containerStatuses'));
+  const initStatuses = asArray(at(pod, 'status', 'initContainerStatuses'));
+  const conditions = asArray(at(pod, 'status', 'conditions'));
+  const waiting = [...initStatuses, ...statuses].map((status) => asString(at(status, 'state', 'waiting', 'reason')));
+  return {
+    name: pod.metadata.name,
+    uid: pod.metadata.uid ?? '',
+    node: asString(at(pod, 'spec', 'nodeName')) ?? '',
+    hash: pod.metadata.labels?.['controller-revision-hash'] ?? pod.metadata.labels?.['pod-template-hash'] ?? '',
+    ready: conditions.some((condition) => at(condition, 'type') === 'Ready' && at(condition, 'status') === 'True'),
+    podIPs: asArray(at(pod, 'status', 'podIPs')).flatMap((entry) => asString(at(entry, 'ip')) ?? []),
+    hostNetwork: at(pod, 'spec', 'hostNetwork') === true,
+    restarts: statuses.reduce<number>((sum, status) => sum + (asNumber(at(status, 'restartCount')) ?? 0), 0),
+    startedAt: asString(at(pod, 'status', 'startTime')) ?? '',
+    terminating: pod.metadata.deletionTimestamp !== undefined,
+    waiting: waiting.find((reason) => reason !== undefined) ?? null,
+  };
+}
+
+/**
+ * A DaemonSet's newest template is its ControllerRevision with the highest revision; a Deployment's is the ReplicaSet with the
+ * highest revision annotation. Null until the controller has made one for the present generation.
+ */
+function newestHash(kind: WorkloadFacts['kind'], owner: KubeObject, revisions: readonly KubeObject[]): string | null {
+  const numbered = revisions
+    .filter((revision) => isControlledBy(revision, owner.metadata.uid))
+    .map((revision) => ({
+      hash: revision.metadata.labels?.[kind === 'DaemonSet' ? 'controller-revision-hash' : 'pod-template-hash'],
+      number:
+        kind === 'DaemonSet'
+          ? (asNumber(at(revision, 'revision')) ?? 0)
+          : Number(revision.metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0),
+    }));
+  const newest = numbered.reduce<{ hash: string | undefined; number: number } | null>(
+    (best, next) => (best === null || next.number > best.number ? next : best),
+    null,
+  );
+  return newest?.hash ?? null;
+}
+
+const isOwnedBy = (pod: KubeObject, owner: KubeObject, revisions: readonly KubeObject[]): boolean =>
+  isControlledBy(pod, owner.metadata.uid) ||
+  revisions.some(
+    (revision) => isControlledBy(revision, owner.metadata.uid) && isControlledBy(pod, revision.metadata.uid),
+  );
+
+const isControlledBy = (object: KubeObject, uid: string | undefined): boolean =>
+  uid !== undefined && (object.metadata.ownerReferences ?? []).some((reference) => reference['uid'] === uid);
+
+function selectorText(matchLabels: unknown): string {
+  return Object.entries(stringMap(matchLabels))
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+}
+
+function stringMap(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, entry]) => (typeof entry === 'string' ? [[key, entry]] : [])),
+  );
+}

@@ -1,0 +1,59 @@
+import type { Basics, NodeFacts } from '../model/facts.ts';
+import type { KubeObject } from '../model/object.ts';
+import type { Read, Reader } from '../model/reader.ts';
+import { err, ok, type Result } from '../result.ts';
+import { toNodes } from './nodes.ts';
+
+/** What a look at the cluster cannot do without: failing to read it means that nothing can be said at all. */
+export interface ServerInfo {
+  readonly kubernetesVersion: string;
+  readonly groupVersions: readonly string[];
+}
+
+const NAMESPACES = ['kube-system', 'calico-system', 'tigera-operator', 'kube-flannel'] as const;
+
+const KINDS = [
+  { kind: 'ConfigMap', apiVersion: 'v1' },
+  { kind: 'DaemonSet', apiVersion: 'apps/v1' },
+  { kind: 'Deployment', apiVersion: 'apps/v1' },
+  { kind: 'Pod', apiVersion: 'v1' },
+] as const;
+
+export async function readBasics(reader: Reader, server: ServerInfo): Promise<Result<Basics, string>> {
+  const nodes = await readNodes(reader);
+  if (!nodes.ok) return nodes;
+
+  const listed = await Promise.all(
+    KINDS.flatMap(({ kind, apiVersion }) =>
+      NAMESPACES.map(async (namespace) => ({
+        kind,
+        namespace,
+        read: await reader.list({ apiVersion, kind, namespace }),
+      })),
+    ),
+  );
+  const objects: Record<(typeof KINDS)[number]['kind'], string[]> = {
+    ConfigMap: [],
+    DaemonSet: [],
+    Deployment: [],
+    Pod: [],
+  };
+  for (const { kind, namespace, read } of listed) {
+    if (read.is === 'Unreadable') return err(`${kind}s in namespace ${namespace} cannot be listed: ${read.why}`);
+    if (read.is === 'Found') objects[kind].push(...read.value.map((object) => `${namespace}/${object.metadata.name}`));
+  }
+  return ok({ ...server, objects, nodes: nodes.value });
+}
+
+async function readNodes(reader: Reader): Promise<Result<readonly NodeFacts[], string>> {
+  const nodes = await reader.list({ apiVersion: 'v1', kind: 'Node' });
+  if (nodes.is !== 'Found') return err(`Nodes cannot be listed: ${whyNot(nodes)}`);
+
+  // Missing: the CRD is not installed, as when a preflight looks at a cluster that has nothing of ours yet.
+  const agents = await reader.list({ apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode' });
+  if (agents.is === 'Unreadable') return err(`DualStackNodes cannot be listed: ${agents.why}`);
+  return ok(toNodes(nodes.value, agents.is === 'Found' ? agents.value : []));
+}
+
+const whyNot = (read: Read<readonly KubeObject[]>): string =>
+  read.is === 'Unreadable' ? read.why : 'the server does not know the kind';

@@ -1,0 +1,55 @@
+import type { NodeFacts } from '../model/facts.ts';
+import type { AgentCondition, AgentFacts, HostReport, HostSettings } from '../model/host.ts';
+import { asArray, asNumber, asString, at, type KubeObject } from '../model/object.ts';
+
+const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
+
+/** Joins each Node with what its agent says about the host. */
+export function toNodes(nodes: readonly KubeObject[], dualStackNodes: readonly KubeObject[]): readonly NodeFacts[] {
+  const agents = new Map(dualStackNodes.map((object) => [object.metadata.name, toAgentFacts(object)]));
+  return nodes
+    .map((node) => toNodeFacts(node, agents.get(node.metadata.name) ?? null))
+    .toSorted((a, b) => a.name.localeCompare(b.name));
+}
+
+function toNodeFacts(node: KubeObject, agent: AgentFacts | null): NodeFacts {
+  const labels = node.metadata.labels ?? {};
+  return {
+    name: node.metadata.name,
+    uid: node.metadata.uid ?? '',
+    createdAt: node.metadata.creationTimestamp ?? '',
+    ready: asArray(at(node, 'status', 'conditions')).some(
+      (condition) => at(condition, 'type') === 'Ready' && at(condition, 'status') === 'True',
+    ),
+    controlPlane: CONTROL_PLANE_LABEL in labels,
+    labels,
+    annotations: node.metadata.annotations ?? {},
+    internalIPs: addressesOf(node, 'InternalIP'),
+    externalIPs: addressesOf(node, 'ExternalIP'),
+    podCIDRs: asArray(at(node, 'spec', 'podCIDRs')).flatMap((cidr) => asString(cidr) ?? []),
+    providerID: asString(at(node, 'spec', 'providerID')) ?? '',
+    osImage: asString(at(node, 'status', 'nodeInfo', 'osImage')) ?? '',
+    kubeletVersion: asString(at(node, 'status', 'nodeInfo', 'kubeletVersion')) ?? '',
+    unschedulable: at(node, 'spec', 'unschedulable') === true,
+    taints: asArray(at(node, 'spec', 'taints')).flatMap((taint) => asString(at(taint, 'key')) ?? []),
+    agent,
+  };
+}
+
+/** The server's schema guarantees the shape of what an agent reports, so it is not parsed a second time here. */
+function toAgentFacts(object: KubeObject): AgentFacts {
+  const status = at(object, 'status');
+  const reported = asString(at(status, 'hostname')) !== undefined;
+  return {
+    generation: object.metadata.generation ?? 0,
+    observedGeneration: asNumber(at(status, 'observedGeneration')) ?? -1,
+    spec: (at(object, 'spec') ?? {}) as HostSettings,
+    report: reported ? (status as HostReport) : null,
+    conditions: asArray(at(status, 'conditions')) as readonly AgentCondition[],
+  };
+}
+
+const addressesOf = (node: KubeObject, type: string): readonly string[] =>
+  asArray(at(node, 'status', 'addresses')).flatMap((entry) =>
+    at(entry, 'type') === type ? (asString(at(entry, 'address')) ?? []) : [],
+  );

@@ -1,0 +1,137 @@
+import type { ZodType } from 'zod';
+import type { CNI } from './cni/contract.ts';
+import type { Distribution } from './distributions/contract.ts';
+import type { BoundCNI, BoundDistribution, BoundPlugin, BoundPlugins } from './model/bound.ts';
+import type { Basics, ClusterFacts } from './model/facts.ts';
+import type { Permission, Plugin } from './model/plugin.ts';
+import type { Reader } from './model/reader.ts';
+import { calico } from './cni/calico/index.ts';
+import { tigera } from './cni/tigera/index.ts';
+import { unmanaged as unmanagedCNI } from './cni/unmanaged/index.ts';
+import { kubeadm } from './distributions/kubeadm/index.ts';
+import { unmanaged as unmanagedDistribution } from './distributions/unmanaged/index.ts';
+import { err, ok, type Result } from './result.ts';
+
+/** A distribution or CNI whose own type of facts is hidden, so that all of them fit in one list. */
+interface Entry<Bound extends BoundPlugin> {
+  readonly name: string;
+  readonly options: { readonly key: string; readonly schema: ZodType } | null;
+  readonly permissions: readonly Permission[];
+  detect(basics: Basics): string | null;
+  observe(reader: Reader, basics: Basics): Promise<unknown>;
+  bind(own: unknown): Bound;
+}
+
+/** In the order in which they are asked whether the cluster is theirs; `Unmanaged` takes what nobody else claims. */
+const DISTRIBUTIONS: readonly Entry<BoundDistribution>[] = [
+  distributionEntry(kubeadm),
+  distributionEntry(unmanagedDistribution),
+];
+const CNIS: readonly Entry<BoundCNI>[] = [cniEntry(tigera), cniEntry(calico), cniEntry(unmanagedCNI)];
+
+export interface Chosen<Bound extends BoundPlugin> {
+  readonly plugin: Entry<Bound>;
+  readonly detectedBy: string;
+}
+
+export interface Registry {
+  distribution(name: string, basics: Basics): Result<Chosen<BoundDistribution>, string>;
+  cni(name: string, basics: Basics): Result<Chosen<BoundCNI>, string>;
+  bind(facts: ClusterFacts): BoundPlugins;
+}
+
+export const registry: Registry = {
+  distribution: (name, basics) => choose(DISTRIBUTIONS, 'distribution', name, basics),
+  cni: (name, basics) => choose(CNIS, 'cni', name, basics),
+  bind: (facts) => ({
+    distribution: named(DISTRIBUTIONS, facts.distribution.name).bind(facts.distribution.own),
+    cni: named(CNIS, facts.cni.name).bind(facts.cni.own),
+  }),
+};
+
+/** Names for the enums of the API. */
+export const distributionNames: readonly string[] = DISTRIBUTIONS.map((entry) => entry.name);
+export const cniNames: readonly string[] = CNIS.map((entry) => entry.name);
+
+/** Schemas of `spec.<key>`. */
+export const optionSchemas: Readonly<Record<string, ZodType>> = Object.fromEntries(
+  [...DISTRIBUTIONS, ...CNIS].flatMap((entry) =>
+    entry.options === null ? [] : [[entry.options.key, entry.options.schema]],
+  ),
+);
+
+/** What all of them together read and write. */
+export const pluginPermissions: readonly Permission[] = [...DISTRIBUTIONS, ...CNIS].flatMap(
+  (entry) => entry.permissions,
+);
+
+function choose<Bound extends BoundPlugin>(
+  entries: readonly Entry<Bound>[],
+  field: string,
+  name: string,
+  basics: Basics,
+): Result<Chosen<Bound>, string> {
+  if (name !== 'Auto') {
+    const plugin = entries.find((entry) => entry.name === name);
+    if (plugin === undefined) {
+      return err(
+        `spec.${field}: ${name} is not known; use Auto or one of ${entries.map((entry) => entry.name).join(', ')}`,
+      );
+    }
+    return ok({ plugin, detectedBy: `spec.${field}` });
+  }
+  for (const plugin of entries) {
+    const detectedBy = plugin.detect(basics);
+    if (detectedBy !== null) return ok({ plugin, detectedBy });
+  }
+  return err(`no ${field} was recognised; name it in spec.${field}`);
+}
+
+function named<Bound extends BoundPlugin>(entries: readonly Entry<Bound>[], name: string): Entry<Bound> {
+  const entry = entries.find((candidate) => candidate.name === name);
+  if (entry === undefined) throw new Error(`the registry has no entry ${name}`);
+  return entry;
+}
+
+function distributionEntry<Own>(plugin: Distribution<Own>): Entry<BoundDistribution> {
+  return {
+    ...entry(plugin),
+    bind: (own) => ({
+      ...bound(plugin, own as Own),
+      defaultNodeMask: plugin.defaultNodeMask,
+      network: () => plugin.network(own as Own),
+    }),
+  };
+}
+
+function cniEntry<Own>(plugin: CNI<Own>): Entry<BoundCNI> {
+  return {
+    ...entry(plugin),
+    bind: (own) => ({
+      ...bound(plugin, own as Own),
+      usesNodeIPAM: plugin.usesNodeIPAM,
+      podCIDRs: () => plugin.podCIDRs(own as Own),
+    }),
+  };
+}
+
+function entry<Own>(plugin: Plugin<Own>): Omit<Entry<BoundPlugin>, 'bind'> {
+  return {
+    name: plugin.name,
+    options: plugin.options ?? null,
+    permissions: plugin.permissions,
+    detect: (basics) => plugin.detect(basics),
+    observe: (reader, basics) => plugin.observe(reader, basics),
+  };
+}
+
+/** The one place where the hidden type is given back: `own` came from this same plug-in's `observe`, by name. */
+function bound<Own>(plugin: Plugin<Own>, own: Own): BoundPlugin {
+  return {
+    name: plugin.name,
+    components: () => plugin.components(own),
+    check: (wanted, facts) => plugin.check(wanted, facts, own),
+    records: (facts) => plugin.records(facts, own),
+    steps: (wanted, facts) => plugin.steps(wanted, facts, own),
+  };
+}

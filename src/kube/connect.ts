@@ -1,0 +1,48 @@
+import type { Clock, Random } from '../runtime/clock.ts';
+import { ok, type Result } from '../result.ts';
+import { type KubeClient, kubeClient } from './client.ts';
+import { type ConfigOptions, type Environment, loadConfig } from './config.ts';
+import { openConnection } from './connection.ts';
+
+export interface ConnectOptions extends ConfigOptions {
+  /** Of this program, for the user agent. */
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly environment: Environment;
+}
+
+export interface Cluster {
+  readonly client: KubeClient;
+  /** On a connection of its own and with a short time-out, so that nothing delays a renewal. */
+  readonly leaseClient: KubeClient;
+  readonly server: string;
+  readonly context: string;
+  readonly namespace: string;
+  close(): Promise<void>;
+}
+
+/** Half of the renew deadline of 10 s, as client-go has it: one hanging request must leave time for another. */
+const LEASE_TIMEOUT_MS = 5_000;
+
+/** Everything needed to talk to the cluster that the options and the environment name. Nothing is sent yet. */
+export function connect(options: ConnectOptions): Result<Cluster, string> {
+  const loaded = loadConfig(options, options.environment);
+  if (!loaded.ok) return loaded;
+  const { config, server, context, namespace } = loaded.value;
+  const { clock, random } = options;
+  const common = { config, server, clock, userAgent: `dualstack-operator/${options.version}` };
+  const connection = openConnection(common);
+  const leaseConnection = openConnection({ ...common, timeoutMs: LEASE_TIMEOUT_MS });
+  return ok({
+    client: kubeClient({ connection, clock, random }),
+    // The election has a rhythm of its own: a retry in between would only hide how long things take.
+    leaseClient: kubeClient({ connection: leaseConnection, clock, random, attempts: 1 }),
+    server,
+    context,
+    namespace,
+    close: async () => {
+      await Promise.all([connection.close(), leaseConnection.close()]);
+    },
+  });
+}

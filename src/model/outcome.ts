@@ -2,6 +2,8 @@
 export type Outcome =
   | { readonly is: 'Changed'; readonly what: string }
   | { readonly is: 'Unchanged' }
+  /** A `Verify` step ran: the proof is to be kept in the status. */
+  | { readonly is: 'Proven'; readonly proof: Proof }
   | { readonly is: 'Refused'; readonly error: OperatorError };
 
 /**
@@ -12,3 +14,18 @@ export type OperatorError =
   | { readonly kind: 'Invalid'; readonly message: string }
   | { readonly kind: 'Blocked'; readonly message: string }
   | { readonly kind: 'Transient'; readonly message: string; readonly retryAfterSeconds?: number };
+
+/** What was proven, when, and of which configuration: a proof of another fingerprint proves nothing any more. */
+export interface Proof {
+  readonly fingerprint: string;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly checks: readonly ProofCheck[];
+}
+
+export interface ProofCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What was seen. */
+  readonly detail: string;
+}

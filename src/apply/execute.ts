@@ -1,0 +1,150 @@
+import type { KubeClient } from '../kube/client.ts';
+import { type KubeError, toOperatorError } from '../kube/errors.ts';
+import type { HostSettings } from '../model/host.ts';
+import { at, type JsonObject, type KubeObject, type ObjectRef, refText } from '../model/object.ts';
+import type { Outcome } from '../model/outcome.ts';
+import type { ApplyObject, EditHost, MigrateService, RolloutWorkload, Step, TransferLease } from '../model/step.ts';
+import { type Result, unreachable } from '../result.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { prove } from './prove.ts';
+import { mergeSettings } from './settings.ts';
+
+/** Owner of every field that this program writes. */
+export const FIELD_MANAGER = 'dualstack-operator';
+
+/** Read by the admission policy `dualstack-lease-transfer`: who may hold the Lease, and until when only they may. */
+const LEASE_TRANSFER = { apiVersion: 'v1', kind: 'ConfigMap', name: 'dualstack-lease-transfer' } as const;
+
+export interface ExecuteDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** Where the operator's own objects live. */
+  readonly namespace: string;
+  /** A few random characters, for names that must not clash. */
+  readonly suffix: () => string;
+}
+
+/** Carries out one Step. Says what it did; whether that was enough is for the next look at the cluster to tell. */
+export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
+  switch (step.kind) {
+    case 'ApplyObject':
+      return applyObject(step, deps);
+    case 'RolloutWorkload':
+      return rolloutWorkload(step, deps);
+    case 'EditHost':
+      return editHost(step, deps);
+    case 'TransferLease':
+      return transferLease(step, deps);
+    case 'MigrateService':
+      return migrateService(step, deps);
+    case 'Verify':
+      return { is: 'Proven', proof: await prove(step, { ...deps, suffix: deps.suffix() }) };
+    case 'WaitFor':
+    case 'Handoff':
+      return { is: 'Unchanged' };
+    default:
+      return unreachable(step);
+  }
+}
+
+async function applyObject({ ref, write }: ApplyObject, { client }: ExecuteDeps): Promise<Outcome> {
+  const manager = { fieldManager: FIELD_MANAGER };
+  switch (write.is) {
+    case 'Apply':
+      return told(
+        'applied',
+        ref,
+        await client.apply(withIdentity(ref, write.body), { ...manager, force: write.force }),
+      );
+    case 'MergePatch': {
+      const metadata = {
+        ...(at(write.body, 'metadata') as JsonObject | undefined),
+        resourceVersion: write.resourceVersion,
+      };
+      return told('patched', ref, await client.mergePatch(ref, { ...write.body, metadata }, manager));
+    }
+    case 'JsonPatch': {
+      const operations = write.body as unknown as Parameters<KubeClient['jsonPatch']>[1];
+      return told('patched', ref, await client.jsonPatch(ref, operations, manager));
+    }
+    case 'Create':
+      return told('created', ref, await client.create(withIdentity(ref, write.body), manager));
+    case 'Delete':
+      return told('deleted', ref, await client.delete(ref, { uid: write.uid }));
+    default:
+      return unreachable(write);
+  }
+}
+
+async function rolloutWorkload({ ref, next }: RolloutWorkload, { client }: ExecuteDeps): Promise<Outcome> {
+  switch (next.is) {
+    case 'Annotate': {
+      const annotations = { [next.annotation]: next.value };
+      const patch = { spec: { template: { metadata: { annotations } } } };
+      return told('rolled out', ref, await client.mergePatch(ref, patch, { fieldManager: FIELD_MANAGER }));
+    }
+    case 'DeletePods': {
+      for (const { name, uid } of next.pods) {
+        const pod: ObjectRef = { ...ref, apiVersion: 'v1', kind: 'Pod', name };
+        const deleted = await client.delete(pod, { uid });
+        // Somebody was quicker: the pod is gone or another one by now, which is what was wanted.
+        if (!deleted.ok && deleted.error.kind !== 'NotFound' && deleted.error.kind !== 'Conflict')
+          return refused(deleted.error);
+      }
+      return next.pods.length === 0
+        ? { is: 'Unchanged' }
+        : {
+            is: 'Changed',
+            what: `replaced ${next.pods.map((pod) => `Pod ${pod.name}`).join(', ')} of ${refText(ref)}`,
+          };
+    }
+    default:
+      return unreachable(next);
+  }
+}
+
+async function editHost({ node, settings }: EditHost, { client }: ExecuteDeps): Promise<Outcome> {
+  const ref: ObjectRef = { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode', name: node };
+  const current = await client.get(ref);
+  if (!current.ok) return refused(current.error);
+  const spec = mergeSettings((at(current.value, 'spec') ?? {}) as HostSettings, settings);
+  // With the resourceVersion that was read, so that settings merged into an older spec cannot win over a newer one.
+  const metadata = { name: node, resourceVersion: current.value.metadata.resourceVersion ?? '' };
+  const body = { ...ref, metadata, spec };
+  return told(
+    'set',
+    ref,
+    await client.apply(withIdentity(ref, body as unknown as JsonObject), { fieldManager: FIELD_MANAGER, force: true }),
+  );
+}
+
+async function transferLease({ lease, holderPrefix, forSeconds }: TransferLease, deps: ExecuteDeps): Promise<Outcome> {
+  const ref: ObjectRef = { ...LEASE_TRANSFER, namespace: deps.namespace };
+  const until = new Date(deps.clock.now() + forSeconds * 1000).toISOString();
+  const body = { data: { holderPrefix, until } };
+  const applied = await deps.client.apply(withIdentity(ref, body), { fieldManager: FIELD_MANAGER, force: true });
+  return applied.ok
+    ? { is: 'Changed', what: `only holders beginning with ${holderPrefix} may renew ${refText(lease)} until ${until}` }
+    : refused(applied.error);
+}
+
+async function migrateService({ ref, policy, families }: MigrateService, { client }: ExecuteDeps): Promise<Outcome> {
+  const patch = { spec: { ipFamilyPolicy: policy, ipFamilies: families } };
+  return told('changed', ref, await client.mergePatch(ref, patch, { fieldManager: FIELD_MANAGER }));
+}
+
+/** A step's body says what is set; which object that is, its ref says. */
+function withIdentity({ apiVersion, kind, name, namespace }: ObjectRef, body: JsonObject): KubeObject {
+  const metadata = {
+    ...(body['metadata'] as JsonObject | undefined),
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+  };
+  return { ...body, apiVersion, kind, metadata } as KubeObject;
+}
+
+function told(verb: string, ref: ObjectRef, result: Result<unknown, KubeError>): Outcome {
+  return result.ok ? { is: 'Changed', what: `${verb} ${refText(ref)}` } : refused(result.error);
+}
+
+const refused = (error: KubeError): Outcome => ({ is: 'Refused', error: toOperatorError(error) });

@@ -1,0 +1,204 @@
+import type { KubeObject } from '../model/object.ts';
+import { type BackoffOptions, backoffDelay } from '../runtime/backoff.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
+import { ok, type Result, unreachable } from '../result.ts';
+import type { KubeClient, SelectQuery } from './client.ts';
+import type { KubeError } from './errors.ts';
+import { type WatchEvent, watchOnce } from './watch.ts';
+
+/** What changed in the cache. A deleted and newly made object of the same name is told as `Deleted`, then `Added`. */
+export type CacheChange<T> =
+  | { readonly type: 'Added'; readonly key: string; readonly item: T }
+  | { readonly type: 'Updated'; readonly key: string; readonly item: T; readonly before: T }
+  | { readonly type: 'Deleted'; readonly key: string; readonly before: T };
+
+export interface ReflectorOptions<T> {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly query: SelectQuery;
+  /** The part of an object that is kept. Called once per version, page by page, so that whole objects are never held together. */
+  readonly trim: (object: KubeObject) => T;
+  /** Called after the cache holds the change. What it throws goes to `onError` and changes nothing here. */
+  readonly onChange?: (change: CacheChange<T>) => void;
+  /** Told of every failed list or watch (and handler); the reflector goes on by itself. */
+  readonly onError?: (error: KubeError | Error) => void;
+  /** How long a watch may be silent before it is taken for dead. Default 150 s: the server sends bookmarks each minute. */
+  readonly idleTimeoutMs?: number;
+  readonly backoff?: BackoffOptions;
+}
+
+/** A copy of all objects of one kind, trimmed, kept up to date by one watch. */
+export interface Reflector<T> {
+  /** By name, or `namespace/name`. */
+  get(key: string): T | undefined;
+  items(): readonly T[];
+  keys(): readonly string[];
+  readonly size: number;
+  /** True once a whole list has been read; stays true. What is cached may be old while the server is away. */
+  readonly hasSynced: boolean;
+  /** When `hasSynced` becomes true; false when the signal aborted before. */
+  whenSynced(signal: AbortSignal): Promise<boolean>;
+  /** Lists and watches until the signal aborts; then nothing of it is left running. Call it once. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+interface Entry<T> {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly item: T;
+}
+
+/** As client-go: from 0.8 s to 30 s. */
+const BACKOFF: BackoffOptions = { baseMs: 800, maxMs: 30_000, jitter: 0.5 };
+const IDLE_TIMEOUT_MS = 150_000;
+/** Watches end after 5 to 10 minutes: the spread keeps many from coming back at once, the end moves them between API servers. */
+const WATCH_SECONDS = { from: 300, to: 600 };
+/** A watch that lasted this long was a good one, also when nothing happened in it. */
+const PROVEN_AFTER_MS = 5_000;
+
+/** `name`, or `namespace/name`. */
+export const cacheKey = ({ metadata: { name, namespace } }: KubeObject): string =>
+  namespace === undefined ? name : `${namespace}/${name}`;
+
+export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
+  const { client, clock, random, query } = options;
+  const entries = new Map<string, Entry<T>>();
+  const waiting = new Set<() => void>();
+  let synced = false;
+
+  const tell = (change: CacheChange<T>): void => {
+    try {
+      options.onChange?.(change);
+    } catch (thrown) {
+      options.onError?.(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    }
+  };
+
+  const put = (object: KubeObject): string => {
+    const key = cacheKey(object);
+    const before = entries.get(key);
+    const { uid = '', resourceVersion = '' } = object.metadata;
+    if (before?.uid === uid && before.resourceVersion === resourceVersion) return key;
+    const item = options.trim(object);
+    if (before !== undefined && before.uid !== uid) drop(key);
+    entries.set(key, { uid, resourceVersion, item });
+    tell(before?.uid === uid ? { type: 'Updated', key, item, before: before.item } : { type: 'Added', key, item });
+    return key;
+  };
+
+  const drop = (key: string): void => {
+    const before = entries.get(key);
+    if (before === undefined) return;
+    entries.delete(key);
+    tell({ type: 'Deleted', key, before: before.item });
+  };
+
+  /** Brings the cache to the state of a whole list and gives the list's resourceVersion. */
+  const relist = async (signal: AbortSignal): Promise<Result<string, KubeError>> => {
+    const seen = new Set<string>();
+    let resourceVersion = '';
+    for await (const page of client.pages(query, { signal })) {
+      if (!page.ok) return page;
+      for (const object of page.value.items) seen.add(put(object));
+      resourceVersion = page.value.resourceVersion;
+    }
+    for (const key of entries.keys()) if (!seen.has(key)) drop(key);
+    synced = true;
+    for (const wake of waiting) wake();
+    return ok(resourceVersion);
+  };
+
+  const follow = (event: WatchEvent): string | undefined => {
+    switch (event.type) {
+      case 'ADDED':
+      case 'MODIFIED':
+        put(event.object);
+        return event.object.metadata.resourceVersion;
+      case 'DELETED': {
+        const key = cacheKey(event.object);
+        // The deletion of a predecessor says nothing about the object that has its name now.
+        if (entries.get(key)?.uid === event.object.metadata.uid) drop(key);
+        return event.object.metadata.resourceVersion;
+      }
+      case 'BOOKMARK':
+        return event.resourceVersion;
+      default:
+        return unreachable(event);
+    }
+  };
+
+  const run = async (signal: AbortSignal): Promise<void> => {
+    /** Where to go on; undefined: a new list is needed. */
+    let position: string | undefined;
+    let failures = 0;
+    while (!signal.aborted) {
+      const started = clock.monotonic();
+      let result: Result<unknown, KubeError>;
+      let progressed = false;
+      if (position === undefined) {
+        const listed = await relist(signal);
+        if (listed.ok) position = listed.value;
+        result = listed;
+        progressed = listed.ok;
+      } else {
+        const spread = WATCH_SECONDS.to - WATCH_SECONDS.from;
+        result = await watchOnce({
+          client,
+          clock,
+          query,
+          resourceVersion: position,
+          timeoutSeconds: Math.round(WATCH_SECONDS.from + spread * random()),
+          idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+          signal,
+          onEvent: (event) => {
+            position = follow(event) ?? position;
+            progressed = true;
+          },
+        });
+        progressed ||= clock.monotonic() - started >= PROVEN_AFTER_MS;
+      }
+      if (signal.aborted) return;
+      failures = progressed ? 0 : failures + 1;
+      if (!result.ok) {
+        options.onError?.(result.error);
+        if (result.error.kind === 'Gone') position = undefined;
+      }
+      const pause = pauseAfter(result, progressed, failures);
+      if (pause > 0) await clock.sleep(pause, signal);
+    }
+  };
+
+  /** Milliseconds until the next list or watch: none while things go well, more with each failure, never less than the server asks. */
+  const pauseAfter = (result: Result<unknown, KubeError>, progressed: boolean, failures: number): number => {
+    if (result.ok && progressed) return 0;
+    const asked = result.ok ? 0 : (result.error.retryAfterSeconds ?? 0) * 1000;
+    return Math.max(asked, backoffDelay(options.backoff ?? BACKOFF, Math.max(1, failures), random));
+  };
+
+  return {
+    get: (key) => entries.get(key)?.item,
+    items: () => [...entries.values()].map(({ item }) => item),
+    keys: () => [...entries.keys()],
+    get size() {
+      return entries.size;
+    },
+    get hasSynced() {
+      return synced;
+    },
+    whenSynced: (signal) => {
+      if (synced) return Promise.resolve(true);
+      if (signal.aborted) return Promise.resolve(false);
+      return new Promise((resolve) => {
+        const finish = (): void => {
+          waiting.delete(finish);
+          signal.removeEventListener('abort', finish);
+          resolve(synced);
+        };
+        waiting.add(finish);
+        signal.addEventListener('abort', finish, { once: true });
+      });
+    },
+    run,
+  };
+}

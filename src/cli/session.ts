@@ -1,0 +1,62 @@
+import type { ClusterFacts } from '../model/facts.ts';
+import type { KubeObject } from '../model/object.ts';
+import type { Plan } from '../model/plan.ts';
+import type { Family } from '../net/family.ts';
+import type { Result } from '../result.ts';
+import type { WhyMissing } from './print-nodes.ts';
+
+/** Which cluster, in kubectl's words. */
+export interface Connection {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+/** Opens a session; the error is one sentence that says what to do. */
+export type Connect = (connection: Connection) => Promise<Result<ClusterSession, string>>;
+
+/** What the commands need of a cluster. It only reads, and needs nothing installed there but what it is asked for. */
+export interface ClusterSession {
+  /** The little that is needed to propose a request where none was given. The error is one sentence. */
+  live(): Promise<Result<LiveCluster, string>>;
+
+  /** One look at the cluster and the plan from there to what the resource asks for. Nothing is changed. */
+  observe(resource: KubeObject): Promise<Result<Observation, ObserveError>>;
+
+  /** The governing DualStackCluster, or the one of that name; null: there is none, or the cluster does not know the kind. */
+  getResource(name?: string): Promise<Result<KubeObject | null, string>>;
+
+  /**
+   * The resource each time it changes, beginning with how it is now; null while there is none. Outlives lost connections:
+   * the iterable ends only with the signal.
+   */
+  watchResource(name: string, signal: AbortSignal): AsyncIterable<KubeObject | null>;
+
+  close(): Promise<void>;
+}
+
+export interface LiveCluster {
+  /** The uid of namespace kube-system: it names the cluster. */
+  readonly uid: string;
+  readonly primaryFamily: Family;
+}
+
+export interface Observation {
+  readonly facts: ClusterFacts;
+  readonly plan: Plan;
+  /** Why a node lacks a family, by the planner's own rules. */
+  readonly whyMissing: WhyMissing;
+}
+
+export type ObserveError =
+  /** The resource breaks a rule: the user mends it. */
+  | { readonly kind: 'Invalid'; readonly problems: readonly Problem[] }
+  /** The cluster cannot be looked at. */
+  | { readonly kind: 'Unreadable'; readonly message: string };
+
+/** One thing wrong with a resource. */
+export interface Problem {
+  /** Such as `spec.clusterNetwork.pods.cidrBlocks[1]`. */
+  readonly path: string;
+  /** What is wrong and what to do. */
+  readonly message: string;
+}

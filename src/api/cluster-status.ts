@@ -1,0 +1,194 @@
+import * as z from 'zod';
+import { PHASES } from '../model/phase.ts';
+import type { ClusterSpec } from './cluster-spec.ts';
+import { CLUSTER_CONDITIONS } from './conditions.ts';
+import {
+  conditionsOf,
+  count,
+  FAMILY,
+  families,
+  generation,
+  LIMITS,
+  listOf,
+  name,
+  text,
+  texts,
+  time,
+} from './fields.ts';
+import { clusterSpecSchema, type Vocabulary } from './vocabulary.ts';
+
+const PHASE = z.enum(PHASES).meta({ description: 'Phase of the conversion.' });
+
+const change = z.strictObject({
+  path: text('What is changed.'),
+  before: text('Value before; absent: it is not there.', LIMITS.diff).exactOptional(),
+  after: text('Value after; absent: it is removed.', LIMITS.diff).exactOptional(),
+});
+
+const planStep = z.strictObject({
+  id: name('Stable name of the step; of a group of steps that do the same to many nodes, the name of the group.'),
+  group: name('Steps that do the same to many nodes share a group.'),
+  phase: PHASE,
+  target: text('What is changed.'),
+  total: count('How many steps the entry stands for.'),
+  done: count('How many of them are done.'),
+  state: z.enum(['Satisfied', 'Pending', 'InProgress', 'Failed', 'Deferred', 'Unknown']).meta({
+    description:
+      'Satisfied: seen on the real component. Deferred: done when its node is back. Unknown: it could not be read.',
+  }),
+  message: text('Why it is needed, what it waits for, or why it failed.'),
+  disruption: text('What it disrupts and for how long; absent: nothing.').exactOptional(),
+  diff: listOf(change, LIMITS.changes, 'What it changes; long texts are cut.').exactOptional(),
+});
+
+const finding = z.strictObject({
+  reason: name('One of the documented reasons.'),
+  object: text('The object that it is about.').exactOptional(),
+  message: text('What is wrong: object, field and value.'),
+  remedy: text('What to do about it.'),
+  blocks: listOf(PHASE, PHASES.length, 'Phases that do not begin while it holds; none: a warning.'),
+});
+
+const current = z.strictObject({
+  id: name('The step that was begun.'),
+  target: text('What it changes.'),
+  startedAt: time('When it was begun: its time-out counts from here.'),
+  state: z.enum(['Intended', 'InProgress', 'Failed']).meta({
+    description: 'Intended: written down before acting. InProgress: begun and not yet proven. Failed: see the message.',
+  }),
+  message: text('What it waits for, or why it failed.'),
+});
+
+const plan = z.strictObject({
+  hash: name('Names the whole of what is wanted and the kinds of steps that lead there; see `spec.approvedPlanHash`.'),
+  direction: z
+    .enum(['Forward', 'Back'])
+    .meta({ description: 'Towards more families, or towards fewer.' })
+    .exactOptional(),
+  total: count('Number of steps.'),
+  done: count('Number of steps that are done.'),
+  current: current.meta({ description: 'The step in work; absent: none.' }).exactOptional(),
+  steps: listOf(planStep, LIMITS.steps, 'The steps in order. Steps over many nodes are one entry.'),
+  blockers: listOf(finding, LIMITS.findings, 'What stands in the way, with a remedy each.'),
+  warnings: listOf(finding, LIMITS.findings, 'What one should know; nothing waits for it.'),
+});
+
+const nodes = z.strictObject({
+  total: count('Number of Nodes.'),
+  dualStack: count('Nodes with an InternalIP of each family.'),
+  ipv4Only: count('Nodes with IPv4 alone.'),
+  ipv6Only: count('Nodes with IPv6 alone.'),
+  none: count('Nodes without any InternalIP.'),
+  delayed: count('Nodes that have lacked a wanted family for longer than `nodes.gracePeriod`.'),
+  exceptions: listOf(
+    z.strictObject({
+      name: name('Name of the Node.'),
+      families: families('Families that it has.'),
+      cause: name('Why it lacks a family: one of the documented causes.'),
+      message: text('The cause in a sentence, with what was seen.'),
+      remedy: text('What to do about it.').exactOptional(),
+      since: time('Since when it has lacked the family.').exactOptional(),
+    }),
+    LIMITS.exceptions,
+    'Nodes that are not as wanted, the worst first; at most 50.',
+  ),
+});
+
+/** What the operator tells, but for `applied`, which has the shape of the spec. */
+export const statusShape = {
+  observedGeneration: generation('Generation of the spec that this status is about; -1: no operator has looked yet.'),
+  conditions: conditionsOf(CLUSTER_CONDITIONS, 'Conditions, compatible with kstatus.').exactOptional(),
+  detected: z
+    .strictObject({
+      kubernetesVersion: name('Version of the API server.'),
+      distribution: name('Distribution that was found or named.'),
+      cni: name('CNI that was found or named.'),
+      provider: name('Provider of the nodes, where it could be told.').exactOptional(),
+      primaryFamily: FAMILY.meta({ description: 'Primary family of the live cluster.' }).exactOptional(),
+    })
+    .meta({ description: 'What was found out about the cluster.' })
+    .exactOptional(),
+  components: listOf(
+    z.strictObject({
+      component: name('The component.'),
+      where: name('Node or object where it was found.'),
+      source: text('Where its settings were read.'),
+      settings: texts('Settings that carry families or CIDRs.'),
+    }),
+    LIMITS.components,
+    'Settings of each component as they were found.',
+  ).exactOptional(),
+  plan: plan.meta({ description: 'The ordered steps from the live cluster to what is wanted.' }).exactOptional(),
+  nodes: nodes.meta({ description: 'Families of the Nodes.' }).exactOptional(),
+  services: z
+    .strictObject({
+      total: count('Number of Services with a cluster IP.'),
+      dualStack: count('Services with both families.'),
+      singleStack: count('Services with one family.'),
+      pending: count('Services that shall get the second family and have not.'),
+    })
+    .meta({ description: 'Families of the Services.' })
+    .exactOptional(),
+  appliedGeneration: generation('Generation of the spec that was last applied in full.').exactOptional(),
+  verified: z
+    .strictObject({
+      fingerprint: name('What the proof is about: families, CIDRs and component settings at that time.'),
+      at: time('When it was proven.'),
+      checks: listOf(
+        z.strictObject({
+          name: name('What was checked.'),
+          ok: z.boolean().meta({ description: 'True: as wanted.' }),
+          detail: text('What was seen.'),
+        }),
+        LIMITS.checks,
+        'Each check.',
+      ),
+    })
+    .meta({ description: 'The last proof of the result.' })
+    .exactOptional(),
+  rollBack: z
+    .strictObject({
+      generation: generation('Generation of the spec whose conversion is undone: a new generation starts again.'),
+      state: z
+        .enum(['Running', 'Done'])
+        .meta({ description: 'Running: on its way back. Done: the first state is restored.' }),
+      reason: name('Why, in one word.'),
+      step: name('The step that failed; empty when it was asked for.'),
+      at: time('When it was begun.'),
+    })
+    .meta({ description: 'A roll-back; absent: none.' })
+    .exactOptional(),
+  corrections: listOf(
+    z.strictObject({
+      id: name('The step that was undone from outside.'),
+      count: count('How often it was put right.'),
+      lastAt: time('When it was put right last.'),
+    }),
+    LIMITS.corrections,
+    'Changes from outside that were put right after the conversion.',
+  ).exactOptional(),
+};
+
+const statusSchema = z.strictObject(statusShape);
+
+/** What the operator writes. `applied` is the last fully applied spec with every default explicit. */
+export type ClusterStatus = z.infer<typeof statusSchema> & { applied?: ClusterSpec };
+export type PlanStatus = z.infer<typeof plan>;
+export type PlanStepStatus = z.infer<typeof planStep>;
+export type PlanCurrent = z.infer<typeof current>;
+export type FindingStatus = z.infer<typeof finding>;
+export type NodesStatus = z.infer<typeof nodes>;
+export type NodeException = NodesStatus['exceptions'][number];
+
+export const clusterStatusSchema = (vocabulary: Vocabulary): z.ZodType<ClusterStatus> =>
+  z
+    .strictObject({
+      ...statusShape,
+      applied: clusterSpecSchema(vocabulary)
+        .meta({ description: 'The last fully applied spec with every default explicit.' })
+        .exactOptional(),
+    })
+    .meta({
+      description: 'What the operator found, plans and did.',
+      default: { observedGeneration: -1 },
+    });

@@ -1,0 +1,53 @@
+/** The API group of the custom resources. */
+export const GROUP = 'dualstack.dev';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** What names one kind in URLs, in screens and in `kubectl`. */
+export interface ResourceNames {
+  readonly kind: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortName: string;
+}
+
+export const CLUSTER = {
+  kind: 'DualStackCluster',
+  plural: 'dualstackclusters',
+  singular: 'dualstackcluster',
+  shortName: 'dsc',
+} as const satisfies ResourceNames;
+
+export const NODE = {
+  kind: 'DualStackNode',
+  plural: 'dualstacknodes',
+  singular: 'dualstacknode',
+  shortName: 'dsn',
+} as const satisfies ResourceNames;
+
+/** `kubectl get dualstack` lists both kinds. */
+export const CATEGORY = 'dualstack';
+
+/** Namespace of the operator, its agents, its Lease and its records. */
+export const NAMESPACE = 'dualstack-system';
+
+/** Secret in `NAMESPACE` that keeps the first state of every object that is changed. */
+export const RECORDS_SECRET = 'dualstack-records';
+
+/** Owner of every field that the operator writes by server-side apply. */
+export const FIELD_MANAGER = 'dualstack-operator';
+
+/** On a DualStackCluster: keeps it until `deletionPolicy` has been carried out. */
+export const FINALIZER = 'dualstack.dev/revert';
+
+/** On a Service, value `true`: give it both families (with `services.migration: Selected`). */
+export const MIGRATE_LABEL = 'dualstack.dev/migrate';
+
+/** On a workload, value `true`: make its pods anew (with `workloads.restart: Selected`). */
+export const RESTART_LABEL = 'dualstack.dev/restart';
+
+/** On a pod template: its change gives a workload new pods. */
+export const RESTARTED_ANNOTATION = 'dualstack.dev/restarted';
+
+/** Effect NoSchedule, on Nodes whose second family is still missing (with `nodes.guard: Taint`). */
+export const GUARD_TAINT = 'dualstack.dev/family-missing';

@@ -1,0 +1,32 @@
+import { Agent, request } from 'undici';
+import type { LaunchHost } from './launch.ts';
+import { mapAddresses } from './launch.ts';
+import type { Container } from './staticpods.ts';
+
+const PROBE_TIMEOUT_MS = 2000;
+/** Like a kubelet: any certificate will do, and no connection is kept from one probe to the next. */
+const agent = new Agent({ connect: { rejectUnauthorized: false }, pipelining: 0, keepAliveTimeout: 1 });
+
+/** Asks a container's health endpoint: the readiness probe, else the one that tells start-up or life. */
+export async function probe(container: Container, host: LaunchHost, signal: AbortSignal): Promise<boolean> {
+  const check = (container.readinessProbe ?? container.startupProbe ?? container.livenessProbe)?.httpGet;
+  if (!check) return true;
+  const port =
+    typeof check.port === 'number'
+      ? check.port
+      : container.ports?.find((port) => port.name === check.port)?.containerPort;
+  const address = mapAddresses(host, check.host ?? '127.0.0.1');
+  return answers(`${(check.scheme ?? 'HTTP').toLowerCase()}://${address}:${port}${check.path}`, signal);
+}
+
+/** Whether the address answers with success in time. */
+export async function answers(url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
+    const response = await request(url, { dispatcher: agent, signal: limit });
+    await response.body.dump();
+    return response.statusCode >= 200 && response.statusCode < 400;
+  } catch {
+    return false;
+  }
+}

@@ -80,7 +80,7 @@ class Reader {
   strings(from: number, signature: string): string[] {
     if (!/^[so]*$/.test(signature)) return [];
     this.#at = from;
-    return [...signature].map(() => this.#string());
+    return Array.from({ length: signature.length }, () => this.#string());
   }
 
   #value(type: string): string | number {

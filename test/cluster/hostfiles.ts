@@ -158,7 +158,14 @@ function ipv6Routes(addresses: readonly InterfaceAddress[]): string {
   const row = (destination: string, prefix: string, via: string, flags: string): string =>
     `${destination} ${prefix} ${zeros} 00 ${via} 00000400 00000001 00000000 ${flags} ${INTERFACE.padStart(8)}\n`;
   const links = addresses.map(({ address, prefixLength }) =>
-    row(`${ipv6Hex(address).slice(0, prefixLength / 4)}`.padEnd(32, '0'), prefixLength.toString(16), zeros, '00000001'),
+    row(
+      ipv6Hex(address)
+        .slice(0, prefixLength / 4)
+        .padEnd(32, '0'),
+      prefixLength.toString(16),
+      zeros,
+      '00000001',
+    ),
   );
   return `${links.join('')}${row(zeros, '00', ipv6Hex('fe80::fe'), '00000003')}`;
 }

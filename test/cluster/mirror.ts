@@ -103,12 +103,13 @@ function mirrorPod(pod: StaticPod, node: KubeObject): unknown {
 
 const seconds = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z/, 'Z');
 
+const condition = (type: string, status: string): unknown => ({ type, status });
+
 function podStatus(pod: StaticPod, node: KubeObject): Record<string, unknown> {
   const { addresses = [] } = (node['status'] ?? {}) as { addresses?: { type: string; address: string }[] };
   const internal = addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
   const [first] = internal;
   const ready = pod.ready ? 'True' : 'False';
-  const condition = (type: string, status: string): unknown => ({ type, status });
   const container = pod.manifest.spec.containers[0];
   return {
     phase: 'Running',

@@ -29,6 +29,7 @@ export class StaticPod {
   #generation = new AbortController();
   #loop: Promise<void>;
   #stopped = false;
+  #graceMs: number;
   /** Whether a process of this pod ran before: a first start does not wait. */
   #ranBefore = false;
 
@@ -36,6 +37,7 @@ export class StaticPod {
     this.#context = context;
     this.manifest = manifest;
     this.hash = hash;
+    this.#graceMs = context.timing.stopGrace;
     this.#loop = this.#run(this.#generation.signal);
   }
 
@@ -61,8 +63,10 @@ export class StaticPod {
     });
   }
 
-  async stop(): Promise<void> {
+  /** @param how `kill` for the end of the whole cluster, where nothing needs an orderly end */
+  async stop(how: 'terminate' | 'kill'): Promise<void> {
     this.#stopped = true;
+    this.#graceMs = how === 'kill' ? 0 : this.#context.timing.stopGrace;
     this.#generation.abort();
     await this.#loop;
   }
@@ -115,7 +119,7 @@ export class StaticPod {
     this.state = { is: 'running', startedAt: record.startedAt };
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     showProcess(host.root, pid, record.args, statOf(pid));
-    const quit = (): void => terminate(child, this.#context.timing.stopGrace);
+    const quit = (): void => terminate(child, this.#graceMs);
     signal.addEventListener('abort', quit);
     if (signal.aborted) quit();
     const watching = new AbortController();
@@ -168,6 +172,10 @@ function statOf(pid: number): string {
 }
 
 function terminate(child: ChildProcess, graceMs: number): void {
+  if (graceMs === 0) {
+    child.kill('SIGKILL');
+    return;
+  }
   child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
   child.once('exit', () => clearTimeout(timer));

@@ -73,7 +73,7 @@ export class StaticPods {
       this.#reconcile(await this.#desired(), signal);
       await sleep(this.#context.timing.manifestPoll, undefined, { signal }).catch(() => {});
     }
-    await Promise.all([...this.pods.values()].map((pod) => pod.stop()));
+    await Promise.all([...this.pods.values()].map((pod) => pod.stop('kill')));
   }
 
   async #desired(): Promise<Map<string, { manifest: PodManifest; hash: string }>> {
@@ -113,7 +113,7 @@ export class StaticPods {
   }
 
   async #remove(name: string, pod: StaticPod): Promise<void> {
-    await pod.stop();
+    await pod.stop('terminate');
     if (this.pods.get(name) === pod) this.pods.delete(name);
   }
 }

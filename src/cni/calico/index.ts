@@ -1,0 +1,100 @@
+import type { Basics, ComponentFacts } from '../../model/facts.ts';
+import type { ClusterFacts } from '../../model/facts.ts';
+import { refText } from '../../model/object.ts';
+import type { Step } from '../../model/step.ts';
+import type { Wanted } from '../../model/wanted.ts';
+import type { CNI } from '../contract.ts';
+import { agentSteps, configStep } from './agents.ts';
+import { check } from './checks.ts';
+import { CONFIG_MAP, DAEMON_SET, ENV_NAMES, type CalicoFacts } from './facts.ts';
+import { makeGoal, records } from './goal.ts';
+import { assignsIPv6, readNetworkConfig } from './network-config.ts';
+import { observe } from './observe.ts';
+import { calicoOptions, OPTIONS_KEY } from './options.ts';
+import { permissions } from './permissions.ts';
+import { backPoolSteps, forwardPoolStep } from './pools.ts';
+
+/** Calico installed by manifest (BGP, VXLAN, with or without Typha), managed through its ConfigMap, DaemonSet and pools. */
+export const calico: CNI<CalicoFacts> = {
+  name: 'Calico',
+  options: { key: OPTIONS_KEY, schema: calicoOptions },
+  permissions,
+  usesNodeIPAM: false,
+  detect,
+  observe,
+  check,
+  steps,
+  components,
+  records: (_facts, own) => records(own),
+  podCIDRs: (own) =>
+    own.pools.known ? own.pools.value.pools.filter((pool) => !pool.disabled).map((pool) => pool.cidr) : [],
+};
+
+function detect(basics: Basics): string | null {
+  return basics.objects.DaemonSet.includes('kube-system/calico-node') ? refText(DAEMON_SET) : null;
+}
+
+function steps(wanted: Wanted, facts: ClusterFacts, own: CalicoFacts): readonly Step[] {
+  if (!changesIPv6(wanted)) return [];
+  const { config, agent } = own;
+  // What is not there or not readable has been told as a Finding that keeps all of these phases closed.
+  if (!config.known || !agent.known || config.value === null || agent.value === null) return [];
+
+  const goal = makeGoal(wanted, facts, config.value, agent.value);
+  const rest = [configStep(wanted, config.value, goal), ...agentSteps(wanted, facts, config.value, agent.value, goal)];
+  if (wanted.direction === 'Back') return [...rest, ...backPoolSteps(wanted, facts, own)];
+  const cidr = wanted.pods.IPv6;
+  return cidr === undefined ? rest : [forwardPoolStep(wanted, own, config.value, cidr), ...rest];
+}
+
+/** IPv6 is added to, or taken from, a cluster whose primary family is IPv4. */
+const changesIPv6 = ({ direction, families }: Wanted): boolean =>
+  families[0] === 'IPv4' && (direction === 'Back' ? !families.includes('IPv6') : families.includes('IPv6'));
+
+function components({ config, agent, pools }: CalicoFacts): readonly ComponentFacts[] {
+  const text = config.known ? config.value?.text : null;
+  const network = typeof text === 'string' ? readNetworkConfig(text) : null;
+  return [
+    ...(config.known && config.value !== null
+      ? [
+          {
+            component: 'calico-config',
+            where: refText(CONFIG_MAP),
+            source: 'cni_network_config',
+            settings: {
+              backend: config.value.backend,
+              ...(network?.ok === true ? { assign_ipv6: String(assignsIPv6(network.value)) } : {}),
+            },
+          },
+        ]
+      : []),
+    ...(agent.known && agent.value !== null
+      ? [
+          {
+            component: 'calico-node',
+            where: refText(DAEMON_SET),
+            source: 'env',
+            settings: Object.fromEntries(
+              ENV_NAMES.flatMap((name) => {
+                const entry = agent.known ? agent.value?.env[name] : undefined;
+                return entry?.is === 'Value' ? [[name, entry.value]] : [];
+              }),
+            ),
+          },
+        ]
+      : []),
+    ...(pools.known
+      ? pools.value.pools.map((pool) => ({
+          component: 'IPPool',
+          where: `IPPool ${pool.name}`,
+          source: pools.value.apiVersion,
+          settings: {
+            cidr: pool.cidr,
+            disabled: String(pool.disabled),
+            ipipMode: pool.ipipMode,
+            vxlanMode: pool.vxlanMode,
+          },
+        }))
+      : []),
+  ];
+}

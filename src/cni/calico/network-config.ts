@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { err, ok, type Result } from '../../result.ts';
+import { member, type ObjectSource, parseSource, type Source } from './source.ts';
+
+/** What Calico's network configuration says of address management. */
+export interface NetworkConfig {
+  /** `calico-ipam`, `host-local`, … */
+  readonly ipamType: string;
+  readonly assignIPv4: Setting;
+  readonly assignIPv6: Setting;
+}
+
+/**
+ * The plug-in reads these members as JSON *strings*. Any other type makes it fail every ADD and every DEL, so that pods neither
+ * start nor end.
+ */
+export type Setting =
+  | { readonly is: 'Absent' }
+  | { readonly is: 'String'; readonly value: string }
+  | { readonly is: 'WrongType'; readonly text: string };
+
+export function readNetworkConfig(text: string): Result<NetworkConfig, string> {
+  const ipam = findIPAM(text);
+  if (!ipam.ok) return ipam;
+  const type = member(ipam.value, 'type');
+  return ok({
+    ipamType: type?.is === 'String' ? type.value : '',
+    assignIPv4: setting(text, member(ipam.value, 'assign_ipv4')),
+    assignIPv6: setting(text, member(ipam.value, 'assign_ipv6')),
+  });
+}
+
+/** The plug-in assigns IPv6 for exactly `"true"`. */
+export const assignsIPv6 = (config: NetworkConfig): boolean =>
+  config.assignIPv6.is === 'String' && config.assignIPv6.value === 'true';
+
+/**
+ * The same text but for `"assign_ipv6"` in the `ipam` section of the Calico plug-in: its value is replaced, or the member is added
+ * behind the last one, in the layout of its neighbours.
+ */
+export function withAssignIPv6(text: string, value: 'true' | 'false'): Result<string, string> {
+  const ipam = findIPAM(text);
+  if (!ipam.ok) return ipam;
+  const existing = member(ipam.value, 'assign_ipv6');
+  const wanted = `"${value}"`;
+  if (existing !== undefined) {
+    if (existing.is === 'String' && existing.value === value) return ok(text);
+    return ok(splice(text, existing.start, existing.end, wanted));
+  }
+  const last = ipam.value.members.at(-1);
+  const added = `"assign_ipv6": ${wanted}`;
+  if (last === undefined) return ok(splice(text, ipam.value.start + 1, ipam.value.start + 1, added));
+  return ok(splice(text, last.value.end, last.value.end, `,${separator(text, ipam.value)}${added}`));
+}
+
+/** Stands for a configuration in an annotation of the pod template, so that a new one makes new pods. */
+export const configHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/** The `ipam` section of the plug-in of type `calico`, in a list of plug-ins or in a single one. */
+function findIPAM(text: string): Result<ObjectSource, string> {
+  const root = parseSource(text);
+  if (!root.ok) return root;
+  const plugins = member(root.value, 'plugins');
+  const candidates = plugins?.is === 'Array' ? plugins.items : [root.value];
+  const calico = candidates.find((plugin) => isString(member(plugin, 'type'), 'calico'));
+  if (calico === undefined) return err('no plug-in of type "calico" is in it');
+  const ipam = member(calico, 'ipam');
+  return ipam?.is === 'Object' ? ok(ipam) : err('the plug-in of type "calico" has no section "ipam"');
+}
+
+/** What stands before the last key: white space in the writer's own style. */
+function separator(text: string, object: ObjectSource): string {
+  const last = object.members.at(-1);
+  const previous = object.members.at(-2);
+  if (last === undefined) return '';
+  const from = previous === undefined ? object.start : previous.value.end;
+  const space = text.slice(from + 1, last.key.start).replaceAll(/[^\s]/gu, '');
+  // `{"type": "x"}` has nothing before its only key; a space after the comma is what its writer would put.
+  return space === '' && previous === undefined ? ' ' : space;
+}
+
+function setting(text: string, source: Source | undefined): Setting {
+  if (source === undefined) return { is: 'Absent' };
+  if (source.is === 'String') return { is: 'String', value: source.value };
+  return { is: 'WrongType', text: text.slice(source.start, source.end) };
+}
+
+const isString = (source: Source | undefined, value: string): boolean =>
+  source?.is === 'String' && source.value === value;
+
+const splice = (text: string, start: number, end: number, insert: string): string =>
+  text.slice(0, start) + insert + text.slice(end);

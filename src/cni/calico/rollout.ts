@@ -1,0 +1,153 @@
+import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
+import type { StepState } from '../../model/step.ts';
+import type { Wanted } from '../../model/wanted.ts';
+import { NODE_ANNOTATIONS, type CalicoNodeFacts } from './facts.ts';
+import type { Goal } from './goal.ts';
+
+/** Seconds that calico-node has on one node, from the start of its pod, to prove itself. */
+export const PROOF_SECONDS = 300;
+
+export interface Rollout {
+  readonly state: StepState;
+  /** Pods to replace now. Empty unless the state is Pending. */
+  readonly next: readonly PodFacts[];
+}
+
+/**
+ * Where the replacement of calico-node's pods stands. The shipped readiness probe does not see IPv6, and a pod that fails takes its
+ * node's IPv4 down while the Node stays Ready: so the next pod goes only when every node before it has proven both families.
+ */
+export function rollout(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFacts, goal: Goal): Rollout {
+  const { workload } = agent;
+  if (!isSeen(workload)) {
+    return still({
+      is: 'InProgress',
+      why: 'the DaemonSet controller has not seen the newest template of calico-node yet',
+    });
+  }
+
+  const groups = groupPods(facts, agent, goal);
+  const failed = groups.unproven.find(
+    (pod) => agent.updateStrategy['type'] === 'OnDelete' && isOverdue(pod, facts, goal),
+  );
+  if (failed !== undefined) return still(failure(failed, facts, goal));
+
+  if (groups.unproven.length > 0) return still({ is: 'InProgress', why: waitsFor(groups.unproven, facts, goal) });
+  const missing = workload.desired - new Set(workload.pods.map((pod) => pod.node)).size;
+  if (missing > 0) return still({ is: 'InProgress', why: `${missing} pods of calico-node are still to be made` });
+
+  const away = facts.nodes.filter((node) => !node.ready && groups.away.some((pod) => pod.node === node.name));
+  if (away.length > wanted.tolerateUnavailable) {
+    return still({
+      is: 'InProgress',
+      why: `waits for nodes that are not Ready: ${names(away.map((node) => node.name))} (tolerated: ${wanted.tolerateUnavailable})`,
+    });
+  }
+  if (groups.old.length > 0 && agent.updateStrategy['type'] !== 'OnDelete') {
+    return still({
+      is: 'InProgress',
+      why: `the DaemonSet replaces ${groups.old.length} older pods of calico-node by itself`,
+    });
+  }
+  if (groups.old.length > 0) return { state: { is: 'Pending' }, next: batch(groups.old, wanted, facts) };
+  if (groups.awayOld.length > 0) {
+    return still({ is: 'Deferred', why: `not Ready: ${names(groups.awayOld.map((pod) => pod.node))}` });
+  }
+  const proof = goal.ipv6 ? `, their Nodes carry ${NODE_ANNOTATIONS.IPv6}` : '';
+  return still({
+    is: 'Satisfied',
+    evidence: `all ${workload.pods.length} pods are of the newest template and ready${proof}`,
+  });
+}
+
+/** True while a pod with an old template is on a node that is Ready and has not proven what is wanted. */
+export const hasUnprovenOldPods = (facts: ClusterFacts, agent: CalicoNodeFacts, goal: Goal): boolean =>
+  groupPods(facts, agent, goal).old.some((pod) => missingProof(pod, facts, goal).length > 0);
+
+/** The Nodes that calico-node runs on, or would. */
+export const agentNodes = (facts: ClusterFacts, { nodeSelector, workload }: CalicoNodeFacts): readonly NodeFacts[] =>
+  facts.nodes.filter(
+    (node) =>
+      workload.pods.some((pod) => pod.node === node.name) ||
+      Object.entries(nodeSelector).every(([key, value]) => node.labels[key] === value),
+  );
+
+interface Groups {
+  readonly old: readonly PodFacts[];
+  /** Being replaced, or replaced and without proof. */
+  readonly unproven: readonly PodFacts[];
+  /** On nodes that are not Ready, old or new. */
+  readonly away: readonly PodFacts[];
+  readonly awayOld: readonly PodFacts[];
+}
+
+function groupPods(facts: ClusterFacts, { workload }: CalicoNodeFacts, goal: Goal): Groups {
+  const isNew = (pod: PodFacts) => pod.hash === workload.newestHash && !pod.terminating;
+  const isAway = (pod: PodFacts) => nodeOf(pod, facts)?.ready === false;
+  const away = workload.pods.filter(isAway);
+  const here = workload.pods.filter((pod) => !isAway(pod));
+  return {
+    old: here.filter((pod) => !isNew(pod) && !pod.terminating),
+    unproven: here.filter(
+      (pod) => pod.terminating || (isNew(pod) && (!pod.ready || missingProof(pod, facts, goal).length > 0)),
+    ),
+    away,
+    awayOld: away.filter((pod) => !isNew(pod)),
+  };
+}
+
+/** Annotations that calico-node has still to write to the Node of this pod. */
+function missingProof(pod: PodFacts, facts: ClusterFacts, goal: Goal): readonly string[] {
+  const annotations = nodeOf(pod, facts)?.annotations ?? {};
+  const wanted = goal.ipv6 ? [NODE_ANNOTATIONS.IPv4, NODE_ANNOTATIONS.IPv6] : [NODE_ANNOTATIONS.IPv4];
+  return wanted.filter((key) => (annotations[key] ?? '') === '');
+}
+
+/** A pod that is merely not ready may recover by itself; one that cannot find its addresses, or crashes, does not. */
+function isOverdue(pod: PodFacts, facts: ClusterFacts, goal: Goal): boolean {
+  const startedAt = Date.parse(pod.startedAt);
+  const stuck = missingProof(pod, facts, goal).length > 0 || pod.waiting === 'CrashLoopBackOff';
+  return stuck && !pod.terminating && facts.at - startedAt > PROOF_SECONDS * 1000;
+}
+
+function failure(pod: PodFacts, facts: ClusterFacts, goal: Goal): StepState {
+  const missing = missingProof(pod, facts, goal);
+  const what =
+    missing.length > 0 ? `its Node lacks the annotation ${missing.join(' and ')}` : `it waits in ${pod.waiting ?? ''}`;
+  return {
+    is: 'Failed',
+    why: `calico-node on node ${pod.node} did not prove itself within ${PROOF_SECONDS} s: ${what}; pods on other nodes were left alone`,
+    remedy:
+      `Look for "failed to autodetect" in: kubectl -n kube-system logs ${pod.name} -c calico-node; ` +
+      `give the node an address that spec.calico.autodetectionMethod finds, then delete the pod`,
+  };
+}
+
+function waitsFor(unproven: readonly PodFacts[], facts: ClusterFacts, goal: Goal): string {
+  const parts = unproven.slice(0, 3).map((pod) => {
+    const missing = missingProof(pod, facts, goal);
+    if (pod.terminating) return `${pod.node} (old pod ends)`;
+    if (missing.length > 0) return `${pod.node} (no ${missing.join(', ')})`;
+    return `${pod.node} (${pod.waiting ?? 'not ready'})`;
+  });
+  const more = unproven.length - parts.length;
+  return `waits for calico-node on ${parts.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** Workers first; control-plane nodes last and one at a time. */
+function batch(old: readonly PodFacts[], wanted: Wanted, facts: ClusterFacts): readonly PodFacts[] {
+  const sorted = old.toSorted((a, b) => (a.node < b.node ? -1 : 1));
+  const workers = sorted.filter((pod) => nodeOf(pod, facts)?.controlPlane !== true);
+  return workers.length > 0 ? workers.slice(0, Math.max(1, wanted.nodes.maxUnavailable)) : sorted.slice(0, 1);
+}
+
+const isSeen = (workload: WorkloadFacts): boolean =>
+  workload.newestHash !== null && workload.observedGeneration >= workload.generation;
+
+const nodeOf = (pod: PodFacts, facts: ClusterFacts): NodeFacts | undefined =>
+  facts.nodes.find((node) => node.name === pod.node);
+
+const still = (state: StepState): Rollout => ({ state, next: [] });
+
+const names = (all: readonly string[]): string =>
+  all.length <= 5 ? all.join(', ') : `${all.slice(0, 5).join(', ')} and ${all.length - 5} more`;

@@ -1,0 +1,34 @@
+import type { FindingReason } from '../../api/reasons.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { Wanted } from '../../model/wanted.ts';
+import type { CNI } from '../contract.ts';
+
+/** A network plug-in that is left to the user, because nobody else claims it or because the resource says so. */
+export const unmanaged: CNI<null> = {
+  name: 'Unmanaged',
+  permissions: [],
+  usesNodeIPAM: false,
+  detect: () => 'no other network plug-in was recognised',
+  observe: () => Promise.resolve(null),
+  components: () => [],
+  check: (wanted) => [leftToUser(wanted)],
+  records: () => [],
+  steps: () => [],
+  podCIDRs: () => [],
+};
+
+function leftToUser({ direction, pods, families }: Wanted): Finding {
+  const reason: FindingReason = 'Unmanaged';
+  const networks = families.flatMap((family) => pods[family] ?? []).join(', ');
+  return {
+    reason,
+    object: null,
+    message:
+      'The network plug-in is left to you: its address pools, its configuration and its agents are neither looked at nor changed.',
+    remedy:
+      direction === 'Forward'
+        ? `Let it give pods addresses of ${families.join(' and ')} (${networks}) before Services and workloads follow.`
+        : `Let it give pods addresses of ${families.join(' and ')} alone (${networks}).`,
+    blocks: [],
+  };
+}

@@ -1,0 +1,225 @@
+import { err, ok, unreachable } from '../result.ts';
+import type { Result } from '../result.ts';
+import type { AgentAction } from './decide.ts';
+import { sha256 } from './files.ts';
+import type { HostFiles } from './files.ts';
+import type { HostView } from './host.ts';
+import { STATE_FOLDER, saveJournal } from './journal.ts';
+import type { Component, Journal, Watch } from './journal.ts';
+import { editKubeletSource } from './kubelet.ts';
+import { editManifest } from './manifest.ts';
+import type { FlagChanges } from './manifest.ts';
+import { persistSysctl, writeSysctl } from './sysctl.ts';
+import { isStaticPod, reversedChanges } from './watch.ts';
+
+/** Restarts a service of the host, reading its unit again first if that was changed. */
+export type RestartService = (options: { readonly reloadUnits: boolean }) => Promise<Result<void, string>>;
+
+export interface ActContext {
+  readonly files: HostFiles;
+  readonly host: HostView;
+  readonly journal: Journal;
+  readonly generation: number;
+  readonly now: number;
+  readonly restartKubelet: RestartService;
+}
+
+/** The journal afterwards, as it lies on the host; and what went wrong, if something did. */
+export interface Acted {
+  readonly journal: Journal;
+  readonly failure: string | null;
+}
+
+/** First texts of all files that were ever edited: outside every folder that the kubelet reads, and never overwritten. */
+const BACKUP_FOLDER = `${STATE_FOLDER}/backup`;
+
+export async function carryOut(action: AgentAction, context: ActContext): Promise<Acted> {
+  const { journal, host } = context;
+  switch (action.kind) {
+    case 'None':
+      return { journal, failure: null };
+    case 'Record':
+      return remember(context, { ...journal, recorded: action.recorded });
+    case 'SetSysctl':
+      return { journal, failure: failureOf(setSysctl(context.files, action.name, action.value, action.persist)) };
+    case 'EditManifest':
+      return editStaticPod(context, action.component, action.changes);
+    case 'EditKubelet':
+      return editKubelet(context, action.nodeIP);
+    case 'AskRestart':
+      return remember(context, { ...journal, restart: restartOf(host, action.token, false) });
+    case 'RestartKubelet':
+      return restartKubelet(context);
+    case 'CompleteRestart':
+      return remember(context, {
+        ...journal,
+        restart: null,
+        restartToken: journal.restart?.token ?? journal.restartToken,
+      });
+    case 'Undo':
+      return undo(context, action.component, action.why);
+    case 'EndWatch':
+      return remember(context, { ...journal, watches: without(journal, action.component) });
+    default:
+      return unreachable(action);
+  }
+}
+
+const failureOf = (result: Result<unknown, string>): string | null => (result.ok ? null : result.error);
+
+function remember({ files, journal }: ActContext, next: Journal): Acted {
+  const saved = saveJournal(files, next);
+  return saved.ok ? { journal: next, failure: null } : { journal, failure: saved.error };
+}
+
+const without = (journal: Journal, component: Component): Watch[] =>
+  journal.watches.filter((watch) => watch.component !== component);
+
+const restartOf = (host: HostView, token: string | null, reloadUnits: boolean): Journal['restart'] => ({
+  token,
+  oldProcess: host.kubelet.processes.at(-1)?.key ?? null,
+  askedAt: null,
+  reloadUnits,
+});
+
+function setSysctl(files: HostFiles, name: string, value: string, persist: boolean): Result<void, string> {
+  // The file first: a crash in between then leaves a value that the next boot brings, never one that it loses.
+  const kept = persistSysctl(files, name, persist ? value : null);
+  return kept.ok ? writeSysctl(files, name, value) : kept;
+}
+
+function editStaticPod(context: ActContext, component: Exclude<Component, 'kubelet'>, changes: FlagChanges): Acted {
+  const view = context.host.staticPods[component];
+  if (view === undefined) return { journal: context.journal, failure: `${component} has no manifest any more` };
+  const edited = editManifest(view.manifest.text, component, changes);
+  if (!edited.ok) return { journal: context.journal, failure: `${view.file}: ${edited.error}` };
+  return watchedEdit(context, {
+    component,
+    file: view.file,
+    before: view.manifest.text,
+    after: edited.value,
+    changes,
+    was: view.manifest.flags,
+  });
+}
+
+function editKubelet(context: ActContext, nodeIP: string | null): Acted {
+  const { setup } = context.host.kubelet;
+  if (setup.source === null) return { journal: context.journal, failure: 'no file sets the kubelet’s arguments' };
+  const { file, inUnit } = setup.source;
+  const before = context.files.read(file) ?? '';
+  const edited = editKubeletSource(before, setup.source, nodeIP);
+  if (!edited.ok) return { journal: context.journal, failure: `${file}: ${edited.error}` };
+  const was = setup.nodeIP === null ? {} : { 'node-ip': setup.nodeIP };
+  const restart = restartOf(context.host, null, inUnit);
+  return watchedEdit(
+    { ...context, journal: { ...context.journal, restart } },
+    { component: 'kubelet', file, before, after: edited.value, changes: { 'node-ip': nodeIP }, was },
+  );
+}
+
+interface Edit {
+  readonly component: Component;
+  readonly file: string;
+  readonly before: string;
+  readonly after: string;
+  readonly changes: FlagChanges;
+  readonly was: Readonly<Record<string, string>>;
+}
+
+/** Back-up, journal, file: in this order no crash can leave an edit that nobody watches or that cannot be undone. */
+function watchedEdit(context: ActContext, edit: Edit): Acted {
+  const { files, journal } = context;
+  const backedUp = backUp(files, edit.file, edit.before);
+  if (!backedUp.ok) return { journal, failure: backedUp.error };
+  const watch: Watch = {
+    component: edit.component,
+    file: edit.file,
+    before: edit.before,
+    afterHash: sha256(edit.after),
+    changes: Object.entries(edit.changes).map(([flag, after]) => ({ flag, before: edit.was[flag] ?? null, after })),
+    generation: context.generation,
+    editedAt: context.now,
+    oldSeenAt: context.now,
+    processes: [],
+    provenAt: null,
+    written: false,
+    undoing: null,
+  };
+  const watching = { ...journal, watches: [...without(journal, edit.component), watch] };
+  const saved = saveJournal(files, watching);
+  if (!saved.ok) return { journal, failure: saved.error };
+  const written = files.replace(edit.file, edit.after);
+  if (written.ok) return { journal: watching, failure: null };
+  const plain = { ...journal, restart: null, watches: without(journal, edit.component) };
+  return { ...remember({ ...context, journal: watching }, plain), failure: written.error };
+}
+
+function backUp(files: HostFiles, file: string, text: string): Result<void, string> {
+  const backup = `${BACKUP_FOLDER}${file}`;
+  return files.exists(backup) || !files.exists(file) ? ok(undefined) : files.replace(backup, text);
+}
+
+async function restartKubelet(context: ActContext): Promise<Acted> {
+  const { journal, now } = context;
+  if (journal.restart === null) return { journal, failure: null };
+  const asked = remember(context, { ...journal, restart: { ...journal.restart, askedAt: now } });
+  if (asked.failure !== null) return asked;
+  const restarted = await context.restartKubelet({ reloadUnits: journal.restart.reloadUnits });
+  return { journal: asked.journal, failure: failureOf(restarted) };
+}
+
+/** Puts the old text back, and remembers that the new one was refused. */
+function undo(context: ActContext, component: Component, why: string): Acted {
+  const watch = context.journal.watches.find((entry) => entry.component === component);
+  if (watch === undefined) return { journal: context.journal, failure: null };
+  const begun: Watch = { ...watch, undoing: why };
+  const marked = remember(context, { ...context.journal, watches: [...without(context.journal, component), begun] });
+  if (marked.failure !== null) return marked;
+
+  const restored = restore(context.files, watch);
+  if (!restored.ok) return { journal: marked.journal, failure: restored.error };
+  const told =
+    restored.value === 'Restored'
+      ? why
+      : `${why}; ${watch.file} was changed by somebody else since and is left as it is`;
+  return remember({ ...context, journal: marked.journal }, afterUndo(marked.journal, context.host, watch, told));
+}
+
+function afterUndo(journal: Journal, host: HostView, watch: Watch, why: string): Journal {
+  return {
+    ...journal,
+    watches: without(journal, watch.component),
+    refused: [...journal.refused.filter((entry) => entry.generation === watch.generation), ...refusals(watch, why)],
+    restart: isStaticPod(watch.component)
+      ? journal.restart
+      : restartOf(host, null, host.kubelet.setup.source?.inUnit ?? false),
+  };
+}
+
+/** An edit that is no longer tried for this generation of the spec. A removed flag has the empty value. */
+export const refusals = (watch: Watch, why: string): Journal['refused'] =>
+  watch.changes.map(({ flag, after }) => ({
+    component: watch.component,
+    flag,
+    value: after ?? '',
+    generation: watch.generation,
+    why,
+  }));
+
+/** Exactly the old text, if nobody else touched the file; else only our own flags are turned back, if the file can be read. */
+function restore(files: HostFiles, watch: Watch): Result<'Restored' | 'LeftAlone', string> {
+  const current = files.read(watch.file);
+  if (current === watch.before) return ok('Restored');
+  const text =
+    current !== null && sha256(current) === watch.afterHash ? ok(watch.before) : reversed(current ?? '', watch);
+  if (!text.ok) return ok('LeftAlone');
+  const written = files.replace(watch.file, text.value);
+  return written.ok ? ok('Restored') : written;
+}
+
+function reversed(current: string, watch: Watch): Result<string, string> {
+  return isStaticPod(watch.component)
+    ? editManifest(current, watch.component, reversedChanges(watch))
+    : err('another hand changed the kubelet’s arguments');
+}

@@ -1,0 +1,295 @@
+import { EDITABLE_FLAGS, STATIC_PODS } from '../model/host.ts';
+import type { HostSettings, StaticPod } from '../model/host.ts';
+import type { Result } from '../result.ts';
+import { canonicalText } from './canonical.ts';
+import type { HostView } from './host.ts';
+import { mergeRecorded } from './journal.ts';
+import type { Component, Journal, Recorded } from './journal.ts';
+import type { FlagChanges } from './manifest.ts';
+import { changeText, judgeWatch } from './watch.ts';
+import type { WatchOptions } from './watch.ts';
+
+/** What the agent's object asks for; null: there is no object, or it was not seen since the agent started. */
+export interface Asked {
+  readonly generation: number;
+  readonly settings: Result<HostSettings, string>;
+  /** First values that the API server holds: an edit waits until its own are there. */
+  readonly confirmed: Recorded;
+}
+
+export type AgentAction =
+  | { readonly kind: 'None' }
+  | { readonly kind: 'Record'; readonly recorded: Recorded }
+  | { readonly kind: 'EditManifest'; readonly component: StaticPod; readonly changes: FlagChanges }
+  | { readonly kind: 'EditKubelet'; readonly nodeIP: string | null }
+  | { readonly kind: 'SetSysctl'; readonly name: string; readonly value: string; readonly persist: boolean }
+  | { readonly kind: 'AskRestart'; readonly token: string }
+  | { readonly kind: 'RestartKubelet' }
+  | { readonly kind: 'CompleteRestart' }
+  | { readonly kind: 'Undo'; readonly component: Component; readonly why: string }
+  | { readonly kind: 'EndWatch'; readonly component: Component };
+
+/** Why the settings are not (all) in force: the reasons of the condition `Applied`. */
+export type AppliedReason =
+  | 'Applied'
+  | 'Applying'
+  | 'Recording'
+  | 'Waiting'
+  | 'Stopped'
+  | 'NotAllowed'
+  | 'AddressMissing'
+  | 'NotFound'
+  | 'Refused'
+  | 'Failed';
+
+export interface Verdict {
+  readonly reason: AppliedReason;
+  readonly message: string;
+}
+
+export interface Decision {
+  readonly action: AgentAction;
+  readonly applied: Verdict;
+}
+
+/** Milliseconds after which a kubelet restart that showed no new process is asked for again. */
+const RESTART_AGAIN_MS = 30_000;
+
+/**
+ * The one next thing to do. Undoing comes before everything, because it must work with no word from the API; then whatever is in
+ * flight is waited for; then the first setting that is not yet true.
+ */
+export function decide(
+  host: HostView,
+  asked: Asked | null,
+  journal: Journal,
+  now: number,
+  options: WatchOptions,
+): Decision {
+  if (host.stopped) return rest('Stopped', stoppedText(journal));
+  return (
+    decideWatches(journal, now, options) ??
+    decideRestart(host, journal, now) ??
+    decideInFlight(journal, now, options) ??
+    decideSettings(host, asked, journal)
+  );
+}
+
+const NONE: AgentAction = { kind: 'None' };
+const rest = (reason: AppliedReason, message: string): Decision => ({ action: NONE, applied: { reason, message } });
+const act = (action: AgentAction, message: string): Decision => ({ action, applied: { reason: 'Applying', message } });
+
+function stoppedText(journal: Journal): string {
+  const inFlight = journal.watches.map((watch) => watch.component);
+  const left =
+    inFlight.length === 0 ? '' : ` A change to ${inFlight.join(', ')} is not watched and would not be undone.`;
+  return `The stop file /etc/dualstack/stop is there: nothing is changed on this host until it is removed.${left}`;
+}
+
+function decideWatches(journal: Journal, now: number, options: WatchOptions): Decision | null {
+  for (const watch of journal.watches) {
+    const judgement = judgeWatch(watch, now, options);
+    if (judgement.is === 'Undo')
+      return act({ kind: 'Undo', component: watch.component, why: judgement.why }, judgement.why);
+    if (judgement.is === 'Done')
+      return act({ kind: 'EndWatch', component: watch.component }, `${watch.component} has proven itself.`);
+  }
+  return null;
+}
+
+function decideRestart(host: HostView, journal: Journal, now: number): Decision | null {
+  const { restart } = journal;
+  if (restart === null) return null;
+  const current = host.kubelet.processes.at(-1)?.key ?? null;
+  if (restart.askedAt !== null && current !== null && current !== restart.oldProcess) {
+    return act({ kind: 'CompleteRestart' }, 'The kubelet was restarted.');
+  }
+  return restart.askedAt === null || now - restart.askedAt >= RESTART_AGAIN_MS
+    ? act({ kind: 'RestartKubelet' }, 'The kubelet is being restarted.')
+    : rest('Applying', 'Waiting for the kubelet to start again.');
+}
+
+function decideInFlight(journal: Journal, now: number, options: WatchOptions): Decision | null {
+  for (const watch of journal.watches) {
+    const judgement = judgeWatch(watch, now, options);
+    if (judgement.is === 'InFlight') return rest('Applying', `${judgement.why}.`);
+  }
+  return null;
+}
+
+function decideSettings(host: HostView, asked: Asked | null, journal: Journal): Decision {
+  if (asked === null) return rest('Waiting', 'There is no DualStackNode for this node yet.');
+  if (!asked.settings.ok) {
+    return rest(
+      'NotAllowed',
+      `Nothing was changed, because the spec asks for what may not be set: ${asked.settings.error}.`,
+    );
+  }
+  const { generation } = asked;
+  const refused = journal.refused.find((entry) => entry.generation === generation);
+  if (refused !== undefined) {
+    return rest(
+      'Refused',
+      `${refused.component} did not work with ${changeText({ [refused.flag]: refused.value === '' ? null : refused.value })}, and the ` +
+        `old value was put back: ${refused.why}. It is not tried again until the spec changes.`,
+    );
+  }
+  const next = firstNeed(host, asked.settings.value, journal);
+  if (next === null) return rest('Applied', 'All settings are in force.');
+  return 'applied' in next ? next : recordedFirst(next, asked.confirmed, journal);
+}
+
+/** An edit that is needed, and the first values that must be safe before it is made. */
+interface Need {
+  readonly action: AgentAction;
+  readonly message: string;
+  readonly firstValues: Recorded;
+}
+
+function recordedFirst(need: Need, confirmed: Recorded, journal: Journal): Decision {
+  const known = mergeRecorded(confirmed, journal.recorded);
+  const wanted = mergeRecorded(known, need.firstValues);
+  if (!sameRecorded(wanted, mergeRecorded(journal.recorded, {}))) {
+    return {
+      action: { kind: 'Record', recorded: wanted },
+      applied: { reason: 'Recording', message: 'First values are being recorded.' },
+    };
+  }
+  return sameRecorded(wanted, mergeRecorded(confirmed, {}))
+    ? act(need.action, need.message)
+    : rest('Recording', 'Waiting for the API server to hold the first values before anything is changed.');
+}
+
+const sameRecorded = (a: Recorded, b: Recorded): boolean => canonicalText(a) === canonicalText(b);
+
+function firstNeed(host: HostView, settings: HostSettings, journal: Journal): Need | Decision | null {
+  return (
+    sysctlNeed(host, settings, journal) ??
+    kubeletNeed(host, settings) ??
+    STATIC_PODS.map((pod) => staticPodNeed(host, settings, pod)).find((need) => need !== null) ??
+    restartNeed(settings, journal)
+  );
+}
+
+function sysctlNeed(host: HostView, settings: HostSettings, journal: Journal): Need | Decision | null {
+  for (const [name, value] of orderedSysctls(settings.sysctls ?? {})) {
+    const current = host.sysctls[name] ?? null;
+    if (current === null)
+      return rest('NotFound', `Sysctl ${name} does not exist on this host: is the interface there?`);
+    const first = journal.recorded.sysctls?.[name];
+    if (current === value && first === undefined) continue;
+    // Back at its first value, it needs no line of ours: whoever set it then sets it at the next boot.
+    const persist = value !== (first ?? current);
+    if (current === value && (persist ? host.persisted[name] === value : host.persisted[name] === undefined)) continue;
+    return {
+      action: { kind: 'SetSysctl', name, value, persist },
+      message: `Sysctl ${name} is being set to ${value}.`,
+      firstValues: { sysctls: { [name]: current } },
+    };
+  }
+  return null;
+}
+
+/**
+ * An interface that learns its default route by router advertisement loses it the moment that forwarding is on and `accept_ra` is
+ * not 2. So `accept_ra` goes first on the way in, and last on the way back.
+ */
+function orderedSysctls(sysctls: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
+  return Object.entries(sysctls).sort((a, b) => sysctlRank(a) - sysctlRank(b) || (a[0] < b[0] ? -1 : 1));
+}
+
+const sysctlRank = ([name, value]: readonly [string, string]): number =>
+  name.endsWith('.accept_ra') ? (value === '2' ? 0 : 2) : 1;
+
+function kubeletNeed(host: HostView, settings: HostSettings): Need | Decision | null {
+  const addresses = settings.kubelet?.nodeIPs;
+  const remove = settings.absent?.kubelet?.includes('node-ip') === true;
+  if (addresses === undefined && !remove) return null;
+  const { setup, processes } = host.kubelet;
+  const running = processes.at(-1);
+  const wanted = addresses?.join(',') ?? null;
+  if (running === undefined)
+    return rest('NotFound', 'No running kubelet is seen on this host: its arguments are left alone.');
+  if (setup.nodeIP === wanted && (running.flags['node-ip'] ?? null) === wanted) return null;
+  if (setup.source === null) {
+    return rest(
+      'NotFound',
+      'No file was found that sets the kubelet’s arguments: set --node-ip by hand where this host starts its kubelet.',
+    );
+  }
+  const missing = (addresses ?? []).filter((address) => !hasAddress(host, address));
+  if (missing.length > 0) {
+    return rest(
+      'AddressMissing',
+      `${missing.join(' and ')} is on no interface of this host: the kubelet would not take it as its address.`,
+    );
+  }
+  return {
+    action: { kind: 'EditKubelet', nodeIP: wanted },
+    message: `The kubelet is being given ${changeText({ 'node-ip': wanted })} in ${setup.source.file}.`,
+    firstValues: { kubelet: { nodeIP: setup.nodeIP } },
+  };
+}
+
+/** An address in doubt (duplicate, or not yet checked) does not count: the kubelet would skip it. */
+const hasAddress = (host: HostView, wanted: string): boolean =>
+  host.addresses.some(
+    (seen) =>
+      sameAddress(seen.address, wanted) && !seen.flags.some((flag) => flag === 'tentative' || flag === 'dadfailed'),
+  );
+
+/** Two texts may name one IPv6 address; a URL's host is always in the canonical form. */
+const sameAddress = (a: string, b: string): boolean => a === b || canonical(a) === canonical(b);
+const canonical = (address: string): string =>
+  address.includes(':') ? (URL.parse(`http://[${address}]`)?.hostname ?? address) : address;
+
+function staticPodNeed(host: HostView, settings: HostSettings, component: StaticPod): Need | Decision | null {
+  const wanted: FlagChanges = {
+    ...settings.staticPods?.[component],
+    ...Object.fromEntries((settings.absent?.[component] ?? []).map((flag) => [flag, null])),
+  };
+  if (Object.keys(wanted).length === 0) return null;
+  const view = host.staticPods[component];
+  if (view === undefined) {
+    return host.problems[component] === undefined
+      ? rest(
+          'NotFound',
+          `No manifest of ${component} is in ${host.kubelet.setup.manifestFolder}: it does not run here as a static pod.`,
+        )
+      : rest('Failed', `${host.problems[component]}. Mend the file; nothing was changed.`);
+  }
+  const changes = Object.fromEntries(
+    Object.entries(wanted).filter(([flag, value]) => (view.manifest.flags[flag] ?? null) !== value),
+  );
+  if (Object.keys(changes).length === 0) return waitForProcess(view.processes.at(-1)?.flags, wanted, component);
+  const flags: readonly string[] = EDITABLE_FLAGS[component];
+  return {
+    action: { kind: 'EditManifest', component, changes },
+    message: `${component} is being given ${changeText(changes)} in ${view.file}.`,
+    firstValues: {
+      staticPods: { [component]: Object.fromEntries(flags.map((flag) => [flag, view.manifest.flags[flag] ?? null])) },
+    },
+  };
+}
+
+/** The file says it; it holds only when the process says it too. */
+function waitForProcess(
+  flags: Readonly<Record<string, string>> | undefined,
+  wanted: FlagChanges,
+  component: StaticPod,
+): Decision | null {
+  if (flags === undefined) return rest('Applying', `${component} is not running: waiting for the kubelet to start it.`);
+  const behind = Object.entries(wanted).some(([flag, value]) => (flags[flag] ?? null) !== value);
+  return behind
+    ? rest('Applying', `${component} still runs with its old arguments: waiting for the kubelet to restart it.`)
+    : null;
+}
+
+function restartNeed(settings: HostSettings, journal: Journal): Decision | null {
+  const token = settings.restart?.kubelet;
+  if (token === undefined || token === journal.restartToken) return null;
+  return act({ kind: 'AskRestart', token }, 'A kubelet restart was asked for.');
+}
+
+/** Something is under way that must be looked at often. */
+export const isBusy = (journal: Journal): boolean => journal.watches.length > 0 || journal.restart !== null;

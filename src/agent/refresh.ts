@@ -1,0 +1,85 @@
+import { refusals } from './act.ts';
+import { sha256 } from './files.ts';
+import type { HostFiles } from './files.ts';
+import type { HostView } from './host.ts';
+import type { Journal, Watch } from './journal.ts';
+import { startedAt } from './procfs.ts';
+import type { HostProcess } from './procfs.ts';
+import { followWatch, isStaticPod } from './watch.ts';
+import type { Look, WatchOptions } from './watch.ts';
+
+/** The journal after one more look at the host. An equal look gives an equal journal. */
+export function refreshJournal(
+  journal: Journal,
+  host: HostView,
+  files: HostFiles,
+  now: number,
+  options: WatchOptions,
+): Journal {
+  const sameBoot = journal.boot === host.boot;
+  const followed = journal.watches.map((watch) => followFile(watch, host, files, now, options));
+  return {
+    ...journal,
+    boot: host.boot,
+    seen: seenAddresses(sameBoot ? journal.seen : {}, host, now),
+    started: startTimes(sameBoot ? journal.started : {}, host),
+    watches: followed.flatMap((entry) => (entry.is === 'Watching' ? [entry.watch] : [])),
+    refused: [
+      ...journal.refused,
+      ...followed.flatMap((entry) => (entry.is === 'TakenOut' ? refusals(entry.watch, TAKEN_OUT) : [])),
+    ],
+  };
+}
+
+const TAKEN_OUT = 'it was taken out by hand while it was being watched';
+
+type Followed =
+  | { readonly is: 'Watching'; readonly watch: Watch }
+  /** The edit was never made: a crash came between journal and file. */
+  | { readonly is: 'NeverMade' }
+  /** Somebody reverted it in the file. Doing it again would fight a human in an emergency. */
+  | { readonly is: 'TakenOut'; readonly watch: Watch };
+
+function followFile(watch: Watch, host: HostView, files: HostFiles, now: number, options: WatchOptions): Followed {
+  const look = lookAt(watch, host);
+  if (watch.undoing !== null) return { is: 'Watching', watch };
+  if (fileSays(watch, host))
+    return {
+      is: 'Watching',
+      watch: followWatch(watch.written ? watch : { ...watch, written: true }, look, now, options),
+    };
+  if (!watch.written) return { is: 'NeverMade' };
+  // An unreadable manifest is neither: time will tell, and the undo leaves a file alone that it does not understand.
+  const readable = isStaticPod(watch.component) ? host.staticPods[watch.component] !== undefined : true;
+  if (!readable || sha256(files.read(watch.file) ?? '') === watch.afterHash) {
+    return { is: 'Watching', watch: followWatch(watch, look, now, options) };
+  }
+  return { is: 'TakenOut', watch };
+}
+
+function fileSays(watch: Watch, host: HostView): boolean {
+  if (!isStaticPod(watch.component)) return host.kubelet.setup.nodeIP === (watch.changes[0]?.after ?? null);
+  const flags = host.staticPods[watch.component]?.manifest.flags;
+  return flags !== undefined && watch.changes.every((change) => (flags[change.flag] ?? null) === change.after);
+}
+
+const lookAt = (watch: Watch, host: HostView): Look =>
+  isStaticPod(watch.component) ? (host.staticPods[watch.component] ?? { processes: [], healthy: null }) : host.kubelet;
+
+export const addressKey = (address: { readonly interface: string; readonly address: string }): string =>
+  `${address.interface} ${address.address}`;
+
+function seenAddresses(before: Journal['seen'], host: HostView, now: number): Journal['seen'] {
+  return Object.fromEntries(
+    host.addresses.map((address) => [addressKey(address), before[addressKey(address)] ?? new Date(now).toISOString()]),
+  );
+}
+
+function startTimes(before: Journal['started'], host: HostView): Journal['started'] {
+  const running = [host.kubelet.processes, ...Object.values(host.staticPods).map((pod) => pod.processes)].flatMap(
+    (list) => list.at(-1) ?? [],
+  );
+  return Object.fromEntries(running.map((process) => [process.key, before[process.key] ?? startOf(process, host)]));
+}
+
+const startOf = (process: HostProcess, host: HostView): string => startedAt(process.startTicks, host.bootSeconds ?? 0);

@@ -46,10 +46,11 @@ export function resourceFromFlags(flags: AskedByFlags, live: LiveCluster): KubeO
 export function proposeCIDRs(live: LiveCluster): { readonly pods: string; readonly services: string } {
   if (live.primaryFamily === 'IPv6') return { pods: '10.244.0.0/16', services: '10.96.0.0/16' };
   const bits = createHash('sha256').update(live.uid).digest('hex');
-  const group = (text: string): string => Number.parseInt(text, 16).toString(16);
-  const site = [`fd${bits.slice(0, 2)}`, group(bits.slice(2, 6)), group(bits.slice(6, 10))].join(':');
+  const site = [`fd${bits.slice(0, 2)}`, ...[bits.slice(2, 6), bits.slice(6, 10)].map(withoutLeadingZeros)].join(':');
   return { pods: `${site}::/52`, services: `${site}:f000::/112` };
 }
+
+const withoutLeadingZeros = (group: string): string => Number.parseInt(group, 16).toString(16);
 
 /** The one DualStackCluster in a file, which may hold other objects as well. The error names the file. */
 export function resourceFromFile(file: string, text: string): Result<KubeObject, string> {
@@ -64,7 +65,8 @@ export function resourceFromFile(file: string, text: string): Result<KubeObject,
   const [resource, ...more] = found;
   if (resource === undefined) return err(`${file} holds no DualStackCluster: give a file that holds one`);
   if (more.length > 0) return err(`${file} holds ${found.length} DualStackClusters: only one can govern, leave one`);
-  if (typeof at(resource, 'metadata', 'name') !== 'string') return err(`${file}: metadata.name is missing: name the resource`);
+  if (typeof at(resource, 'metadata', 'name') !== 'string')
+    return err(`${file}: metadata.name is missing: name the resource`);
   return ok(resource as KubeObject);
 }
 

@@ -1,0 +1,40 @@
+import type { ExitCode } from './exit-code.ts';
+import type { Connect, Connection } from './session.ts';
+import type { Terminal } from './terminal.ts';
+
+/** All that the commands touch of the world. `main.ts` hands in the real ones. */
+export interface Dependencies {
+  readonly connect: Connect;
+  readonly terminal: Terminal;
+  /** Text of a file; `-` is standard input. Rejects with the system's error. */
+  readonly readText: (file: string) => Promise<string>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Calls back about every second until the signal; screens tell ages by it. */
+  readonly everySecond: (run: () => void, signal: AbortSignal) => void;
+  /** Aborts on Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly runOperator: (options: OperatorOptions) => Promise<ExitCode>;
+  readonly runAgent: (options: AgentOptions) => Promise<ExitCode>;
+}
+
+export interface LogOptions {
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+}
+
+export interface OperatorOptions extends Connection, LogOptions {
+  /** `host:port`; port 0 chooses one. */
+  readonly metricsBindAddress: string;
+  readonly healthProbeBindAddress: string;
+  /** False: run alone, without a Lease. */
+  readonly leaderElect: boolean;
+}
+
+export interface AgentOptions extends Connection, LogOptions {
+  readonly nodeName: string;
+  /** Folder below which the host's files are seen. */
+  readonly hostRoot: string;
+  readonly healthProbeBindAddress: string;
+  /** Seconds after which an edit whose component does not come back is undone. */
+  readonly undoAfterSeconds: number;
+}

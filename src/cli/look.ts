@@ -1,0 +1,126 @@
+import type { KubeObject } from '../model/object.ts';
+import { err, ok, type Result } from '../result.ts';
+import { type AskedByFlags, isAskedByFlags, resourceFromFile, resourceFromFlags } from './asked.ts';
+import type { Dependencies } from './dependencies.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
+import { type Format, observeErrorText } from './output.ts';
+import { complain } from './terminal.ts';
+import type { ClusterSession, Connection, Observation } from './session.ts';
+
+/** Options of the commands that compare a cluster with a wanted state. */
+export interface LookOptions extends Connection, AskedByFlags {
+  readonly output?: Exclude<Format, 'text'>;
+  readonly filename?: string;
+}
+
+/** What a command gets to print. */
+export interface Look extends Observation {
+  readonly resource: KubeObject;
+  /** Where the wanted state came from, for the first line of a screen. */
+  readonly source: string;
+}
+
+interface Failure {
+  readonly code: ExitCode;
+  readonly message: string;
+}
+
+const failed = (message: string): Result<never, Failure> => err({ code: EXIT.Error, message });
+const misused = (message: string): Result<never, Failure> => err({ code: EXIT.Usage, message });
+
+/** Connects, finds out what is wanted, looks once, and lets `use` print it. Whatever fails is told on standard error. */
+export async function look(
+  options: LookOptions,
+  dependencies: Dependencies,
+  use: (look: Look) => ExitCode,
+): Promise<ExitCode> {
+  const result = await withSession(options, dependencies, (session) => lookOnce(session, options, dependencies));
+  if (result.ok) return use(result.value);
+  complain(dependencies.terminal, `Error: ${result.error.message}`);
+  return result.error.code;
+}
+
+async function withSession<T>(
+  connection: Connection,
+  dependencies: Dependencies,
+  use: (session: ClusterSession) => Promise<Result<T, Failure>>,
+): Promise<Result<T, Failure>> {
+  const session = await dependencies.connect(connection);
+  if (!session.ok) return failed(session.error);
+  try {
+    return await use(session.value);
+  } finally {
+    await session.value.close();
+  }
+}
+
+async function lookOnce(
+  session: ClusterSession,
+  options: LookOptions,
+  dependencies: Dependencies,
+): Promise<Result<Look, Failure>> {
+  const asked = await whatIsWanted(session, options, dependencies);
+  if (!asked.ok) return asked;
+  const seen = await session.observe(asked.value.resource);
+  if (seen.ok) return ok({ ...asked.value, ...seen.value });
+  const message = observeErrorText(seen.error);
+  return seen.error.kind === 'Invalid' ? misused(message) : failed(message);
+}
+
+type Wanted = Pick<Look, 'resource' | 'source'>;
+
+/** A file, flags, the resource in the cluster, or a proposal: the first that there is. */
+async function whatIsWanted(
+  session: ClusterSession,
+  options: LookOptions,
+  dependencies: Dependencies,
+): Promise<Result<Wanted, Failure>> {
+  const byFlags = isAskedByFlags(options);
+  if (options.filename !== undefined && byFlags)
+    return misused('give either -f or flags for the wanted state, not both');
+  if (options.filename !== undefined) return fromFile(options.filename, dependencies);
+  if (!byFlags) {
+    const governing = await session.getResource();
+    if (!governing.ok) return failed(governing.error);
+    if (governing.value !== null) {
+      return ok({
+        resource: governing.value,
+        source: `DualStackCluster ${governing.value.metadata.name} in the cluster`,
+      });
+    }
+  }
+  const live = await session.live();
+  if (!live.ok) return failed(live.error);
+  const complete = options.podNetworkCidr !== undefined && options.serviceCidr !== undefined;
+  return ok({
+    resource: resourceFromFlags(options, live.value),
+    source:
+      complete || options.ipFamilies?.includes(',') === false
+        ? 'flags'
+        : 'a proposal: choose your own networks with --pod-network-cidr and --service-cidr',
+  });
+}
+
+async function fromFile(file: string, dependencies: Dependencies): Promise<Result<Wanted, Failure>> {
+  const name = file === '-' ? 'standard input' : file;
+  try {
+    const resource = resourceFromFile(name, await dependencies.readText(file));
+    return resource.ok ? ok({ resource: resource.value, source: name }) : misused(resource.error);
+  } catch (error) {
+    return failed(`${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+export async function withOpenSession(
+  connection: Connection,
+  dependencies: Dependencies,
+  use: (session: ClusterSession) => Promise<Result<ExitCode, string>>,
+): Promise<ExitCode> {
+  const result = await withSession(connection, dependencies, async (session) => {
+    const used = await use(session);
+    return used.ok ? used : failed(used.error);
+  });
+  if (result.ok) return result.value;
+  complain(dependencies.terminal, `Error: ${result.error.message}`);
+  return result.error.code;
+}

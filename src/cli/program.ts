@@ -1,0 +1,170 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { VERSION } from '../version.ts';
+import { check } from './check.ts';
+import type { AgentOptions, Dependencies, LogOptions, OperatorOptions } from './dependencies.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
+import { nodes } from './nodes.ts';
+import { FORMATS } from './output.ts';
+import { plan } from './plan.ts';
+import type { LookOptions } from './look.ts';
+import { complain } from './terminal.ts';
+import { status, type StatusOptions } from './status.ts';
+
+/** Runs one command line and tells how it ended; never throws for what a user can do wrong. */
+export async function runCli(args: readonly string[], dependencies: Dependencies): Promise<ExitCode> {
+  let code: ExitCode = EXIT.OK;
+  const program = describe(dependencies, (ended) => {
+    code = ended;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    // Commander throws for --help too, with exit code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.OK : EXIT.Usage;
+    throw error;
+  }
+}
+
+function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Command {
+  const { terminal } = dependencies;
+  const program = new Command('kubectl dualstack')
+    .description('Turns a running Kubernetes cluster into IPv4/IPv6 dual-stack, one safe step at a time.')
+    .usage('COMMAND [options]')
+    .option('--kubeconfig <file>', 'kubeconfig to use, instead of KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'context of the kubeconfig to use')
+    .helpCommand(false)
+    .showHelpAfterError('Run with --help for usage.')
+    .addHelpText('after', EXIT_HELP)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.write(text),
+      writeErr: (text) => complain(terminal, text.trimEnd()),
+      getOutHelpWidth: () => Math.min(terminal.size()?.columns ?? 80, 100),
+      getErrHelpWidth: () => Math.min(terminal.size()?.columns ?? 80, 100),
+    });
+
+  /** A subcommand. Its options, together with the global ones, have the shape that `shape` gave them: hence the casts below. */
+  const add = (
+    name: string,
+    summary: string,
+    run: (options: unknown) => Promise<ExitCode>,
+    shape: (command: Command) => Command,
+  ): void => {
+    const command = program.command(name).summary(summary).description(summary);
+    command.copyInheritedSettings(program);
+    shape(command).action(async () => end(await run(command.optsWithGlobals())));
+  };
+
+  add(
+    'check',
+    'Tell whether a cluster can become dual-stack, and what stands in the way. Changes nothing and needs nothing installed.',
+    (options) => check(options as LookOptions, dependencies),
+    asking,
+  );
+  add(
+    'plan',
+    'Show the ordered steps to dual-stack with their differences, restarts and interruptions. Changes nothing.',
+    (options) => plan(options as LookOptions, dependencies),
+    asking,
+  );
+  add(
+    'status',
+    'Show how far the conversion is, what it does now and what it waits for.',
+    (options) => status(options as StatusOptions, dependencies),
+    (command) =>
+      command
+        .addOption(output())
+        .option('--name <name>', 'name of the DualStackCluster; else the one that governs')
+        .option('-w, --watch', 'follow it until it is ready (exit code 0) or needs you (3)'),
+  );
+  add(
+    'nodes',
+    'List the nodes with their families, and why a family is missing.',
+    (options) => nodes(options as LookOptions, dependencies),
+    asking,
+  );
+  add(
+    'operator',
+    'Run the operator (in the cluster).',
+    (options) => dependencies.runOperator(options as OperatorOptions),
+    (command) =>
+      command
+        .option('--metrics-bind-address <host:port>', 'where metrics are served', bindAddress, '127.0.0.1:27871')
+        .option('--health-probe-bind-address <host:port>', 'where probes are answered', bindAddress, '127.0.0.1:27872')
+        .option('--no-leader-elect', 'run alone, without a Lease')
+        .addOption(logLevel()),
+  );
+  add(
+    'agent',
+    'Run the agent of one node (in the cluster).',
+    (options) => dependencies.runAgent(options as AgentOptions),
+    (command) =>
+      command
+        .addOption(
+          new Option('--node-name <name>', 'node that this agent serves').env('NODE_NAME').makeOptionMandatory(),
+        )
+        .option('--host-root <folder>', "folder below which the host's files are seen", '/host')
+        .option('--health-probe-bind-address <host:port>', 'where probes are answered', bindAddress, '127.0.0.1:27873')
+        .option(
+          '--undo-after-seconds <seconds>',
+          'undo an edit whose component is not back after that time',
+          positive,
+          180,
+        )
+        .addOption(logLevel()),
+  );
+  add(
+    'version',
+    'Print the version of this program.',
+    async () => {
+      terminal.write(`${VERSION}\n`);
+      return EXIT.OK;
+    },
+    (command) => command,
+  );
+  program.action(() => program.help({ error: true }));
+  return program;
+}
+
+/** Options of the commands that look at a cluster for a wanted state. */
+const asking = (command: Command): Command =>
+  command
+    .addOption(output())
+    .option(
+      '-f, --filename <file>',
+      'DualStackCluster to look at instead of the one in the cluster; - is standard input',
+    )
+    .option('--ip-families <list>', 'wanted families, the live primary first, such as IPv4,IPv6')
+    .option('--pod-network-cidr <list>', 'network for pods of the added family, or one per family')
+    .option('--service-cidr <list>', 'network for Services of the added family, or one per family')
+    .addHelpText(
+      'after',
+      '\nWithout -f and flags the DualStackCluster in the cluster is taken; where there is none, networks are proposed.',
+    );
+
+const output = (): Option => new Option('-o, --output <format>', 'how to print').choices(FORMATS);
+
+const logLevel = (): Option =>
+  new Option('--log-level <level>', 'least level that is logged')
+    .choices(['error', 'warn', 'info', 'debug'] satisfies LogOptions['logLevel'][])
+    .default('info');
+
+function bindAddress(value: string): string {
+  const port = Number(/^(?:\[[0-9a-f:.]+\]|[^:\s]+):(\d{1,5})$/u.exec(value)?.[1] ?? Number.NaN);
+  if (port <= 65_535) return value;
+  throw new InvalidArgumentError('Give host:port, such as 127.0.0.1:8080 or [::1]:8080.');
+}
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (Number.isFinite(number) && number > 0) return number;
+  throw new InvalidArgumentError('Give a number of seconds above 0.');
+}
+
+const EXIT_HELP = `
+Exit codes:
+  0  done; check and plan: nothing blocks; status: ready
+  1  the command failed: no connection, no permission, unreadable file
+  2  wrong usage, or the resource that was asked for is not valid
+  3  the answer is no: blockers were found, or the resource is not ready`;

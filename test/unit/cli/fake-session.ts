@@ -1,0 +1,85 @@
+import type { Dependencies } from '../../../src/cli/dependencies.ts';
+import { type ExitCode } from '../../../src/cli/exit-code.ts';
+import { runCli } from '../../../src/cli/program.ts';
+import type { ClusterSession, Observation, ObserveError } from '../../../src/cli/session.ts';
+import type { KubeObject } from '../../../src/model/object.ts';
+import type { Plan } from '../../../src/model/plan.ts';
+import { err, ok, type Result } from '../../../src/result.ts';
+import { clusterFacts } from '../../support/facts.ts';
+import { finished, NOW } from './support.ts';
+
+export interface Scene {
+  readonly plan?: Plan;
+  readonly resource?: KubeObject | null;
+  readonly changes?: readonly (KubeObject | null)[];
+  readonly observeError?: ObserveError;
+  readonly connectError?: string;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly interactive?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface Played {
+  readonly code: ExitCode;
+  readonly out: string;
+  readonly err: string;
+  /** Resources that were looked at, and whether the session was closed. */
+  readonly observed: readonly KubeObject[];
+  readonly closed: boolean;
+  readonly started: readonly unknown[];
+}
+
+/** Runs one command line against a played cluster. */
+export async function play(args: readonly string[], scene: Scene = {}): Promise<Played> {
+  const said = { out: '', err: '' };
+  const observed: KubeObject[] = [];
+  const started: unknown[] = [];
+  let closed = false;
+  const session: ClusterSession = {
+    live: async () => ok({ uid: '6f1e0c7e-0000-4000-8000-000000000001', primaryFamily: 'IPv4' }),
+    async observe(resource): Promise<Result<Observation, ObserveError>> {
+      observed.push(resource);
+      if (scene.observeError !== undefined) return err(scene.observeError);
+      return ok({ facts: clusterFacts(), plan: scene.plan ?? finished, whyMissing: () => null });
+    },
+    getResource: async () => ok(scene.resource ?? null),
+    async *watchResource() {
+      yield* scene.changes ?? [];
+    },
+    close: async () => {
+      closed = true;
+    },
+  };
+  const dependencies: Dependencies = {
+    connect: async () => (scene.connectError === undefined ? ok(session) : err(scene.connectError)),
+    terminal: {
+      write: (text) => {
+        said.out += text;
+      },
+      complain: (text) => {
+        said.err += text;
+      },
+      interactive: scene.interactive ?? false,
+      size: () => (scene.interactive === true ? { columns: 80, rows: 24 } : null),
+      environment: scene.environment ?? {},
+    },
+    readText: async (file) => {
+      const text = scene.files?.[file];
+      if (text === undefined) throw new Error(`ENOENT: no such file ${file}`);
+      return text;
+    },
+    now: () => NOW,
+    everySecond: () => {},
+    signal: new AbortController().signal,
+    runOperator: async (options) => {
+      started.push(options);
+      return 0;
+    },
+    runAgent: async (options) => {
+      started.push(options);
+      return 0;
+    },
+  };
+  const code = await runCli(args, dependencies);
+  return { code, ...said, observed, closed, started };
+}

@@ -1,0 +1,190 @@
+import type { ServerResponse } from 'node:http';
+import { type FakeApi, reply, status } from './fake-api.ts';
+
+export interface StoredObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+  };
+  readonly data: { readonly value: string };
+}
+
+/** What may go wrong with the next list page or watch; used up in their order. */
+export type Fault =
+  | {
+      readonly on: 'list' | 'watch';
+      readonly do: 'Status';
+      readonly code: number;
+      readonly reason: string;
+      readonly retryAfter?: string;
+    }
+  | { readonly on: 'list' | 'watch'; readonly do: 'HangUp' }
+  | { readonly on: 'watch'; readonly do: 'ErrorEvent'; readonly code: number }
+  /** Sends half of the next event and then ends, or goes silent. */
+  | { readonly on: 'watch'; readonly do: 'HalfLine'; readonly then: 'End' | 'Silence' }
+  | { readonly on: 'watch'; readonly do: 'Garbage' }
+  | { readonly on: 'watch'; readonly do: 'EndAtOnce' }
+  | { readonly on: 'watch'; readonly do: 'Silence' };
+
+/** ConfigMaps in the namespace `here`, listed in pages and watched, as a kube-apiserver does it. */
+export interface ObjectServer {
+  put(name: string, value: string): void;
+  remove(name: string): void;
+  /** Forgets its history: watches and list pages from before are answered with 410. */
+  compact(): void;
+  readonly faults: Fault[];
+  /** Watches open now. */
+  readonly watches: number;
+  /** How often a list was begun. */
+  readonly lists: number;
+  bookmark(): void;
+  contents(): Readonly<Record<string, string>>;
+}
+
+const PATH = '/api/v1/namespaces/here/configmaps';
+const PAGE = 3;
+
+interface Change {
+  readonly version: number;
+  readonly line: string;
+}
+
+export function objectServer(api: FakeApi): ObjectServer {
+  const objects = new Map<string, StoredObject>();
+  const faults: Fault[] = [];
+  const watching = new Set<ServerResponse>();
+  let history: Change[] = [];
+  let version = 100;
+  let oldest = 100;
+  let uids = 0;
+  let lists = 0;
+  /** The state that each begun list shows on all of its pages. */
+  const snapshots = new Map<number, readonly StoredObject[]>();
+
+  const record = (type: string, object: StoredObject): void => {
+    const line = `${JSON.stringify({ type, object: { apiVersion: 'v1', kind: 'ConfigMap', ...object } })}\n`;
+    history.push({ version, line });
+    for (const response of watching) response.write(line);
+  };
+  const takeFault = (on: Fault['on']): Fault | undefined => {
+    const index = faults.findIndex((fault) => fault.on === on);
+    return index < 0 ? undefined : faults.splice(index, 1)[0];
+  };
+  const expired = (response: ServerResponse): true =>
+    reply(response, 410, status(410, 'Expired', 'too old resource version'));
+
+  const list = (response: ServerResponse, token: string | null): true => {
+    const fault = takeFault('list');
+    if (fault?.do === 'HangUp') {
+      response.destroy();
+      return true;
+    }
+    if (fault?.do === 'Status') return refuse(response, fault);
+    if (token === null) {
+      lists++;
+      snapshots.set(version, [...objects.values()]);
+    }
+    const [at, from] = (token ?? `${version}/0`).split('/').map(Number) as [number, number];
+    if (at < oldest) return expired(response);
+    const all = snapshots.get(at) ?? [];
+    const rest = from + PAGE < all.length ? { continue: `${at}/${from + PAGE}` } : {};
+    return reply(response, 200, {
+      metadata: { resourceVersion: String(at), ...rest },
+      items: all.slice(from, from + PAGE),
+    });
+  };
+
+  const watch = (response: ServerResponse, from: number): true => {
+    const fault = takeFault('watch');
+    if (fault?.do === 'Status') return refuse(response, fault);
+    if (fault?.do === 'HangUp') {
+      response.destroy();
+      return true;
+    }
+    if (from < oldest) return expired(response);
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.flushHeaders();
+    const missed = history.filter((change) => change.version > from);
+    switch (fault?.do) {
+      case 'ErrorEvent':
+        response.end(
+          `${JSON.stringify({ type: 'ERROR', object: status(fault.code, fault.code === 410 ? 'Expired' : 'Oops', 'told in the stream') })}\n`,
+        );
+        return true;
+      case 'EndAtOnce':
+        response.end();
+        return true;
+      case 'Garbage':
+        response.end('this is no JSON\n');
+        return true;
+      case 'Silence':
+        return true;
+      case 'HalfLine': {
+        const line =
+          missed[0]?.line ?? `${JSON.stringify({ type: 'ADDED', object: { metadata: { name: 'never-whole' } } })}\n`;
+        response.write(line.slice(0, line.length / 2));
+        if (fault.then === 'End') response.end();
+        return true;
+      }
+      case undefined:
+        for (const change of missed) response.write(change.line);
+        watching.add(response);
+        response.on('close', () => watching.delete(response));
+        return true;
+      default:
+        throw new Error(`no watch fault: ${JSON.stringify(fault)}`);
+    }
+  };
+
+  api.route(({ method, path, query }, response) => {
+    if (method !== 'GET' || path !== PATH) return false;
+    return query.get('watch') === 'true'
+      ? watch(response, Number(query.get('resourceVersion')))
+      : list(response, query.get('continue'));
+  });
+
+  return {
+    put(name, value) {
+      version++;
+      const before = objects.get(name);
+      const uid = before?.metadata.uid ?? `uid-${uids++}`;
+      const object = { metadata: { name, namespace: 'here', uid, resourceVersion: String(version) }, data: { value } };
+      objects.set(name, object);
+      record(before === undefined ? 'ADDED' : 'MODIFIED', object);
+    },
+    remove(name) {
+      const before = objects.get(name);
+      if (before === undefined) return;
+      version++;
+      objects.delete(name);
+      record('DELETED', { ...before, metadata: { ...before.metadata, resourceVersion: String(version) } });
+    },
+    compact() {
+      version++;
+      oldest = version;
+      history = [];
+    },
+    bookmark() {
+      const object = { kind: 'ConfigMap', metadata: { resourceVersion: String(version) } };
+      for (const response of watching) response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+    },
+    faults,
+    get watches() {
+      return watching.size;
+    },
+    get lists() {
+      return lists;
+    },
+    contents: () => Object.fromEntries([...objects].map(([name, { data }]) => [`here/${name}`, data.value])),
+  };
+}
+
+function refuse(
+  response: ServerResponse,
+  fault: { readonly code: number; readonly reason: string; readonly retryAfter?: string },
+): true {
+  const headers: Record<string, string> = fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter };
+  return reply(response, fault.code, status(fault.code, fault.reason, 'refused on purpose'), headers);
+}

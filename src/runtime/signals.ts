@@ -9,7 +9,7 @@ export interface Termination {
   /** Aborts at the first SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
   /** Takes the listeners away again. */
-  dispose(): void;
+  readonly dispose: () => void;
 }
 
 /** Exit codes as shells give them to processes that end by a signal: 128 + its number. */

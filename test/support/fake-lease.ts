@@ -14,13 +14,14 @@ export interface LeaseStore {
   seize(holder: string): void;
 }
 
+const refused = (kind: KubeErrorKind): Result<never, KubeError> =>
+  err({ kind, verb: 'test', object: 'Lease', message: kind });
+
 export function leaseStore(): LeaseStore {
   let stored: KubeObject | undefined;
   let version = 0;
   let writes = 0;
 
-  const refused = (kind: KubeErrorKind): Result<never, KubeError> =>
-    err({ kind, verb: 'test', object: 'Lease', message: kind });
   const save = (lease: KubeObject): Result<KubeObject, KubeError> => {
     writes++;
     stored = { ...lease, metadata: { ...lease.metadata, resourceVersion: String(++version) } };

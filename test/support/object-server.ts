@@ -23,7 +23,7 @@ export type Fault =
   | { readonly on: 'list' | 'watch'; readonly do: 'HangUp' }
   | { readonly on: 'watch'; readonly do: 'ErrorEvent'; readonly code: number }
   /** Sends half of the next event and then ends, or goes silent. */
-  | { readonly on: 'watch'; readonly do: 'HalfLine'; readonly then: 'End' | 'Silence' }
+  | { readonly on: 'watch'; readonly do: 'HalfLine'; readonly afterwards: 'End' | 'Silence' }
   | { readonly on: 'watch'; readonly do: 'Garbage' }
   | { readonly on: 'watch'; readonly do: 'EndAtOnce' }
   | { readonly on: 'watch'; readonly do: 'Silence' };
@@ -72,8 +72,6 @@ export function objectServer(api: FakeApi): ObjectServer {
     const index = faults.findIndex((fault) => fault.on === on);
     return index < 0 ? undefined : faults.splice(index, 1)[0];
   };
-  const expired = (response: ServerResponse): true =>
-    reply(response, 410, status(410, 'Expired', 'too old resource version'));
 
   const list = (response: ServerResponse, token: string | null): true => {
     const fault = takeFault('list');
@@ -125,7 +123,7 @@ export function objectServer(api: FakeApi): ObjectServer {
         const line =
           missed[0]?.line ?? `${JSON.stringify({ type: 'ADDED', object: { metadata: { name: 'never-whole' } } })}\n`;
         response.write(line.slice(0, line.length / 2));
-        if (fault.then === 'End') response.end();
+        if (fault.afterwards === 'End') response.end();
         return true;
       }
       case undefined:
@@ -180,6 +178,9 @@ export function objectServer(api: FakeApi): ObjectServer {
     contents: () => Object.fromEntries([...objects].map(([name, { data }]) => [`here/${name}`, data.value])),
   };
 }
+
+const expired = (response: ServerResponse): true =>
+  reply(response, 410, status(410, 'Expired', 'too old resource version'));
 
 function refuse(
   response: ServerResponse,

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   errorFromNetwork,
   errorFromResponse,
@@ -67,8 +67,9 @@ test('one sentence names the object, what is wrong and what to do', () => {
   );
 });
 
+const coded = (code: string): Error => Object.assign(new Error('failed'), { code });
+
 test('only what failed before sending is known not to have happened', () => {
-  const coded = (code: string): Error => Object.assign(new Error('failed'), { code });
   expect(errorFromNetwork(subject, coded('ECONNREFUSED'))).toMatchObject({
     kind: 'Network',
     notSent: true,

@@ -18,10 +18,11 @@ interface Bench {
   failure: KubeErrorKind | undefined;
 }
 
+const failed = (kind: KubeErrorKind) => err({ kind, verb: 'write', object: 'Event', message: kind });
+
 function bench(): Bench {
   let ids = 0;
   const clock = fakeClock();
-  const failed = (kind: KubeErrorKind) => err({ kind, verb: 'write', object: 'Event', message: kind });
   const client: Pick<KubeClient, 'create' | 'mergePatch'> = {
     create: async (object) => {
       if (one.failure !== undefined) return failed(one.failure);

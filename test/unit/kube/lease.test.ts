@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { type ElectionEnd, type ElectionOptions, lead } from '../../../src/kube/lease.ts';
 import { microTime } from '../../../src/kube/micro-time.ts';
 import { at } from '../../../src/model/object.ts';
@@ -30,7 +30,7 @@ function candidate(
     identity,
     ...more,
   };
-  const done = lead(options, stop.signal, async (signal) => {
+  const elected = lead(options, stop.signal, async (signal) => {
     one.leading = true;
     await new Promise((resolve) => {
       if (signal.aborted) resolve(undefined);
@@ -38,12 +38,10 @@ function candidate(
     });
     one.leading = false;
   });
-  done.then(
-    (how) => {
-      end = how;
-    },
-    () => {},
-  );
+  const done = elected.then((how) => {
+    end = how;
+    return how;
+  });
   const one: Candidate = { leading: false, ended: () => end, done, stop: () => stop.abort() };
   return one;
 }
@@ -105,18 +103,18 @@ test('another waits until the Lease has not been renewed for 15 s by its own clo
 
 test('a leader that stops gives the Lease back, after its work has ended', async () => {
   const [store, clock] = [leaseStore(), fakeClock()];
-  let finishWork = (): void => {};
+  const work = Promise.withResolvers<void>();
   const stop = new AbortController();
   const done = lead(
     { client: store.client(), clock, random: () => 0, namespace: 'home', name: 'l', identity: 'one' },
     stop.signal,
-    () => new Promise((resolve) => (finishWork = resolve)),
+    () => work.promise,
   );
   await settle();
   stop.abort();
   await settle();
   expect(store.holder).toBe('one');
-  finishWork();
+  work.resolve();
   expect(await done).toBe('Stopped');
   expect(store.holder).toBe('');
   const next = candidate(store, clock, 'next');
@@ -205,7 +203,7 @@ test('a candidate that is stopped while it waits was never in office', async () 
 test('never two leaders, whatever happens when', async () => {
   const event = fc.record({
     wait: fc.integer({ min: 0, max: 20_000 }),
-    mood: fc.constantFrom('Works', 'Works', 'Errors', 'Hangs'),
+    mood: fc.constantFrom<LeaseStore['mood'][]>('Works', 'Works', 'Errors', 'Hangs'),
     stop: fc.option(fc.nat(2), { nil: undefined }),
   });
   await fc.assert(
@@ -217,7 +215,7 @@ test('never two leaders, whatever happens when', async () => {
           await clock.advance(Math.min(rest, 500));
           expect(all.filter((one) => one.leading).length).toBeLessThanOrEqual(1);
         }
-        store.mood = mood as LeaseStore['mood'];
+        store.mood = mood;
         if (stop !== undefined) all[stop]!.stop();
       }
     }),

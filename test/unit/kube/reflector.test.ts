@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import { isDeepStrictEqual } from 'node:util';
+import * as fc from 'fast-check';
 import { asString, at } from '../../../src/model/object.ts';
 import { type CacheChange, type Reflector, reflector } from '../../../src/kube/reflector.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -66,9 +67,7 @@ const cached = ({ cache }: Running): Record<string, string | undefined> =>
 const follows = (one: Running): Promise<void> =>
   eventually(
     `the cache follows: ${JSON.stringify(cached(one))} is not ${JSON.stringify(server.contents())} (${one.errors.join()})`,
-    () =>
-      JSON.stringify(Object.entries(cached(one)).toSorted()) ===
-      JSON.stringify(Object.entries(server.contents()).toSorted()),
+    () => isDeepStrictEqual(cached(one), server.contents()),
   );
 const never = new AbortController().signal;
 
@@ -102,8 +101,8 @@ const faults: readonly (readonly [string, Fault])[] = [
   ['a watch that is cut before it begins', { on: 'watch', do: 'HangUp' }],
   ['410 told inside the watch', { on: 'watch', do: 'ErrorEvent', code: 410 }],
   ['another error told inside the watch', { on: 'watch', do: 'ErrorEvent', code: 500 }],
-  ['half a line, then the end', { on: 'watch', do: 'HalfLine', then: 'End' }],
-  ['half a line, then silence', { on: 'watch', do: 'HalfLine', then: 'Silence' }],
+  ['half a line, then the end', { on: 'watch', do: 'HalfLine', afterwards: 'End' }],
+  ['half a line, then silence', { on: 'watch', do: 'HalfLine', afterwards: 'Silence' }],
   ['a line that is no JSON', { on: 'watch', do: 'Garbage' }],
   ['a watch that ends at once', { on: 'watch', do: 'EndAtOnce' }],
   ['a connection that is dead but never closed', { on: 'watch', do: 'Silence' }],

@@ -10,19 +10,23 @@ export interface CelRule {
 
 /**
  * Pieces of CEL for CIDRs. The API server evaluates every rule, also on texts that another rule refuses; so each piece is true or
- * harmless for a text that is no CIDR.
+ * harmless for a text that is no CIDR. Fields are reached by `has` and plain selection: by optional selection the server loses
+ * sight of their size limits, and refuses the rule as too costly.
  */
-export const PODS = 'self.?clusterNetwork.?pods.?cidrBlocks.orValue([])';
-export const SERVICES = 'self.?clusterNetwork.?services.?cidrBlocks.orValue([])';
-
 export const celFamily = (cidr: string): string => `(cidr(${cidr}).ip().family() == 4 ? 'IPv4' : 'IPv6')`;
 
 export const celOverlap = (a: string, b: string): string =>
   `(cidr(${a}).containsIP(cidr(${b}).ip()) || cidr(${b}).containsIP(cidr(${a}).ip()))`;
 
-/** `rule` for every CIDR of a list that is one. */
-export const celEachCidr = (list: string, variable: string, rule: string): string =>
-  `${list}.all(${variable}, !isCIDR(${variable}) || ${rule})`;
+export const celBlocks = (network: string, spec = 'self'): string => `${spec}.clusterNetwork.${network}.cidrBlocks`;
+
+/** `rule`, where that network is given. */
+export const celWhereGiven = (network: string, rule: string, spec = 'self'): string =>
+  `(!has(${spec}.clusterNetwork) || !has(${spec}.clusterNetwork.${network}) || ${rule})`;
+
+/** `rule` for every CIDR of a network that is one. */
+export const celEachCidr = (network: string, variable: string, rule: string, spec = 'self'): string =>
+  celWhereGiven(network, `${celBlocks(network, spec)}.all(${variable}, !isCIDR(${variable}) || ${rule})`, spec);
 
 export const celList = (values: readonly string[]): string => `[${values.map((value) => `'${value}'`).join(', ')}]`;
 

@@ -1,4 +1,4 @@
-import { EDITABLE_FLAGS, EDITABLE_SYSCTLS, type HostSettings, STATIC_PODS } from '../model/host.ts';
+import { EDITABLE_FLAGS, EDITABLE_SYSCTLS, type HostSettings, STATIC_PODS, type StaticPod } from '../model/host.ts';
 import { addressBits, parseAddress } from '../net/address.ts';
 import { networkOf, parseCidr } from '../net/cidr.ts';
 import { parseList } from '../net/list.ts';
@@ -110,8 +110,11 @@ const cidrFlags: NodeRule = {
 };
 
 function celCidrFlag(component: string, flag: string): string {
-  const field = `self.staticPods.?${celName(component)}.?${celName(flag)}`;
-  return `${field}.optMap(v, v.split(',').all(c, isCIDR(c)) && (v.split(',').size() < 2 || !v.split(',').all(c, isCIDR(c)) || cidr(v.split(',')[0]).ip().family() != cidr(v.split(',')[1]).ip().family())).orValue(true)`;
+  const owner = `self.staticPods.${celName(component)}`;
+  const value = `${owner}.${celName(flag)}`;
+  const items = `${value}.split(',')`;
+  const familiesDiffer = `cidr(${items}[0]).ip().family() != cidr(${items}[1]).ip().family()`;
+  return `(!has(${owner}) || !has(${value}) || (${items}.all(c, isCIDR(c)) && (${items}.size() < 2 || ${familiesDiffer})))`;
 }
 
 /** A field name with dashes, as the API server spells it in CEL. */
@@ -131,14 +134,10 @@ function cidrListProblem(value: string): string | null {
 const notBoth: NodeRule = {
   name: 'set-or-absent',
   fieldPath: '.absent',
-  rule: `!has(self.absent) || ((!has(self.kubelet) || !has(self.absent.kubelet) || self.absent.kubelet.size() == 0) && ${STATIC_PODS.map(
-    (component) => {
-      const set = `self.?staticPods.?${celName(component)}`;
-      return `self.absent.?${celName(component)}.orValue([]).all(f, !(${EDITABLE_FLAGS[component]
-        .map((flag) => `(f == '${flag}' && ${set}.?${celName(flag)}.hasValue())`)
-        .join(' || ')}))`;
-    },
-  ).join(' && ')})`,
+  rule: `!has(self.absent) || (${[
+    '(!has(self.kubelet) || !has(self.absent.kubelet) || self.absent.kubelet.size() == 0)',
+    ...STATIC_PODS.map(celNotBoth),
+  ].join(' && ')})`,
   message: 'names a flag that is also given a value: either set it or take it out',
   check: (settings) => {
     const kubelet =
@@ -154,6 +153,12 @@ const notBoth: NodeRule = {
     }));
   },
 };
+
+function celNotBoth(component: StaticPod): string {
+  const [absent, set] = [`self.absent.${celName(component)}`, `self.staticPods.${celName(component)}`];
+  const both = EDITABLE_FLAGS[component].map((flag) => `('${flag}' in ${absent} && has(${set}.${celName(flag)}))`);
+  return `(!has(${absent}) || !has(self.staticPods) || !has(${set}) || !(${both.join(' || ')}))`;
+}
 
 export const NODE_RULES: readonly NodeRule[] = [nodeIPs, sysctls, cidrFlags, notBoth];
 

@@ -1,7 +1,7 @@
 import { parseCidr } from '../net/cidr.ts';
 import { at } from '../model/object.ts';
 import type { Family } from '../net/family.ts';
-import { celEachCidr, celFamily, PODS } from './cel.ts';
+import { celEachCidr, celFamily } from './cel.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 import type { Problem, Rule } from './rule.ts';
 import { cidrBlocksOf } from './rules.ts';
@@ -18,7 +18,7 @@ export function poolBlockSizeRule(option: string): Rule {
   const within = (family: Family) => `(${size} >= ${BLOCK_SIZE[family][0]} && ${size} <= ${BLOCK_SIZE[family][1]})`;
   const absent = `!has(self.${option}) || !has(self.${option}.pool) || !has(${size})`;
   const fitsPool = celEachCidr(
-    PODS,
+    'pods',
     'p',
     `(${celFamily('p')} != self.ipFamilies[1] || ${size} >= cidr(p).prefixLength())`,
   );

@@ -2,7 +2,7 @@ import { type Cidr, overlaps, parseCidr } from '../net/cidr.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
 import { unusablePart } from '../net/special.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
-import { CEL_UNUSABLE, type CelRule, celEachCidr, celFamily, celOverlap, PODS, SERVICES } from './cel.ts';
+import { CEL_UNUSABLE, type CelRule, celBlocks, celEachCidr, celFamily, celOverlap, celWhereGiven } from './cel.ts';
 import { MAX_GRACE_SECONDS, secondsOf } from './duration.ts';
 import type { Problem, Rule } from './rule.ts';
 
@@ -13,7 +13,7 @@ export const SERVICE_PREFIX: Readonly<Record<Family, readonly [number, number]>>
 export const MAX_IPV6_NODE_BITS = 16;
 
 const NETWORKS = ['pods', 'services'] as const;
-type Network = (typeof NETWORKS)[number];
+export type Network = (typeof NETWORKS)[number];
 
 const blocksPath = (network: Network): string => `spec.clusterNetwork.${network}.cidrBlocks`;
 
@@ -32,9 +32,7 @@ export const CIDR_RULES: readonly (CelRule & { check(text: string): string | nul
   {
     rule: 'isCIDR(self) && string(cidr(self)) == self && cidr(self).masked() == cidr(self)',
     message:
-      'must be a network address with a prefix length in canonical form, such as 10.96.0.0/16 or fd00:10:96::/112',
-    messageExpression:
-      "isCIDR(self) ? '\"' + self + '\" is not canonical: write ' + string(cidr(self).masked()) : '\"' + self + '\" is not a CIDR: write it like 10.96.0.0/16 or fd00:10:96::/112'",
+      'must be a network address with a prefix length in canonical form, such as 10.96.0.0/16 or fd00:10:96::/112: no host bits, no zone, no IPv4-mapped address, lower case',
     check: (text) => {
       const cidr = parseCidr(text);
       if (!cidr.ok) return `${cidr.error.message}; write it like 10.96.0.0/16 or fd00:10:96::/112`;
@@ -71,10 +69,10 @@ const familiesUnique: Rule = {
         ],
 };
 
-const blocksFollowFamilies = (network: Network, list: string): Rule => ({
+const blocksFollowFamilies = (network: Network): Rule => ({
   name: `${network}-follow-families`,
   fieldPath: `.clusterNetwork`,
-  cel: `${celEachCidr(list, 'c', `${celFamily('c')} in self.ipFamilies`)} && (${list}.size() < 2 || !${list}.all(c, isCIDR(c)) || (${celFamily(`${list}[0]`)} == self.ipFamilies[0] && ${celFamily(`${list}[0]`)} != ${celFamily(`${list}[1]`)}))`,
+  cel: `${celEachCidr(network, 'c', `${celFamily('c')} in self.ipFamilies`)} && ${celInOrder(network)}`,
   message: `${network}.cidrBlocks must hold at most one CIDR of each family in ipFamilies, in the same order: remove the CIDR of a family that is not asked for`,
   check: (spec) => {
     const cidrs = cidrsOf(spec, network);
@@ -94,6 +92,13 @@ const blocksFollowFamilies = (network: Network, list: string): Rule => ({
   },
 });
 
+function celInOrder(network: Network): string {
+  const blocks = celBlocks(network);
+  const [first, second] = [celFamily(`${blocks}[0]`), celFamily(`${blocks}[1]`)];
+  const inOrder = `(${first} == self.ipFamilies[0] && ${first} != ${second})`;
+  return celWhereGiven(network, `${blocks}.size() < 2 || !${blocks}.all(c, isCIDR(c)) || ${inOrder}`);
+}
+
 const strangerTo = (spec: ClusterSpec, network: Network, cidr: Cidr): readonly Problem[] =>
   spec.ipFamilies.includes(cidr.family)
     ? []
@@ -107,7 +112,7 @@ const strangerTo = (spec: ClusterSpec, network: Network, cidr: Cidr): readonly P
 const networksDisjoint: Rule = {
   name: 'networks-disjoint',
   fieldPath: '.clusterNetwork',
-  cel: celEachCidr(PODS, 'p', celEachCidr(SERVICES, 's', `!${celOverlap('p', 's')}`)),
+  cel: celEachCidr('pods', 'p', celEachCidr('services', 's', `!${celOverlap('p', 's')}`)),
   message: 'pods.cidrBlocks and services.cidrBlocks share addresses: choose networks that do not overlap',
   check: (spec) =>
     cidrsOf(spec, 'pods').flatMap((pods) =>
@@ -124,7 +129,7 @@ const servicePrefix: Rule = {
   name: 'service-prefix',
   fieldPath: '.clusterNetwork.services',
   cel: celEachCidr(
-    SERVICES,
+    'services',
     's',
     `(cidr(s).ip().family() == 4 ? (cidr(s).prefixLength() >= ${SERVICE_PREFIX.IPv4[0]} && cidr(s).prefixLength() <= ${SERVICE_PREFIX.IPv4[1]}) : (cidr(s).prefixLength() >= ${SERVICE_PREFIX.IPv6[0]} && cidr(s).prefixLength() <= ${SERVICE_PREFIX.IPv6[1]}))`,
   ),
@@ -152,7 +157,7 @@ const nodeMask = (family: Family): Rule => {
   return {
     name: `node-mask-${family.toLowerCase()}`,
     fieldPath: `.clusterNetwork.${field}`,
-    cel: `!has(self.clusterNetwork) || !has(${mask}) || ${celEachCidr(PODS, 'p', `${celFamily('p')} != '${family}' || (${mask} >= cidr(p).prefixLength()${upper})`)}`,
+    cel: `!has(self.clusterNetwork) || !has(${mask}) || ${celEachCidr('pods', 'p', `${celFamily('p')} != '${family}' || (${mask} >= cidr(p).prefixLength()${upper})`)}`,
     message:
       family === 'IPv4'
         ? 'must not be shorter than the prefix length of the IPv4 pod network: node networks lie in it'
@@ -184,8 +189,8 @@ const gracePeriod: Rule = {
 /** Rules on the whole spec, without those of options. */
 export const SPEC_RULES: readonly Rule[] = [
   familiesUnique,
-  blocksFollowFamilies('pods', PODS),
-  blocksFollowFamilies('services', SERVICES),
+  blocksFollowFamilies('pods'),
+  blocksFollowFamilies('services'),
   networksDisjoint,
   servicePrefix,
   ...FAMILIES.map(nodeMask),

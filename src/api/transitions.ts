@@ -1,8 +1,8 @@
 import { type Cidr, parseCidr } from '../net/cidr.ts';
-import { type CelRule, celFamily } from './cel.ts';
+import { celBlocks, celEachCidr, celFamily, type CelRule, celWhereGiven } from './cel.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 import type { Problem } from './rule.ts';
-import { cidrBlocksOf } from './rules.ts';
+import { cidrBlocksOf, type Network } from './rules.ts';
 
 /**
  * What a change of the spec may not touch once a spec was applied in full: the primary family, and the CIDR of a family that stays.
@@ -47,7 +47,7 @@ function primaryStays(before: ClusterSpec, after: ClusterSpec, applied: ClusterS
 }
 
 function cidrsStay(
-  network: 'pods' | 'services',
+  network: Network,
   before: ClusterSpec,
   after: ClusterSpec,
   applied: ClusterSpec,
@@ -64,16 +64,16 @@ function cidrsStay(
   );
 }
 
-function cidrsStayCel(network: 'pods' | 'services'): CelRule {
-  const blocks = (object: string) => `${object}.?clusterNetwork.?${network}.?cidrBlocks.orValue([])`;
-  const now = blocks('self.spec');
-  const then = blocks('oldSelf.spec');
-  const kept = blocks('oldSelf.status.applied');
+function cidrsStayCel(network: Network): CelRule {
+  const [now, then, kept] = ['self.spec', 'oldSelf.spec', 'oldSelf.status.applied'] as const;
+  const unchanged = `(has(${then}.clusterNetwork) && has(${then}.clusterNetwork.${network}) && ${celBlocks(network, now)} == ${celBlocks(network, then)})`;
+  const same = celEachCidr(network, 'k', `${celFamily('n')} != ${celFamily('k')} || n == k`, kept);
+  const kepts = celEachCidr(network, 'n', same, now);
   return {
-    rule: `${now} == ${then} || !has(oldSelf.status) || !has(oldSelf.status.applied) || ${now}.all(n, !isCIDR(n) || ${kept}.all(k, !isCIDR(k) || ${celFamily('n')} != ${celFamily('k')} || n == k))`,
+    rule: `!has(oldSelf.status) || !has(${kept}) || ${celWhereGiven(network, unchanged, now)} || ${kepts}`,
     fieldPath: '.spec.clusterNetwork',
     message: `${network}.cidrBlocks: a CIDR cannot be changed once applied: keep it, or first remove its family where it is the second`,
-    messageExpression: `'${network}.cidrBlocks: an applied CIDR cannot be changed: keep ' + ${kept}.join(', ') + ', or first remove the second family'`,
+    messageExpression: `'${network}.cidrBlocks: an applied CIDR cannot be changed: keep ' + ${celBlocks(network, kept)}.join(', ') + ', or first remove the second family'`,
   };
 }
 

@@ -1,0 +1,135 @@
+import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { ObjectRef } from '../../model/object.ts';
+import { fromPhase, type Phase } from '../../model/phase.ts';
+import type { Step } from '../../model/step.ts';
+import type { Wanted } from '../../model/wanted.ts';
+import { contains, parseCidr } from '../../net/cidr.ts';
+import { apiServerSteps } from './api-server.ts';
+import { controllerManagerSteps, runsNodeIPAM } from './controller-manager.ts';
+import type { KubeadmFacts } from './facts.ts';
+import { instancesOf } from './instances.ts';
+import { addressOfFamily } from './node-address.ts';
+import { isLeftToCloud, nodeIPSteps } from './node-ips.ts';
+
+const nodeRef = (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name });
+
+/** Names of at most a few, so that a message stays one sentence. */
+const some = (nodes: readonly NodeFacts[]): string => {
+  const names = nodes.slice(0, 5).map((node) => node.name);
+  return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
+};
+
+export function checkNodes(wanted: Wanted, facts: ClusterFacts, own: KubeadmFacts): readonly Finding[] {
+  const steps = [
+    ...nodeIPSteps(wanted, facts),
+    ...apiServerSteps(wanted, facts, own),
+    ...controllerManagerSteps(wanted, facts, own),
+  ];
+  const usesIPAM = instancesOf(own.instances, 'kube-controller-manager').some(runsNodeIPAM);
+  return [
+    ...notReady(wanted, facts, steps),
+    ...stopped(facts, steps),
+    ...leftToCloud(wanted, facts),
+    ...(usesIPAM ? podCIDRs(wanted, facts) : []),
+  ];
+}
+
+/** A node is not touched while more of the others are away than is tolerated. What has begun goes on. */
+function notReady(wanted: Wanted, facts: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
+  const isBegun = (node: NodeFacts): boolean =>
+    steps.some((step) => step.kind === 'EditHost' && step.node === node.name && step.state.is === 'InProgress');
+  const away = facts.nodes.filter((node) => !node.ready && !isBegun(node));
+  const isDone = steps.every((step) => step.state.is === 'Satisfied');
+  if (wanted.direction === 'Back' || isDone || away.length <= wanted.tolerateUnavailable) return [];
+  const [first] = away;
+  return [
+    {
+      reason: 'NodesNotReady',
+      object: first === undefined ? null : nodeRef(first.name),
+      message: `${away.length} Node(s) are not ready, more than spec.rollout.tolerateUnavailable=${wanted.tolerateUnavailable}: ${some(away)}.`,
+      remedy: 'Bring them back, or raise spec.rollout.tolerateUnavailable to have them converted later.',
+      blocks: fromPhase('NodeIPs', 'Forward'),
+    },
+  ];
+}
+
+function stopped(facts: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
+  return facts.nodes
+    .filter((node) => node.agent?.report?.stopped === true)
+    .flatMap((node): readonly Finding[] => {
+      const open = steps.filter(
+        (step) => step.kind === 'EditHost' && step.node === node.name && step.state.is !== 'Satisfied',
+      );
+      if (open.length === 0) return [];
+      return [
+        {
+          reason: 'AgentStopped',
+          object: nodeRef(node.name),
+          message: `The stop file on ${node.name} keeps its agent from changing anything there.`,
+          remedy: `Remove /etc/dualstack/stop on ${node.name} when the work may go on.`,
+          blocks: [...new Set<Phase>(open.map((step) => step.phase))],
+        },
+      ];
+    });
+}
+
+function leftToCloud(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
+  if (wanted.direction === 'Back') return [];
+  const nodes = facts.nodes.filter(
+    (node) =>
+      isLeftToCloud(node) && wanted.families.some((family) => addressOfFamily(node.internalIPs, family) === undefined),
+  );
+  const [first] = nodes;
+  if (first === undefined) return [];
+  return [
+    {
+      reason: 'CloudProvider',
+      object: nodeRef(first.name),
+      message: `A cloud provider gives these Nodes their addresses, and they lack a wanted family: ${some(nodes)}.`,
+      remedy:
+        'Turn both families on in the cloud network and in the cloud controller manager; the Nodes follow by themselves.',
+      blocks: [],
+    },
+  ];
+}
+
+/** Node IPAM ends at once when a Node holds a network that is not of its own, or two where it has one. */
+function podCIDRs(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
+  if (wanted.direction === 'Back') return twoPodCIDRs(wanted, facts);
+  return facts.nodes.flatMap((node): readonly Finding[] => {
+    const outside = node.podCIDRs.find((text) => isOutside(text, wanted));
+    if (outside === undefined) return [];
+    return [
+      {
+        reason: 'PodCIDROutsideNetwork',
+        object: nodeRef(node.name),
+        message: `Node ${node.name} holds pod CIDR ${outside}, which is not in the pod network asked for: kube-controller-manager would not start.`,
+        remedy: `Ask for a pod network that holds ${outside}, or make Node ${node.name} anew.`,
+        blocks: fromPhase('ControllerManager', 'Forward'),
+      },
+    ];
+  });
+}
+
+function isOutside(text: string, wanted: Wanted): boolean {
+  const held = parseCidr(text);
+  if (!held.ok) return false;
+  const network = parseCidr(wanted.pods[held.value.family] ?? '');
+  return network.ok && !contains(network.value, held.value);
+}
+
+function twoPodCIDRs(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
+  const nodes = facts.nodes.filter((node) => node.podCIDRs.length > wanted.families.length);
+  const [first] = nodes;
+  if (first === undefined) return [];
+  return [
+    {
+      reason: 'NodesWithTwoPodCIDRs',
+      object: nodeRef(first.name),
+      message: `Nodes hold two pod CIDRs, with which kube-controller-manager does not start with one family: ${some(nodes)}.`,
+      remedy: `Make these Nodes anew, so that they get one: drain the node, \`kubectl delete node ${first.name}\`, restart its kubelet.`,
+      blocks: fromPhase('ControllerManager', 'Back'),
+    },
+  ];
+}

@@ -1,0 +1,24 @@
+import type { Step } from '../../model/step.ts';
+
+/**
+ * What has been begun comes before what has not: so one edit is always finished before the next begins, also when a node whose name sorts
+ * first joins meanwhile. Otherwise the given order stays.
+ */
+export const startedFirst = <S extends Step>(steps: readonly S[]): readonly S[] =>
+  steps.toSorted((a, b) => rank(a) - rank(b));
+
+function rank(step: Step): number {
+  switch (step.state.is) {
+    case 'Satisfied':
+      return 0;
+    case 'InProgress':
+    case 'Failed':
+      return 1;
+    case 'Pending':
+    case 'Deferred':
+    case 'Unknown':
+      return 2;
+  }
+}
+
+export const isBegun = (step: Step): boolean => rank(step) < 2;

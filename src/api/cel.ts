@@ -31,3 +31,7 @@ export const celEachCidr = (network: string, variable: string, rule: string, spe
 export const celList = (values: readonly string[]): string => `[${values.map((value) => `'${value}'`).join(', ')}]`;
 
 export const CEL_UNUSABLE = celList(UNUSABLE_NETWORKS);
+
+/** `"value": message`, where `value` is CEL for a text: a server shows no value beside a message on a field below `self`. */
+export const celMessage = (value: string, message: string): string =>
+  `'"' + ${value} + '": ${message.replaceAll("'", String.raw`\\'`)}'`;

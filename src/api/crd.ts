@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type Json, type JsonObject } from '../model/object.ts';
-import type { CelRule } from './cel.ts';
+import { celMessage, type CelRule } from './cel.ts';
 import { clusterStatusSchema } from './cluster-status.ts';
 import { CATEGORY, CLUSTER, GROUP, NODE, type ResourceNames, VERSION } from './names.ts';
 import { hostSettingsSchema, nodeStatusSchema } from './node.ts';
@@ -132,11 +132,11 @@ function addRules(schema: Schema, rules: readonly CelRule[]): void {
   schema['x-kubernetes-validations'] = added;
 }
 
-const toCelRule = ({ cel, message, messageExpression, fieldPath }: Rule): CelRule => ({
+const toCelRule = ({ cel, celValue, message, fieldPath }: Rule): CelRule => ({
   rule: cel,
   message,
+  messageExpression: celMessage(celValue, message),
   fieldPath,
-  ...(messageExpression === undefined ? {} : { messageExpression }),
 });
 
 /** The schema of a field below `schema`; that it is not there is a bug. */

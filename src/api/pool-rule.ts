@@ -1,7 +1,7 @@
 import { parseCidr } from '../net/cidr.ts';
 import { at } from '../model/object.ts';
 import type { Family } from '../net/family.ts';
-import { celEachCidr, celFamily } from './cel.ts';
+import { celBlocks, celEachCidr, celFamily } from './cel.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 import type { Problem, Rule } from './rule.ts';
 import { cidrBlocksOf } from './rules.ts';
@@ -24,10 +24,11 @@ export function poolBlockSizeRule(option: string): Rule {
   );
   return {
     name: `${option}-block-size`,
-    fieldPath: `.${option}`,
+    fieldPath: `.${option}.pool.blockSize`,
+    celValue: `${celBlocks('pods')}.join(', ')`,
     cel: `${absent} || (self.ipFamilies.size() < 2 ? (${within('IPv4')} || ${within('IPv6')}) : ((self.ipFamilies[1] == 'IPv4' ? ${within('IPv4')} : ${within('IPv6')}) && ${fitsPool}))`,
     message:
-      'pool.blockSize must be from 20 to 32 (IPv4) or from 116 to 128 (IPv6), as the added family is, and not shorter than the prefix length of its pod network',
+      'the block size must be from 20 to 32 (IPv4) or from 116 to 128 (IPv6), as the added family is, and not shorter than the prefix length of its pod network',
     check: (spec) => checkBlockSize(spec, option),
   };
 }

@@ -19,11 +19,11 @@ export interface Rule {
   readonly name: string;
   /** CEL over `self`, the spec; true: kept. */
   readonly cel: string;
-  /** CEL that makes the message with the values in it; `message` where it cannot be evaluated. */
-  readonly messageExpression?: string;
+  /** CEL for the text that the message is about, mostly the value. It is evaluated only where the rule is broken. */
+  readonly celValue: string;
   /** Path below `spec` that the server names, such as `.ipFamilies`. */
   readonly fieldPath: string;
-  /** What is wrong and what to write instead, without values. */
+  /** What is wrong and what to write instead; the server puts the value before it. */
   readonly message: string;
   check(spec: ClusterSpec): readonly Problem[];
 }

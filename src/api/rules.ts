@@ -57,6 +57,7 @@ const familiesUnique: Rule = {
   name: 'families-unique',
   fieldPath: '.ipFamilies',
   cel: 'self.ipFamilies.size() < 2 || self.ipFamilies[0] != self.ipFamilies[1]',
+  celValue: "self.ipFamilies.join(', ')",
   message: 'names a family twice: name each family once',
   check: ({ ipFamilies }) =>
     new Set(ipFamilies).size === ipFamilies.length
@@ -71,9 +72,10 @@ const familiesUnique: Rule = {
 
 const blocksFollowFamilies = (network: Network): Rule => ({
   name: `${network}-follow-families`,
-  fieldPath: `.clusterNetwork`,
+  fieldPath: `.clusterNetwork.${network}.cidrBlocks`,
+  celValue: `${celBlocks(network)}.join(', ')`,
   cel: `${celEachCidr(network, 'c', `${celFamily('c')} in self.ipFamilies`)} && ${celInOrder(network)}`,
-  message: `${network}.cidrBlocks must hold at most one CIDR of each family in ipFamilies, in the same order: remove the CIDR of a family that is not asked for`,
+  message: `must hold at most one CIDR of each family in ipFamilies, in the same order: remove the CIDR of a family that is not asked for`,
   check: (spec) => {
     const cidrs = cidrsOf(spec, network);
     if (cidrs.length !== cidrBlocksOf(spec, network).length) {
@@ -111,9 +113,10 @@ const strangerTo = (spec: ClusterSpec, network: Network, cidr: Cidr): readonly P
 
 const networksDisjoint: Rule = {
   name: 'networks-disjoint',
-  fieldPath: '.clusterNetwork',
+  fieldPath: '.clusterNetwork.services.cidrBlocks',
+  celValue: `${celBlocks('services')}.join(', ')`,
   cel: celEachCidr('pods', 'p', celEachCidr('services', 's', `!${celOverlap('p', 's')}`)),
-  message: 'pods.cidrBlocks and services.cidrBlocks share addresses: choose networks that do not overlap',
+  message: 'shares addresses with pods.cidrBlocks: choose networks that do not overlap',
   check: (spec) =>
     cidrsOf(spec, 'pods').flatMap((pods) =>
       cidrsOf(spec, 'services')
@@ -127,13 +130,14 @@ const networksDisjoint: Rule = {
 
 const servicePrefix: Rule = {
   name: 'service-prefix',
-  fieldPath: '.clusterNetwork.services',
+  fieldPath: '.clusterNetwork.services.cidrBlocks',
+  celValue: `${celBlocks('services')}.join(', ')`,
   cel: celEachCidr(
     'services',
     's',
     `(cidr(s).ip().family() == 4 ? (cidr(s).prefixLength() >= ${SERVICE_PREFIX.IPv4[0]} && cidr(s).prefixLength() <= ${SERVICE_PREFIX.IPv4[1]}) : (cidr(s).prefixLength() >= ${SERVICE_PREFIX.IPv6[0]} && cidr(s).prefixLength() <= ${SERVICE_PREFIX.IPv6[1]}))`,
   ),
-  message: `cidrBlocks must have a prefix length from /12 to /29 (IPv4) or from /108 to /125 (IPv6): kube-apiserver takes no other`,
+  message: `must have prefix lengths from /12 to /29 (IPv4) or from /108 to /125 (IPv6): kube-apiserver takes no other`,
   check: (spec) =>
     cidrsOf(spec, 'services').flatMap((cidr) => {
       const [shortest, longest] = SERVICE_PREFIX[cidr.family];
@@ -157,11 +161,13 @@ const nodeMask = (family: Family): Rule => {
   return {
     name: `node-mask-${family.toLowerCase()}`,
     fieldPath: `.clusterNetwork.${field}`,
+    // A number has no bounded text in CEL, so the networks that it has to fit stand for it.
+    celValue: `${celBlocks('pods')}.join(', ')`,
     cel: `!has(self.clusterNetwork) || !has(${mask}) || ${celEachCidr('pods', 'p', `${celFamily('p')} != '${family}' || (${mask} >= cidr(p).prefixLength()${upper})`)}`,
     message:
       family === 'IPv4'
-        ? 'must not be shorter than the prefix length of the IPv4 pod network: node networks lie in it'
-        : `must be at least the prefix length of the IPv6 pod network and at most ${MAX_IPV6_NODE_BITS} more: kube-controller-manager takes no other`,
+        ? 'the node mask must not be shorter than the prefix length of the IPv4 pod network: node networks lie in it'
+        : `the node mask must be at least the prefix length of the IPv6 pod network and at most ${MAX_IPV6_NODE_BITS} more: kube-controller-manager takes no other`,
     check: (spec) => {
       const asked = spec.clusterNetwork?.[field];
       if (asked === undefined) return [];
@@ -177,9 +183,10 @@ const nodeMask = (family: Family): Rule => {
 
 const gracePeriod: Rule = {
   name: 'grace-period',
-  fieldPath: '.nodes',
+  fieldPath: '.nodes.gracePeriod',
+  celValue: 'self.nodes.gracePeriod',
   cel: "!has(self.nodes) || !has(self.nodes.gracePeriod) || duration(self.nodes.gracePeriod) <= duration('24h')",
-  message: 'gracePeriod must be at most 24h',
+  message: 'must be at most 24h',
   check: ({ nodes }) =>
     nodes?.gracePeriod === undefined || secondsOf(nodes.gracePeriod) <= MAX_GRACE_SECONDS
       ? []

@@ -16,8 +16,34 @@ const RTF_UP = 0x0001;
 const RTF_REJECT = 0x0200;
 const RTF_ADDRCONF = 0x0004_0000;
 
-/** Addresses of the host's own network namespace: process 1 lives there, this program perhaps not. */
+/** At most this many addresses are told: a status must stay small whatever a host carries. */
+const MAX_ADDRESSES = 100;
+/** kube-proxy's ipvs mode gives every Service address to this interface: they say nothing of the host. */
+const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
+
+/**
+ * Addresses of the host itself. The host's ends of its pods' links carry a link-local address each and come and go with the pods:
+ * they would make an idle node write its status.
+ */
 export function readAddresses(files: HostFiles): readonly SeenAddress[] {
+  const all = allAddresses(files).filter((address) => !SERVICE_INTERFACES.includes(address.interface));
+  const routes = readDefaultRoutes(files);
+  const lasting = new Set([
+    'lo',
+    routes.IPv4?.interface,
+    routes.IPv6?.interface,
+    ...all
+      .filter((address) => address.scope === 'Global' || address.scope === 'UniqueLocal')
+      .map((address) => address.interface),
+  ]);
+  return all.filter((address) => lasting.has(address.interface)).slice(0, MAX_ADDRESSES);
+}
+
+const readDefaultRoutes = (files: HostFiles): DefaultRoutes =>
+  parseDefaultRoutes(files.read('/proc/1/net/route') ?? '', files.read('/proc/1/net/ipv6_route') ?? '');
+
+/** From the host's own network namespace: process 1 lives there, this program perhaps not. */
+function allAddresses(files: HostFiles): readonly SeenAddress[] {
   const interfaces = new Map(interfaceNets(files.read('/proc/1/net/route') ?? ''));
   return [
     ...parseFibTrie(files.read('/proc/1/net/fib_trie') ?? '', (address) => interfaceOf(address, interfaces)),
@@ -147,9 +173,8 @@ export function parseDefaultRoutes(route: string, ipv6Route: string): DefaultRou
 export function readNetwork(files: HostFiles): HostReport['network'] {
   const sysctl = (path: string): string | null => files.read(`/proc/sys/net/${path}`)?.trim() ?? null;
   const interfaces = files.list('/proc/sys/net/ipv6/conf');
-  // Virtual interfaces of pods come and go: they say nothing about the host and would make an idle node write its status.
   const lasting = new Set(readAddresses(files).map((address) => address.interface));
-  const routes = parseDefaultRoutes(files.read('/proc/1/net/route') ?? '', files.read('/proc/1/net/ipv6_route') ?? '');
+  const routes = readDefaultRoutes(files);
   const told = interfaces.filter(
     (name) => name === 'all' || name === 'default' || lasting.has(name) || name === routes.IPv6?.interface,
   );

@@ -126,9 +126,14 @@ function condition(type: AgentCondition['type'], input: StatusInput, judged: Jud
     type,
     status: judged.status,
     reason: judged.reason,
-    message: judged.message,
+    message: shortened(judged.message),
     observedGeneration: input.generation,
     // Whole seconds, as the API server keeps such times.
     lastTransitionTime: kept ?? new Date(Math.floor(input.now / 1000) * 1000).toISOString().replace('.000Z', 'Z'),
   };
 }
+
+/** As much as the resource's schema takes. */
+const MAX_MESSAGE = 1000;
+const shortened = (message: string): string =>
+  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;

@@ -1,0 +1,138 @@
+import { watch as watchFolder } from 'node:fs';
+import type { KubeClient } from '../kube/client.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { hostFiles } from './files.ts';
+import type { HostFiles } from './files.ts';
+import { makeAskHealth } from './health.ts';
+import { STOP_FILE } from './host.ts';
+import { readKubeletSetup } from './kubelet.ts';
+import { watchOwnNode } from './own-node.ts';
+import { makePass } from './pass.ts';
+import type { Pass, Passed } from './pass.ts';
+import { makeRestartService } from './systemd.ts';
+import { WATCH_DEFAULTS } from './watch.ts';
+import type { WatchOptions } from './watch.ts';
+
+export interface AgentRunOptions {
+  /** The Node, and with it the DualStackNode, that this agent serves. */
+  readonly nodeName: string;
+  /** Folder below which the host's files are seen. */
+  readonly hostRoot: string;
+  /** How edits are watched; what is left out is as in `WATCH_DEFAULTS`. */
+  readonly watch?: Partial<WatchOptions>;
+}
+
+export interface AgentRunDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Where an address of the host is to be dialled, if not there. */
+  readonly mapAddress?: (host: string) => string;
+}
+
+export interface Agent {
+  /** Until the signal. It never gives up: an agent that is away cannot undo. */
+  run(signal: AbortSignal): Promise<void>;
+  /** For the liveness probe: undefined while the loop turns. */
+  problem(): string | undefined;
+}
+
+const IDLE_MS = 10_000;
+const BUSY_MS = 2_000;
+/** Events come in bursts: this long they are gathered. */
+const GATHER_MS = 100;
+/** A loop that has not turned for this long hangs. */
+const STUCK_MS = 120_000;
+const KUBELET_UNIT = 'kubelet.service';
+
+export function createAgent(options: AgentRunOptions, deps: AgentRunDeps): Agent {
+  const { clock, log } = deps;
+  const files = hostFiles(options.hostRoot);
+  const alarm = makeAlarm(clock);
+  const node = watchOwnNode({ ...deps, nodeName: options.nodeName, onChange: alarm.ring });
+  const pass = makePass({
+    files,
+    node,
+    ask: makeAskHealth(deps.mapAddress === undefined ? {} : { mapAddress: deps.mapAddress }),
+    restartKubelet: makeRestartService(files, KUBELET_UNIT),
+    now: () => clock.now(),
+    options: { ...WATCH_DEFAULTS, ...options.watch },
+    log: (message, detail) => log.info(message, detail),
+  });
+  let turnedAt = clock.monotonic();
+
+  return {
+    problem: () => (clock.monotonic() - turnedAt > STUCK_MS ? 'the agent hangs' : undefined),
+    async run(signal) {
+      const watching = node.run(signal);
+      const folders = watchFolders(files, alarm.ring, signal);
+      while (!signal.aborted) {
+        const passed = await safely(pass, log);
+        turnedAt = clock.monotonic();
+        if (passed !== 'Again') await alarm.wait(passed === 'Busy' ? BUSY_MS : IDLE_MS, signal);
+      }
+      folders();
+      await watching;
+    },
+  };
+}
+
+/** A bug in one pass must not end the program that may have to undo an edit. */
+async function safely(pass: Pass, log: Logger): Promise<Passed> {
+  try {
+    return await pass();
+  } catch (error) {
+    log.error('a pass failed', { problem: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    return 'Busy';
+  }
+}
+
+interface Alarm {
+  readonly ring: () => void;
+  /** Until it rings, the time is over or the signal aborts. */
+  wait(milliseconds: number, signal: AbortSignal): Promise<void>;
+}
+
+function makeAlarm(clock: Clock): Alarm {
+  let rung = false;
+  let waiting: AbortController | null = null;
+  return {
+    ring: () => {
+      rung = true;
+      waiting?.abort();
+    },
+    async wait(milliseconds, signal) {
+      waiting = new AbortController();
+      if (!rung) await clock.sleep(milliseconds, AbortSignal.any([signal, waiting.signal]));
+      if (rung) await clock.sleep(GATHER_MS, signal);
+      rung = false;
+    },
+  };
+}
+
+/** Rings when a manifest or the stop file changes. Only a shortcut: the loop looks by itself, so failures do not matter. */
+function watchFolders(files: HostFiles, ring: () => void, signal: AbortSignal): () => void {
+  const stopFolder = STOP_FILE.slice(0, STOP_FILE.lastIndexOf('/'));
+  const watchers = [readManifestFolder(files), stopFolder].flatMap((folder) => {
+    try {
+      const watcher = watchFolder(files.onDisk(folder), { persistent: false, signal }, ring);
+      watcher.on('error', () => undefined);
+      return [watcher];
+    } catch {
+      return [];
+    }
+  });
+  return () => {
+    for (const watcher of watchers) watcher.close();
+  };
+}
+
+function readManifestFolder(files: HostFiles): string {
+  try {
+    return readKubeletSetup(files, undefined).manifestFolder;
+  } catch {
+    return '/etc/kubernetes/manifests';
+  }
+}

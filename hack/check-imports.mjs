@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseSync } from '@swc/core';
 
 /** Rooms whose answers depend on their arguments alone. Each is used in dry runs, in the simulator and in tests without a cluster. */
-const PURE_WORDS = ['result.ts', 'net', 'model'];
+const PURE_WORDS = ['result.ts', 'version.ts', 'net', 'model'];
 const PURE_PACKAGES = ['zod', 'ip-address', 'yaml', 'diff', 'semver'];
 
 /**

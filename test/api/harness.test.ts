@@ -3,7 +3,7 @@ import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import dbus from 'dbus-next';
+import { createClient } from 'dbus-native';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
 
 let cluster: TestCluster;
@@ -34,23 +34,23 @@ async function editManifest(component: string, change: (before: string) => strin
 }
 
 async function restartKubelet(socket: string): Promise<unknown> {
-  const bus = dbus.sessionBus({ busAddress: `unix:path=${socket}` });
+  const bus = createClient({ socket, authMethods: ['EXTERNAL'] });
   try {
-    const answer = await bus.call(
-      new dbus.Message({
-        destination: 'org.freedesktop.systemd1',
-        path: '/org/freedesktop/systemd1',
-        interface: 'org.freedesktop.systemd1.Manager',
-        member: 'RestartUnit',
-        signature: 'ss',
-        body: ['kubelet.service', 'replace'],
-      }),
-    );
-    return answer?.body[0];
+    return await bus.invoke({
+      destination: 'org.freedesktop.systemd1',
+      path: '/org/freedesktop/systemd1',
+      interface: 'org.freedesktop.systemd1.Manager',
+      member: 'RestartUnit',
+      signature: 'ss',
+      body: ['kubelet.service', 'replace'],
+    });
   } finally {
-    bus.disconnect();
+    bus.connection.end();
   }
 }
+
+const serviceCIDRs = async (): Promise<string | undefined> =>
+  await text('get', 'servicecidr', 'kubernetes', '-o', 'jsonpath={.spec.cidrs}').catch(() => undefined);
 
 const internalIPs = async (node: string): Promise<string> =>
   await text('get', 'node', node, '-o', 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}');
@@ -108,10 +108,8 @@ test('an edited manifest restarts the real API server, and the ServiceCIDR follo
     'a new process',
   );
   expect(after.args).toContain('--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/112');
-  const cidrs = async (): Promise<string | undefined> =>
-    await text('get', 'servicecidr', 'kubernetes', '-o', 'jsonpath={.spec.cidrs}').catch(() => undefined);
   await until(
-    async () => ((await cidrs()) === '["10.96.0.0/16","fd00:10:96::/112"]' ? true : undefined),
+    async () => ((await serviceCIDRs()) === '["10.96.0.0/16","fd00:10:96::/112"]' ? true : undefined),
     'both ranges in ServiceCIDR kubernetes',
   );
 });

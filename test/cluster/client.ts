@@ -45,7 +45,6 @@ export class ApiClient {
       clusters: { cluster: { 'certificate-authority-data': string } }[];
       users: { user: { 'client-certificate-data': string; 'client-key-data': string } }[];
     };
-    const decode = (text: string | undefined): string => Buffer.from(text ?? '', 'base64').toString();
     const user = config.users[0]?.user;
     const connect = {
       ca: decode(config.clusters[0]?.cluster['certificate-authority-data']),
@@ -129,6 +128,8 @@ export class ApiClient {
     await this.#agent.destroy();
   }
 }
+
+const decode = (text: string | undefined): string => Buffer.from(text ?? '', 'base64').toString();
 
 function expectSuccess(method: string, path: string, answer: Answer): unknown {
   if (answer.status < 300) return answer.body;

@@ -9,6 +9,8 @@ import { findBinaries } from '../../hack/binaries.mjs';
 import { chooseNetwork, type Network } from './addresses.ts';
 import { AUDIT_POLICY, type AuditedWrite, readAudit } from './audit.ts';
 import { Balancer } from './balancer.ts';
+import { calicoManifest } from './calico.ts';
+import { type CalicoFaults, CalicoPlayer } from './calicoplayer.ts';
 import { guardFolder, stopWithOwner } from './cleanup.ts';
 import { ApiClient, Watched } from './client.ts';
 import { History } from './history.ts';
@@ -19,8 +21,11 @@ import {
   writeControlPlaneHosts,
   writeWorkerHost,
 } from './kubeadm.ts';
+import { startKwok } from './kwok.ts';
+import { isMirror } from './mirror.ts';
 import { TestNode } from './node.ts';
 import { type ClusterOptions, type Settings, settings } from './options.ts';
+import { isReady, PodPlayer } from './podplayer.ts';
 
 const run = promisify(execFile);
 const START_DEADLINE_MS = 120_000;
@@ -41,6 +46,8 @@ export interface TestCluster {
   readonly pods: Watched;
   readonly balancer: Balancer;
   readonly history: History;
+  /** What the played Calico is to do wrong; may be changed at any time. */
+  readonly faults: CalicoFaults;
   node: (name: string) => TestNode;
   kubectl: (args: readonly string[], input?: string) => Promise<{ stdout: string; stderr: string }>;
   /** Writes that any API server received since then (`Date.now()`). */
@@ -70,12 +77,14 @@ class Cluster implements TestCluster {
   readonly dir: string;
   readonly kubeconfig: string;
   readonly history = new History();
+  readonly faults: CalicoFaults = { withoutProof: new Set(), failing: new Set() };
   readonly nodes: readonly TestNode[];
   readonly balancer: Balancer;
   readonly #binaries: Readonly<Record<string, string>>;
   readonly #stopping = new AbortController();
   readonly #loops: Promise<void>[] = [];
   #parts: { readonly api: ApiClient; readonly pods: Watched; readonly nodeObjects: Watched } | undefined;
+  #kwok: Awaited<ReturnType<typeof startKwok>> | undefined;
   #stopped: Promise<void> | undefined;
   #forget: () => void = () => {};
   #guard: ReturnType<typeof guardFolder> | undefined;
@@ -160,8 +169,56 @@ class Cluster implements TestCluster {
     for (const node of this.nodes) this.#loops.push(...node.joinCluster(this.#running(), this.#stopping.signal));
     const { nodeObjects } = this.#running();
     await this.#until('every Node is registered', () => nodeObjects.objects.size === this.nodes.length);
-    await uploadToCluster(kubeadm, this.#first().superAdminKubeconfig);
+    await Promise.all([uploadToCluster(kubeadm, this.#first().superAdminKubeconfig), this.#playPods()]);
+    await this.#installCalico();
     await this.#until('the control plane is ready', () => this.controlPlanes.every((node) => node.isReady()));
+    await this.#until('every Pod is ready', () => this.#podsAreReady());
+  }
+
+  async #playPods(): Promise<void> {
+    const { api, pods, nodeObjects } = this.#running();
+    const { signal } = this.#stopping;
+    const { log, timing } = this.settings;
+    const onHost = (name: string): string[] =>
+      this.node(name)
+        .hostAddresses()
+        .map(({ address }) => address);
+    const calico =
+      this.settings.calico === 'none'
+        ? undefined
+        : new CalicoPlayer({ api, nodes: nodeObjects, onHost, faults: this.faults, log });
+    const kubeletRuns = (name: string): boolean => this.node(name).kubelet.running;
+    const player = new PodPlayer({ api, pods, nodes: nodeObjects, timing, calico, kubeletRuns });
+    this.#loops.push(player.run(signal), ...(calico ? [calico.run(signal)] : []));
+    const scratch = join(this.dir, '.run');
+    this.#kwok = await startKwok(
+      this.#binaries['kwok'] ?? '',
+      await this.#playerKubeconfig(scratch),
+      scratch,
+      `${this.network.balancer}:10247`,
+    );
+  }
+
+  /** By the balancer, so that kwok survives the end of any one API server. */
+  async #playerKubeconfig(folder: string): Promise<string> {
+    const file = join(folder, 'kwok.conf');
+    await copyKubeconfig(this.#first().superAdminKubeconfig, this.balancer.url, file);
+    return file;
+  }
+
+  async #installCalico(): Promise<void> {
+    const { calico } = this.settings;
+    if (calico !== 'none') await this.kubectl(['apply', '--server-side', '-f', '-'], calicoManifest(calico));
+  }
+
+  /** DNS and what the chosen manifests brought; the mirror Pods are looked at on the hosts themselves. */
+  #podsAreReady(): boolean {
+    const pods = [...this.pods.objects.values()].filter((pod) => !isMirror(pod));
+    const has = (label: string): boolean => pods.some((pod) => pod.metadata.labels?.['k8s-app'] === label);
+    const calicoNodes = pods.filter((pod) => pod.metadata.labels?.['k8s-app'] === 'calico-node').length;
+    const complete =
+      has('kube-dns') && has('kube-proxy') && (this.settings.calico === 'none' || calicoNodes === this.nodes.length);
+    return complete && pods.every(isReady);
   }
 
   async #writeHosts(): Promise<KubeadmContext> {
@@ -190,21 +247,13 @@ class Cluster implements TestCluster {
 
   /** Copies for people and tests: by the balancer, and one per API server. */
   async #writeKubeconfigs(): Promise<void> {
-    const write = async (source: string, server: string, target: string): Promise<void> => {
-      const text = await readFile(source, 'utf8');
-      await writeFile(target, text.replace(/server: .*/, `server: ${server}`), { mode: 0o600 });
-    };
     for (const node of this.controlPlanes) {
-      await write(join(node.hostRoot, 'etc/kubernetes/admin.conf'), `https://${node.loopback}:6443`, node.kubeconfig);
+      await copyKubeconfig(adminConf(node), `https://${node.loopback}:6443`, node.kubeconfig);
     }
     const first = this.#first();
-    await write(
-      join(first.hostRoot, 'etc/kubernetes/admin.conf'),
-      `https://${this.network.balancer}:6443`,
-      this.kubeconfig,
-    );
+    await copyKubeconfig(adminConf(first), `https://${this.network.balancer}:6443`, this.kubeconfig);
     const own = join(first.hostRoot, 'etc/kubernetes/super-admin.conf');
-    await write(own, `https://${first.loopback}:6443`, first.superAdminKubeconfig);
+    await copyKubeconfig(own, `https://${first.loopback}:6443`, first.superAdminKubeconfig);
   }
 
   #first(): TestNode {
@@ -253,14 +302,22 @@ class Cluster implements TestCluster {
   async #stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.nodes.map((node) => node.stop()));
-    await Promise.allSettled(this.#loops);
+    await Promise.allSettled([...this.#loops, this.#kwok?.stop()]);
     await this.balancer.stop();
     await this.#parts?.api.close();
     if (!this.settings.keep) await rm(this.dir, { recursive: true, force: true });
     if (this.#guard && this.#guard.exitCode === null) {
+      this.#guard.ref();
       this.#guard.stdin?.end('keep\n');
       await once(this.#guard, 'exit');
     }
     this.#forget();
   }
+}
+
+const adminConf = (node: TestNode): string => join(node.hostRoot, 'etc/kubernetes/admin.conf');
+
+async function copyKubeconfig(source: string, server: string, target: string): Promise<void> {
+  const text = await readFile(source, 'utf8');
+  await writeFile(target, text.replace(/server: .*/, `server: ${server}`), { mode: 0o600 });
 }

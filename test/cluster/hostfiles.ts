@@ -83,13 +83,14 @@ const DEVICES = `Inter-|   Receive                                              
   ${INTERFACE}:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
 `;
 
+const trieLeaf = (address: string, kind: string): string => `           |-- ${address}\n              ${kind}\n`;
+
 function fibTrie(addresses: readonly InterfaceAddress[]): string {
-  const leaf = (address: string, kind: string): string => `           |-- ${address}\n              ${kind}\n`;
   const hosts = [{ address: '127.0.0.1', prefixLength: 8 }, ...addresses];
   const table = hosts
     .map(({ address, prefixLength }) => {
       const base = networkOf(address, prefixLength);
-      return `     +-- ${base}/${prefixLength} 2 0 2\n${leaf(base, `/${prefixLength} link UNICAST`)}${leaf(address, '/32 host LOCAL')}`;
+      return `     +-- ${base}/${prefixLength} 2 0 2\n${trieLeaf(base, `/${prefixLength} link UNICAST`)}${trieLeaf(address, '/32 host LOCAL')}`;
     })
     .join('');
   return `Main:\n  +-- 0.0.0.0/0 3 0 5\n${table}Local:\n  +-- 0.0.0.0/0 3 0 5\n${table}`;
@@ -109,7 +110,7 @@ function networkOf(address: string, prefixLength: number): string {
 function littleEndianHex(address: string): string {
   return address
     .split('.')
-    .reverse()
+    .toReversed()
     .map((part) => Number(part).toString(16).toUpperCase().padStart(2, '0'))
     .join('');
 }
@@ -121,15 +122,18 @@ function ipv4Routes(addresses: readonly InterfaceAddress[]): string {
   const base = networkOf(first.address, first.prefixLength);
   const gateway = base.replace(/\d+$/, '253');
   const mask = networkOf('255.255.255.255', first.prefixLength);
-  const row = (destination: string, via: string, flags: string, netmask: string): string =>
-    `${INTERFACE}\t${destination}\t${via}\t${flags}\t0\t0\t0\t${netmask}\t0\t0\t0\n`;
-  return `${head}${row('00000000', littleEndianHex(gateway), '0003', '00000000')}${row(littleEndianHex(base), '00000000', '0001', littleEndianHex(mask))}`;
+  const byDefault = ipv4Route('00000000', littleEndianHex(gateway), '0003', '00000000');
+  return `${head}${byDefault}${ipv4Route(littleEndianHex(base), '00000000', '0001', littleEndianHex(mask))}`;
 }
+
+const ipv4Route = (destination: string, via: string, flags: string, netmask: string): string =>
+  `${INTERFACE}\t${destination}\t${via}\t${flags}\t0\t0\t0\t${netmask}\t0\t0\t0\n`;
+
+const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
 
 /** 32 hex digits without colons. */
 export function ipv6Hex(address: string): string {
   const [head = '', tail] = address.split('::');
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
   const before = groups(head);
   const after = groups(tail ?? '');
   const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
@@ -142,33 +146,29 @@ const SCOPE = { host: '10', link: '20', global: '00' } as const;
 const PERMANENT = '80';
 
 function ifInet6(addresses: readonly InterfaceAddress[]): string {
-  const row = (address: string, index: string, prefix: number, scope: string, device: string): string =>
-    `${ipv6Hex(address)} ${index} ${prefix.toString(16).padStart(2, '0')} ${scope} ${PERMANENT} ${device.padStart(8)}\n`;
-  const linkLocal = addresses.length > 0 ? row('fe80::1', '02', 64, SCOPE.link, INTERFACE) : '';
+  const linkLocal = addresses.length > 0 ? ipv6Row('fe80::1', '02', 64, SCOPE.link, INTERFACE) : '';
   const global = addresses.map(({ address, prefixLength }) =>
-    row(address, '02', prefixLength, SCOPE.global, INTERFACE),
+    ipv6Row(address, '02', prefixLength, SCOPE.global, INTERFACE),
   );
-  return `${row('::1', '01', 128, SCOPE.host, 'lo')}${linkLocal}${global.join('')}`;
+  return `${ipv6Row('::1', '01', 128, SCOPE.host, 'lo')}${linkLocal}${global.join('')}`;
 }
+
+const ipv6Row = (address: string, index: string, prefix: number, scope: string, device: string): string =>
+  `${ipv6Hex(address)} ${index} ${prefix.toString(16).padStart(2, '0')} ${scope} ${PERMANENT} ${device.padStart(8)}\n`;
 
 /** A static default route by way of the link-local neighbour fe80::fe, and the link itself. */
 function ipv6Routes(addresses: readonly InterfaceAddress[]): string {
   if (addresses.length === 0) return '';
-  const zeros = '0'.repeat(32);
-  const row = (destination: string, prefix: string, via: string, flags: string): string =>
-    `${destination} ${prefix} ${zeros} 00 ${via} 00000400 00000001 00000000 ${flags} ${INTERFACE.padStart(8)}\n`;
-  const links = addresses.map(({ address, prefixLength }) =>
-    row(
-      ipv6Hex(address)
-        .slice(0, prefixLength / 4)
-        .padEnd(32, '0'),
-      prefixLength.toString(16),
-      zeros,
-      '00000001',
-    ),
-  );
-  return `${links.join('')}${row(zeros, '00', ipv6Hex('fe80::fe'), '00000003')}`;
+  const links = addresses.map(({ address, prefixLength }) => {
+    const digits = ipv6Hex(address).slice(0, prefixLength / 4);
+    return ipv6Route(digits.padEnd(32, '0'), prefixLength.toString(16), ZEROS, '00000001');
+  });
+  return `${links.join('')}${ipv6Route(ZEROS, '00', ipv6Hex('fe80::fe'), '00000003')}`;
 }
+
+const ZEROS = '0'.repeat(32);
+const ipv6Route = (destination: string, prefix: string, via: string, flags: string): string =>
+  `${destination} ${prefix} ${ZEROS} 00 ${via} 00000400 00000001 00000000 ${flags} ${INTERFACE.padStart(8)}\n`;
 
 /** Shows a process on the host as /proc does: its command line is the manifest's, times are the real process's. */
 export function showProcess(root: string, pid: number, args: readonly string[], stat?: string): void {
@@ -177,7 +177,7 @@ export function showProcess(root: string, pid: number, args: readonly string[], 
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'cmdline'), args.map((argument) => `${argument}\0`).join(''));
   writeFileSync(join(folder, 'comm'), `${name}\n`);
-  writeFileSync(join(folder, 'stat'), stat ?? playedStat(pid, name));
+  writeFileSync(join(folder, 'stat'), stat?.replace(/\(.*\)/, `(${name})`) ?? playedStat(pid, name));
 }
 
 export function hideProcess(root: string, pid: number): void {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeAddresses } from './addresses.ts';
@@ -34,6 +36,7 @@ const BASE_ARGS = [
   '--kubeconfig=/etc/kubernetes/kubelet.conf',
   '--config=/var/lib/kubelet/config.yaml',
 ];
+const HEALTHZ_PORT = 10_248;
 const LEASE_RENEW_MS = 10_000;
 const LEASE_SECONDS = 40;
 /** Pids of played processes, above what Linux gives to real ones by default on small machines. */
@@ -81,14 +84,27 @@ export class Kubelet {
 
   async run(signal: AbortSignal): Promise<void> {
     this.restart();
+    const healthz = await this.#serveHealthz();
     while (!signal.aborted) {
       if (Date.now() >= this.#restartAt) this.restart();
       if (this.#nodeIPs) await this.#sync(this.#nodeIPs).catch(() => {}); // the API may be away: the next sync is near
       await sleep(this.#registered ? this.#context.timing.nodeSync : 100, undefined, { signal }).catch(() => {});
     }
+    healthz.closeAllConnections();
+    healthz.close();
   }
 
-  /** Syncs now; a test need not wait for the next turn. */
+  /** A kubelet that does not run refuses connections; this one hangs up on them. */
+  async #serveHealthz(): Promise<Server> {
+    const server = createServer((request, response) => {
+      if (this.running) response.end('ok');
+      else request.socket.destroy();
+    });
+    server.listen({ host: this.#context.node.loopback, port: HEALTHZ_PORT });
+    await once(server, 'listening');
+    return server;
+  }
+
   async #sync(nodeIPs: NodeIPs): Promise<void> {
     const { node, api, onHost } = this.#context;
     const found = reportedAddresses(

@@ -70,7 +70,7 @@ export interface ClusterOptions extends HostOptions {
   readonly nodes?: Readonly<Record<string, HostOptions>>;
   readonly profile?: 'fast' | 'slow';
   readonly timing?: Partial<Timing>;
-  readonly calico?: CalicoOptions | 'none';
+  readonly calico?: CalicoOptions | 'none' | undefined;
   /** Leave the folder (logs, manifests) behind after stop. */
   readonly keep?: boolean;
   readonly kubernetesVersion?: string;
@@ -79,8 +79,9 @@ export interface ClusterOptions extends HostOptions {
   readonly log?: (line: string) => void;
 }
 
-export interface Settings extends Required<Omit<ClusterOptions, 'timing'>> {
+export interface Settings extends Required<Omit<ClusterOptions, 'timing' | 'calico'>> {
   readonly timing: Timing;
+  readonly calico: CalicoOptions | 'none';
 }
 
 export function settings(options: ClusterOptions): Settings {
@@ -94,12 +95,12 @@ export function settings(options: ClusterOptions): Settings {
     nodeIP: 'unset',
     forwarding: 'IPv4',
     nodes: {},
-    calico: 'none',
     keep: false,
     kubernetesVersion: kubernetesVersion(),
     clusterConfiguration: {},
     log: () => {},
     ...options,
+    calico: options.calico ?? 'none',
     profile,
     timing: { ...(profile === 'fast' ? FAST : SLOW), ...options.timing },
   };

@@ -159,7 +159,8 @@ export class StaticPod {
 
   async #probe(signal: AbortSignal): Promise<void> {
     const container = this.manifest.spec.containers[0];
-    while (!signal.aborted && container) {
+    if (!container) return;
+    while (!signal.aborted) {
       const healthy = await probe(container, this.#context.host, signal);
       if (!signal.aborted) this.ready = healthy;
       await pause(this.#context.timing.probe, signal);

@@ -77,6 +77,7 @@ export class Systemd {
       case 'AddMatch':
       case 'RemoveMatch':
       case 'Subscribe':
+      case 'Reload':
       case 'Unsubscribe':
       case 'ResetFailedUnit':
       case 'Ping':

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { startCluster } from './index.ts';
+import { type ClusterOptions, startCluster } from './index.ts';
 
 const USAGE = `Starts a test cluster and keeps it until Ctrl-C.
   --control-planes 1|3   default 1
@@ -23,11 +23,17 @@ if (values.help) {
   process.exit(0);
 }
 
+function calico(value: string): ClusterOptions['calico'] {
+  if (value === 'none') return 'none';
+  return { manifest: value === 'bird' || value === 'vxlan' ? value : { file: value } };
+}
+
 const started = Date.now();
 const cluster = await startCluster({
   controlPlanes: values['control-planes'] === '3' ? 3 : 1,
   workers: Number(values.workers),
   profile: values.profile === 'slow' ? 'slow' : 'fast',
+  calico: calico(values.calico),
   keep: values.keep,
   log: (line) => console.error(`[${((Date.now() - started) / 1000).toFixed(1)} s] ${line}`),
 });

@@ -1,5 +1,5 @@
 import { asArray, asString, at } from '../../model/object.ts';
-import { err, ok, type Result } from '../../result.ts';
+import { err, ok, type Result, unreachable } from '../../result.ts';
 import { addItem, addKey, parseYAML, type Path, removeEntry, renameKey, setValue } from './yaml-text.ts';
 
 /** kubeadm's ClusterConfiguration, as far as IP families go. */
@@ -40,14 +40,17 @@ function extraArgs(root: unknown, component: ConfiguredComponent): readonly Extr
   if (Array.isArray(args)) {
     return asArray(args).flatMap((arg) => {
       const name = asString(at(arg, 'name'));
-      return name === undefined ? [] : [{ name, value: String(at(arg, 'value') ?? '') }];
+      return name === undefined ? [] : [{ name, value: textOf(at(arg, 'value')) }];
     });
   }
   return Object.entries((args ?? {}) as Record<string, unknown>).map(([name, value]) => ({
     name,
-    value: String(value),
+    value: textOf(value),
   }));
 }
+
+/** kubeadm wants strings and people write numbers, which its readers take too. */
+const textOf = (value: unknown): string => asString(value) ?? (value === undefined ? '' : JSON.stringify(value));
 
 /** What the text shall say. */
 export interface ConfigTarget {
@@ -118,6 +121,8 @@ function editPresent(text: string, config: ClusterConfig, target: ArgTarget, ind
         : renameKey(text, args, target.name, target.to);
     case 'Remove':
       return removeEntry(text, [...args, asList ? index : target.name]);
+    default:
+      return unreachable(target);
   }
 }
 
@@ -150,15 +155,14 @@ function rootOf(text: string): unknown {
   return document.ok ? document.value.toJS() : undefined;
 }
 
-/** True when the two texts differ at most in the given paths of kubeadm's configuration that carry IP families. */
-export function sameButFamilies(a: string, b: string, flags: readonly string[]): boolean {
-  const rest = (text: string): string => JSON.stringify(withoutFamilies(rootOf(text), flags));
-  return rest(a) === rest(b);
-}
+/** True when the two texts say the same but for subnets and these flags. */
+export const sameButFamilies = (a: string, b: string, flags: readonly string[]): boolean =>
+  withoutFamilies(a, flags) === withoutFamilies(b, flags);
 
-function withoutFamilies(root: unknown, flags: readonly string[]): unknown {
+function withoutFamilies(text: string, flags: readonly string[]): string {
+  const root = rootOf(text);
   const components = ['apiServer', 'controllerManager'] as const;
-  return sorted({
+  const rest = sorted({
     ...(root as object),
     networking: { ...(at(root, 'networking') as object), podSubnet: null, serviceSubnet: null },
     ...Object.fromEntries(
@@ -171,6 +175,7 @@ function withoutFamilies(root: unknown, flags: readonly string[]): unknown {
       ]),
     ),
   });
+  return JSON.stringify(rest);
 }
 
 function sorted(value: unknown): unknown {

@@ -3,6 +3,7 @@ import type { StaticPod } from '../../model/host.ts';
 import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import { type Known, known, type Read, type Reader, unknown } from '../../model/reader.ts';
 import { readWorkload } from '../../model/workload.ts';
+import { unreachable } from '../../result.ts';
 import { type Instance, makeInstances } from './instances.ts';
 
 export const KUBEADM_CONFIG: ObjectRef = {
@@ -204,5 +205,7 @@ function ifThere<T>(read: Read<KubeObject>, use: (object: KubeObject) => T): Kno
       return known(null);
     case 'Unreadable':
       return unknown(read.why);
+    default:
+      return unreachable(read);
   }
 }

@@ -4,6 +4,8 @@ import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { err, ok, type Result } from '../../result.ts';
 import {
   type ArgTarget,
+  type ClusterConfig,
+  type ConfiguredComponent,
   type ConfigTarget,
   editClusterConfig,
   readClusterConfig,
@@ -89,31 +91,28 @@ function targetOf(wanted: Wanted, own: KubeadmFacts, live: string): ConfigTarget
   const config = readClusterConfig(live);
   const pods = cidrList(wanted.families, wanted.pods);
   const services = cidrList(wanted.families, wanted.services);
-  const managerArg = (name: string): string | undefined =>
-    config?.extraArgs.controllerManager.findLast((arg) => arg.name === name)?.value;
-  const serverArg = config?.extraArgs.apiServer.findLast((arg) => arg.name === 'service-cluster-ip-range')?.value;
-  const update = (name: string, value: string): ArgTarget => ({
-    component: 'controllerManager',
-    name,
-    is: 'Update',
-    value,
-  });
   return {
     // Without a podSubnet kubeadm starts no Node IPAM; to write one would turn it on at the next upgrade.
     podSubnet: config?.podSubnet ? keepSpelling(config.podSubnet, pods) : undefined,
     serviceSubnet: keepSpelling(config?.serviceSubnet, services),
     args: [
-      {
-        component: 'apiServer',
-        name: 'service-cluster-ip-range',
-        is: 'Update',
-        value: keepSpelling(serverArg, services),
-      },
-      update('cluster-cidr', keepSpelling(managerArg('cluster-cidr'), pods)),
-      update('service-cluster-ip-range', keepSpelling(managerArg('service-cluster-ip-range'), services)),
+      rangeTarget(config, 'apiServer', 'service-cluster-ip-range', services),
+      rangeTarget(config, 'controllerManager', 'cluster-cidr', pods),
+      rangeTarget(config, 'controllerManager', 'service-cluster-ip-range', services),
       ...maskTargets(wanted, own),
     ],
   };
+}
+
+/** An extra argument beats what kubeadm works out from the subnets, so one that is there must say the same. */
+function rangeTarget(
+  config: ClusterConfig | null,
+  component: ConfiguredComponent,
+  name: string,
+  networks: readonly string[],
+): ArgTarget {
+  const live = config?.extraArgs[component].findLast((arg) => arg.name === name)?.value;
+  return { component, name, is: 'Update', value: keepSpelling(live, networks) };
 }
 
 function maskTargets(wanted: Wanted, own: KubeadmFacts): readonly ArgTarget[] {

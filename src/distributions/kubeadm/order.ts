@@ -1,4 +1,5 @@
 import type { Step } from '../../model/step.ts';
+import { unreachable } from '../../result.ts';
 
 /**
  * What has been begun comes before what has not: so one edit is always finished before the next begins, also when a node whose name sorts
@@ -18,6 +19,8 @@ function rank(step: Step): number {
     case 'Deferred':
     case 'Unknown':
       return 2;
+    default:
+      return unreachable(step.state);
   }
 }
 

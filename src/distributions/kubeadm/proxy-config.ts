@@ -20,10 +20,9 @@ export function setProxyCIDR(text: string, value: string): Result<string, string
   return now === undefined ? addKey(text, [], 'clusterCIDR', value) : setValue(text, ['clusterCIDR'], value);
 }
 
-export function sameButCIDR(a: string, b: string): boolean {
-  const rest = (text: string): string => JSON.stringify({ ...(rootOf(text) as object), clusterCIDR: null });
-  return rest(a) === rest(b);
-}
+export const sameButCIDR = (a: string, b: string): boolean => withoutCIDR(a) === withoutCIDR(b);
+
+const withoutCIDR = (text: string): string => JSON.stringify({ ...(rootOf(text) as object), clusterCIDR: null });
 
 export const proxyFeatureGates = (text: string): Readonly<Record<string, unknown>> =>
   (at(rootOf(text), 'featureGates') ?? {}) as Readonly<Record<string, unknown>>;

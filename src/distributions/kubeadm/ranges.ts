@@ -72,6 +72,10 @@ export function agreed(mentions: readonly Mention[]): Known<readonly string[]> {
   return known(longest.networks ?? []);
 }
 
+/** What the first source says that says anything. */
+const firstSaid = (...sources: readonly (readonly Mention[])[]): Known<readonly string[]> =>
+  agreed(sources.find((mentions) => mentions.length > 0) ?? []);
+
 export function network(own: KubeadmFacts): {
   readonly pods: Known<readonly string[]>;
   readonly services: Known<readonly string[]>;
@@ -80,8 +84,6 @@ export function network(own: KubeadmFacts): {
   const config =
     own.clusterConfig.known && own.clusterConfig.value ? readClusterConfig(own.clusterConfig.value.text) : null;
   const proxy = own.proxyConfig.known && own.proxyConfig.value ? readProxyCIDR(own.proxyConfig.value.text) : null;
-  const firstSaid = (...alternatives: readonly (readonly Mention[])[]): Known<readonly string[]> =>
-    agreed(alternatives.find((mentions) => mentions.length > 0) ?? []);
   return {
     pods: firstSaid(
       podMentions(own),

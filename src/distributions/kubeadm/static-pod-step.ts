@@ -54,7 +54,7 @@ function editState(edit: StaticPodEdit): StepState {
   const asked = node.agent !== null && isAsked(node.agent.spec, instance.component, plan);
   const failure = asked && !met ? failureOf(edit) : null;
   if (failure !== null) return failure;
-  if (met) return { is: 'InProgress', why: `${instance.ailment ?? ''}` };
+  if (met) return { is: 'InProgress', why: instance.ailment ?? '' };
   return asked ? { is: 'InProgress', why: progressOf(edit) } : { is: 'Pending' };
 }
 

@@ -16,7 +16,7 @@ export const unmanaged: Distribution<null> = {
       reason: 'Unmanaged',
       object: null,
       message:
-        'spec.distribution is Unmanaged: how this control plane is configured is not known, so nothing in the cluster is changed.',
+        'The distribution was not recognised, or spec.distribution is Unmanaged: how this control plane is configured is not known, so nothing in the cluster is changed.',
       remedy:
         'Use this program to check: Nodes, Services and address ranges are looked at. To convert, give the ranges of both families to kube-apiserver, kube-controller-manager and kube-proxy in the way of your distribution, or set spec.distribution if it is a known one.',
       blocks: phaseOrder(direction),

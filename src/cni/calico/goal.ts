@@ -61,7 +61,7 @@ export interface Goal {
 }
 
 export function makeGoal(wanted: Wanted, facts: ClusterFacts, config: ConfigFacts, agent: CalicoNodeFacts): Goal {
-  return wanted.direction === 'Forward' ? forwardGoal(wanted, facts, config, agent) : backGoal(wanted, config);
+  return wanted.direction === 'Forward' ? forwardGoal(wanted, facts, config, agent) : backGoal(wanted, config, agent);
 }
 
 function forwardGoal(wanted: Wanted, facts: ClusterFacts, config: ConfigFacts, agent: CalicoNodeFacts): Goal {
@@ -81,16 +81,18 @@ function forwardGoal(wanted: Wanted, facts: ClusterFacts, config: ConfigFacts, a
   };
 }
 
-function backGoal(wanted: Wanted, config: ConfigFacts): Goal {
+function backGoal(wanted: Wanted, config: ConfigFacts, agent: CalicoNodeFacts): Goal {
   const first = wanted.restore[AGENT_RECORD];
   const restored = asString(at(wanted.restore[CONFIG_RECORD], CONFIG_KEY));
   const configText = restored === undefined ? withoutIPv6(config) : ok(restored);
   const common = { configText, strategy: recordedStrategy(first), ipv6: false };
   if (first === undefined) {
-    // Nothing was recorded: the cluster had both families before this program saw it.
+    // The cluster had both families before this program saw it. The method is somebody else's, and means nothing without IP6.
+    const live = agent.env['IP6_AUTODETECTION_METHOD'];
+    const method = live?.is === 'Value' ? live.value : null;
     return {
       ...common,
-      env: { IP6: 'none', IP6_AUTODETECTION_METHOD: null, FELIX_IPV6SUPPORT: 'false' },
+      env: { IP6: 'none', IP6_AUTODETECTION_METHOD: method, FELIX_IPV6SUPPORT: 'false' },
       annotation: null,
     };
   }

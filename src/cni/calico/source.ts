@@ -46,9 +46,9 @@ export function parseSource(text: string): Result<Source, string> {
   }
 }
 
-/** The value of a member, or undefined: not an object, or no such member. */
+/** The value of a member, or undefined: not an object, or no such member. Of two with one name the last counts, as in Go. */
 export const member = (source: Source | undefined, name: string): Source | undefined =>
-  source?.is === 'Object' ? source.members.find(({ key }) => key.value === name)?.value : undefined;
+  source?.is === 'Object' ? source.members.findLast(({ key }) => key.value === name)?.value : undefined;
 
 class SourceError extends Error {}
 

@@ -1,0 +1,148 @@
+import { NAMESPACE } from './api/names.ts';
+import type { Permission } from './model/plugin.ts';
+import { pluginPermissions } from './registry.ts';
+
+/**
+ * What the operator itself needs, whatever the distribution and CNI are. Each rule says what for; the manifests in `config/rbac` are made
+ * of these lists, so that nothing is granted which nobody asked for.
+ */
+const corePermissions: readonly Permission[] = [
+  {
+    why: 'take the wish from the resource, and keep it until its way back is done',
+    apiGroups: ['dualstack.dev'],
+    resources: ['dualstackclusters'],
+    verbs: ['get', 'list', 'watch', 'patch', 'update'],
+  },
+  {
+    why: 'tell how far it is',
+    apiGroups: ['dualstack.dev'],
+    resources: ['dualstackclusters/status'],
+    verbs: ['get', 'patch', 'update'],
+  },
+  {
+    why: 'hold deletion back until the way back is done',
+    apiGroups: ['dualstack.dev'],
+    resources: ['dualstackclusters/finalizers'],
+    verbs: ['update'],
+  },
+  {
+    why: 'tell the agents what their hosts shall look like, and read what they show',
+    apiGroups: ['dualstack.dev'],
+    resources: ['dualstacknodes'],
+    verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+  },
+  {
+    why: 'know the nodes and their addresses',
+    apiGroups: [''],
+    resources: ['nodes'],
+    verbs: ['get', 'list', 'watch'],
+  },
+  {
+    why: 'recognise distribution and CNI by what runs in their namespaces, which are not known beforehand',
+    apiGroups: [''],
+    resources: ['configmaps', 'pods'],
+    verbs: ['get', 'list', 'watch'],
+  },
+  {
+    why: 'see workloads and whether a roll-out of them is through',
+    apiGroups: ['apps'],
+    resources: ['daemonsets', 'deployments', 'replicasets', 'controllerrevisions'],
+    verbs: ['get', 'list', 'watch'],
+  },
+  {
+    why: 'find Services whose addresses would clash',
+    apiGroups: [''],
+    resources: ['services'],
+    verbs: ['get', 'list', 'watch'],
+  },
+  {
+    why: 'see which networks Services are given addresses from',
+    apiGroups: ['networking.k8s.io'],
+    resources: ['servicecidrs'],
+    verbs: ['get', 'list', 'watch'],
+  },
+  {
+    why: 'see that the Lease of a component may be passed on',
+    apiGroups: ['admissionregistration.k8s.io'],
+    resources: ['validatingadmissionpolicybindings'],
+    resourceNames: ['dualstack-lease-transfer'],
+    verbs: ['get'],
+  },
+  {
+    why: 'tell what happened to nodes, which have no namespace, as to anything else',
+    apiGroups: ['events.k8s.io'],
+    resources: ['events'],
+    verbs: ['create', 'patch'],
+  },
+  {
+    why: 'give cluster DNS its second address',
+    namespace: 'kube-system',
+    apiGroups: [''],
+    resources: ['services'],
+    resourceNames: ['kube-dns'],
+    verbs: ['patch'],
+  },
+  {
+    why: 'give the pods of cluster DNS their second address',
+    namespace: 'kube-system',
+    apiGroups: ['apps'],
+    resources: ['deployments'],
+    resourceNames: ['coredns'],
+    verbs: ['patch'],
+  },
+  {
+    why: 'begin the records of first states; creation cannot be limited to a name',
+    namespace: NAMESPACE,
+    apiGroups: [''],
+    resources: ['secrets'],
+    verbs: ['create'],
+  },
+  {
+    why: 'read and add to the records of first states',
+    namespace: NAMESPACE,
+    apiGroups: [''],
+    resources: ['secrets'],
+    resourceNames: ['dualstack-records'],
+    verbs: ['get', 'patch'],
+  },
+  {
+    why: 'have one operator at work',
+    namespace: NAMESPACE,
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    verbs: ['get', 'create', 'update', 'patch'],
+  },
+  {
+    why: 'prove with Services of a moment that both families are given out',
+    namespace: NAMESPACE,
+    apiGroups: [''],
+    resources: ['services'],
+    verbs: ['create', 'delete'],
+  },
+  {
+    why: 'see that those Services get their EndpointSlices',
+    namespace: NAMESPACE,
+    apiGroups: ['discovery.k8s.io'],
+    resources: ['endpointslices'],
+    verbs: ['list'],
+  },
+];
+
+/** Everything the operator needs. */
+export const operatorPermissions: readonly Permission[] = [...corePermissions, ...pluginPermissions];
+
+/** What an agent needs. Which of the objects it may write to is limited further by an admission policy: that of its own node. */
+export const agentPermissions: readonly Permission[] = [
+  {
+    why: 'read what its host shall look like',
+    apiGroups: ['dualstack.dev'],
+    resources: ['dualstacknodes'],
+    verbs: ['get', 'list', 'watch'],
+  },
+  {
+    why: 'report what its host shows',
+    apiGroups: ['dualstack.dev'],
+    resources: ['dualstacknodes/status'],
+    verbs: ['get', 'patch'],
+  },
+];

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { clusterCrd, nodeCrd } from '../src/api/crd.ts';
 import { CLUSTER, GROUP, NODE } from '../src/api/names.ts';
-import { vocabulary } from './vocabulary.ts';
+import { vocabulary } from '../src/registry.ts';
 
 /** Text of every generated file, by its path in the repository. */
 export function generatedFiles(): Readonly<Record<string, string>> {

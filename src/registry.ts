@@ -1,4 +1,6 @@
 import type { ZodType } from 'zod';
+import type { Rule } from './api/rule.ts';
+import type { Vocabulary } from './api/vocabulary.ts';
 import type { CNI } from './cni/contract.ts';
 import type { Distribution } from './distributions/contract.ts';
 import type { BoundCNI, BoundDistribution, BoundPlugin, BoundPlugins } from './model/bound.ts';
@@ -16,6 +18,7 @@ import { err, ok, type Result } from './result.ts';
 interface Entry<Bound extends BoundPlugin> {
   readonly name: string;
   readonly options: { readonly key: string; readonly schema: ZodType } | null;
+  readonly rules: readonly Rule[];
   readonly permissions: readonly Permission[];
   detect(basics: Basics): string | null;
   observe(reader: Reader, basics: Basics): Promise<unknown>;
@@ -49,16 +52,15 @@ export const registry: Registry = {
   }),
 };
 
-/** Names for the enums of the API. */
-export const distributionNames: readonly string[] = DISTRIBUTIONS.map((entry) => entry.name);
-export const cniNames: readonly string[] = CNIS.map((entry) => entry.name);
-
-/** Schemas of `spec.<key>`. */
-export const optionSchemas: Readonly<Record<string, ZodType>> = Object.fromEntries(
-  [...DISTRIBUTIONS, ...CNIS].flatMap((entry) =>
-    entry.options === null ? [] : [[entry.options.key, entry.options.schema]],
+/** What the API offers because of this list: names in its enums, and options. */
+export const vocabulary: Vocabulary = {
+  distributions: DISTRIBUTIONS.map((entry) => entry.name),
+  cnis: CNIS.map((entry) => entry.name),
+  options: Object.fromEntries(
+    [...DISTRIBUTIONS, ...CNIS].flatMap(({ options }) => (options === null ? [] : [[options.key, options.schema]])),
   ),
-);
+  rules: [...DISTRIBUTIONS, ...CNIS].flatMap((entry) => entry.rules),
+};
 
 /** What all of them together read and write. */
 export const pluginPermissions: readonly Permission[] = [...DISTRIBUTIONS, ...CNIS].flatMap(
@@ -107,6 +109,7 @@ function distributionEntry<Own>(plugin: Distribution<Own>): Entry<BoundDistribut
 function cniEntry<Own>(plugin: CNI<Own>): Entry<BoundCNI> {
   return {
     ...entry(plugin),
+    rules: plugin.optionRules ?? [],
     bind: (own) => ({
       ...bound(plugin, own as Own),
       usesNodeIPAM: plugin.usesNodeIPAM,
@@ -119,6 +122,7 @@ function entry<Own>(plugin: Plugin<Own>): Omit<Entry<BoundPlugin>, 'bind'> {
   return {
     name: plugin.name,
     options: plugin.options ?? null,
+    rules: [],
     permissions: plugin.permissions,
     detect: (basics) => plugin.detect(basics),
     observe: (reader, basics) => plugin.observe(reader, basics),

@@ -1,7 +1,10 @@
+import type { Rule } from '../api/rule.ts';
 import type { Plugin } from '../model/plugin.ts';
 
 /** A network plug-in. Its steps belong to the phases Pools, CNIConfig and CNIAgents. */
 export interface CNI<Own> extends Plugin<Own> {
+  /** Rules that tie its options to the rest of the spec. */
+  readonly optionRules?: readonly Rule[];
   /** True: pods take their addresses from the Node's podCIDRs, so existing Nodes need a second one. */
   readonly usesNodeIPAM: boolean;
   /** What is live of the pod networks, where the CNI knows it. */

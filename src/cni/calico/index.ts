@@ -1,3 +1,4 @@
+import { poolBlockSizeRule } from '../../api/pool-rule.ts';
 import type { Basics, ComponentFacts } from '../../model/facts.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
 import { refText } from '../../model/object.ts';
@@ -18,6 +19,7 @@ import { backPoolSteps, forwardPoolStep } from './pools.ts';
 export const calico: CNI<CalicoFacts> = {
   name: 'Calico',
   options: { key: OPTIONS_KEY, schema: calicoOptions },
+  optionRules: [poolBlockSizeRule(OPTIONS_KEY)],
   permissions,
   usesNodeIPAM: false,
   detect,

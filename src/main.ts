@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { text as readAll } from 'node:stream/consumers';
+import { createAgent } from './agent/run.ts';
+import { NAMESPACE } from './api/names.ts';
+import { runCli } from './cli/program.ts';
+import type { AgentOptions, LogOptions, OperatorOptions } from './cli/dependencies.ts';
+import { EXIT, type ExitCode } from './cli/exit-code.ts';
+import { openSession } from './cli/cluster-session.ts';
+import type { Connection } from './cli/session.ts';
+import type { Terminal } from './cli/terminal.ts';
+import { type Cluster, connect } from './kube/connect.ts';
+import { runOperator } from './reconcile/operator.ts';
+import { type Clock, systemClock } from './runtime/clock.ts';
+import { startStatusServer } from './runtime/http.ts';
+import { createLogger, type Logger } from './runtime/log.ts';
+import { createMetrics } from './runtime/metrics.ts';
+import { onTermination } from './runtime/signals.ts';
+import type { Result } from './result.ts';
+import { VERSION } from './version.ts';
+
+const clock: Clock = systemClock;
+const random = Math.random;
+const shortId = (): string => randomBytes(4).toString('hex');
+
+const termination = onTermination({
+  on: (signal, listener) => process.on(signal, listener),
+  off: (signal, listener) => process.off(signal, listener),
+  exit: (code) => process.exit(code),
+});
+
+const terminal: Terminal = {
+  write: (text) => void process.stdout.write(text),
+  complain: (text) => void process.stderr.write(text),
+  interactive: process.stdout.isTTY,
+  size: () => (process.stdout.isTTY ? { columns: process.stdout.columns, rows: process.stdout.rows } : null),
+  environment: process.env,
+};
+
+// The exit code is set, not forced: what is still being written to a pipe gets there.
+process.exitCode = await runCli(process.argv.slice(2), {
+  connect: (connection) => openSession(connectTo(connection), { clock, signal: termination.signal, random }),
+  terminal,
+  readText: (file) => (file === '-' ? readAll(process.stdin) : readFile(file, 'utf8')),
+  now: () => clock.now(),
+  everySecond: (run, signal) => {
+    const timer = setInterval(run, 1000);
+    signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  },
+  signal: termination.signal,
+  runOperator: startOperator,
+  runAgent: startAgent,
+});
+termination.dispose();
+
+function connectTo(connection: Connection): Result<Cluster, string> {
+  return connect({ ...connection, version: VERSION, clock, random, environment: process.env });
+}
+
+async function startOperator(options: OperatorOptions): Promise<ExitCode> {
+  const log = loggerFor(options);
+  const cluster = connectTo(options);
+  if (!cluster.ok) return failed(log, cluster.error);
+  try {
+    const ended = await runOperator(
+      {
+        identity: `${hostname()}_${shortId()}`,
+        namespace: NAMESPACE,
+        metricsAddress: options.metricsBindAddress,
+        probeAddress: options.healthProbeBindAddress,
+        leaderElect: options.leaderElect,
+      },
+      { cluster: cluster.value, clock, random, log, metrics: createMetrics(clock), newId: shortId },
+      termination.signal,
+    );
+    return ended.ok ? EXIT.OK : failed(log, ended.error);
+  } finally {
+    await cluster.value.close();
+  }
+}
+
+async function startAgent(options: AgentOptions): Promise<ExitCode> {
+  const log = loggerFor(options).child({ node: options.nodeName });
+  const cluster = connectTo(options);
+  if (!cluster.ok) return failed(log, cluster.error);
+  const agent = createAgent(
+    {
+      nodeName: options.nodeName,
+      hostRoot: options.hostRoot,
+      watch: { undoAfterMs: options.undoAfterSeconds * 1000 },
+    },
+    { client: cluster.value.client, clock, random, log },
+  );
+  const server = await startStatusServer({
+    listen: options.healthProbeBindAddress,
+    registry: createMetrics(clock).registry,
+    live: { loop: () => agent.problem() },
+    ready: { loop: () => agent.problem() },
+  });
+  if (!server.ok) return failed(log, server.error);
+  try {
+    await agent.run(termination.signal);
+    return EXIT.OK;
+  } finally {
+    await server.value.close();
+    await cluster.value.close();
+  }
+}
+
+/** Text for a person who runs it by hand, JSON for everything that collects logs. */
+function loggerFor(options: LogOptions): Logger {
+  return createLogger({
+    level: options.logLevel,
+    format: process.stderr.isTTY ? 'text' : 'json',
+    sink: process.stderr,
+    now: () => clock.now(),
+  });
+}
+
+function failed(log: Logger, message: string): ExitCode {
+  log.error(message);
+  return EXIT.Error;
+}

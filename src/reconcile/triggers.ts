@@ -1,0 +1,132 @@
+import type { KubeClient } from '../kube/client.ts';
+import { errorText } from '../kube/errors.ts';
+import { type Reflector, reflector } from '../kube/reflector.ts';
+import { asArray, asString, at, type KubeObject } from '../model/object.ts';
+import type { ListQuery } from '../model/reader.ts';
+import type { Clock, Random } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+
+export interface TriggerDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+interface Trigger {
+  readonly query: ListQuery;
+  /** The part whose change is worth a new look. Heartbeats and counters must not be in it: idle means idle. */
+  readonly fingerprint: (object: KubeObject) => string;
+}
+
+const byVersion = (object: KubeObject): string => object.metadata.resourceVersion ?? '';
+const byGeneration = (object: KubeObject): string =>
+  JSON.stringify([object.metadata.generation, object.metadata.deletionTimestamp, object.metadata.finalizers]);
+
+const isReady = (object: KubeObject): boolean =>
+  asArray(at(object, 'status', 'conditions')).some(
+    (condition) => at(condition, 'type') === 'Ready' && at(condition, 'status') === 'True',
+  );
+
+/** All that a pass looks at, by the part of it that counts. */
+const TRIGGERS: readonly Trigger[] = [
+  { query: { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode' }, fingerprint: byVersion },
+  {
+    query: { apiVersion: 'v1', kind: 'Node' },
+    fingerprint: (node) =>
+      JSON.stringify([
+        node.metadata.labels,
+        node.metadata.annotations,
+        node['spec'],
+        at(node, 'status', 'addresses'),
+        isReady(node),
+      ]),
+  },
+  {
+    query: { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' },
+    fingerprint: (pod) =>
+      JSON.stringify([
+        pod.metadata.deletionTimestamp,
+        at(pod, 'status', 'phase'),
+        at(pod, 'status', 'podIPs'),
+        isReady(pod),
+        asArray(at(pod, 'status', 'containerStatuses')).map((status) =>
+          asString(at(status, 'state', 'waiting', 'reason')),
+        ),
+      ]),
+  },
+  {
+    query: { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system' },
+    fingerprint: (workload) =>
+      JSON.stringify([byGeneration(workload), at(workload, 'status', 'updatedNumberScheduled')]),
+  },
+  {
+    query: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'kube-system' },
+    fingerprint: (workload) => JSON.stringify([byGeneration(workload), at(workload, 'status', 'updatedReplicas')]),
+  },
+  { query: { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system' }, fingerprint: byVersion },
+  {
+    query: { apiVersion: 'v1', kind: 'Service' },
+    fingerprint: (service) =>
+      JSON.stringify([at(service, 'spec', 'ipFamilies'), at(service, 'spec', 'ipFamilyPolicy')]),
+  },
+  { query: { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR' }, fingerprint: byVersion },
+  {
+    query: { apiVersion: 'crd.projectcalico.org/v1', kind: 'IPPool' },
+    fingerprint: (pool) => JSON.stringify(pool['spec']),
+  },
+  {
+    query: { apiVersion: 'projectcalico.org/v3', kind: 'IPPool' },
+    fingerprint: (pool) => JSON.stringify(pool['spec']),
+  },
+];
+
+/** What a DualStackCluster's own change is: its spec and its life, not its status, which this program writes. */
+const RESOURCE: Trigger = {
+  query: { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackCluster' },
+  fingerprint: byGeneration,
+};
+
+export interface Triggers {
+  /** Names of the DualStackClusters there are. */
+  names(): readonly string[];
+  whenSynced(signal: AbortSignal): Promise<boolean>;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Calls `wake` with the name of each DualStackCluster whenever something changed that a pass would look at. */
+export function triggers(deps: TriggerDeps, wake: (name: string) => void): Triggers {
+  const watch = (trigger: Trigger, changed: (key: string) => void): Reflector<string> =>
+    reflector<string>({
+      ...deps,
+      query: trigger.query,
+      trim: trigger.fingerprint,
+      onChange: (change) => {
+        if (change.type !== 'Updated' || change.item !== change.before) changed(change.key);
+      },
+      onError: (error) =>
+        deps.log.debug('a watch was interrupted and goes on', {
+          kind: trigger.query.kind,
+          error: error instanceof Error ? error.message : errorText(error),
+        }),
+    });
+  const resources = watch(RESOURCE, wake);
+  const wakeAll = (): void => resources.keys().forEach(wake);
+  const others = TRIGGERS.map((trigger) => ({ trigger, cache: watch(trigger, wakeAll) }));
+
+  return {
+    names: () => resources.keys(),
+    whenSynced: (signal) => resources.whenSynced(signal),
+    async run(signal) {
+      const served = await Promise.all(
+        others.map(async (other) => {
+          const { apiVersion, kind } = other.trigger.query;
+          const answer = await deps.client.serves(apiVersion, kind);
+          // A kind that cannot be asked about now is watched all the same: the watch comes back by itself.
+          return answer.ok && !answer.value ? [] : [other.cache.run(signal)];
+        }),
+      );
+      await Promise.all([resources.run(signal), ...served.flat()]);
+    },
+  };
+}

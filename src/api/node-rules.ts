@@ -6,6 +6,7 @@ import { unusablePart } from '../net/special.ts';
 import { err, ok, type Result } from '../result.ts';
 import { CEL_UNUSABLE, type CelRule, celList } from './cel.ts';
 import { hostSettingsSchema } from './node.ts';
+import { withoutNulls } from './nulls.ts';
 import { toProblem } from './resolve.ts';
 import type { Problem } from './rule.ts';
 
@@ -164,7 +165,7 @@ export const NODE_RULES: readonly NodeRule[] = [nodeIPs, sysctls, cidrFlags, not
 
 /** Reads the spec of a DualStackNode: the agent does it again before it touches the host. */
 export function parseSettings(spec: unknown): Result<HostSettings, readonly Problem[]> {
-  const parsed = hostSettingsSchema.safeParse(spec, { reportInput: true });
+  const parsed = hostSettingsSchema.safeParse(withoutNulls(spec), { reportInput: true });
   if (!parsed.success) return err(parsed.error.issues.map(toProblem));
   const problems = NODE_RULES.flatMap((rule) => rule.check(parsed.data));
   return problems.length > 0 ? err(problems) : ok(parsed.data);

@@ -13,7 +13,7 @@ const CIDR_LIST = z
   .string()
   .min(1)
   .max(87)
-  .regex(/^[0-9a-f.:]+\/[0-9]{1,3}(,[0-9a-f.:]+\/[0-9]{1,3})?$/)
+  .regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}(,[0-9a-fA-F.:]+\/[0-9]{1,3})?$/)
   .meta({ description: 'One CIDR per family, primary first, separated by a comma alone.' });
 
 const MASK = z

@@ -7,6 +7,7 @@ import type { ClusterSpec } from './cluster-spec.ts';
 import { secondsOf } from './duration.ts';
 import type { Problem } from './rule.ts';
 import { checkSpec, cidrBlocksOf } from './rules.ts';
+import { withoutNulls } from './nulls.ts';
 import { clusterSpecSchema, type Vocabulary } from './vocabulary.ts';
 
 /** What is meant where the spec says nothing. Options of distributions and CNIs have their own in their folders. */
@@ -32,7 +33,7 @@ export const DEFAULTS = {
 
 /** Reads a spec against the schema and the static rules. */
 export function parseSpec(spec: unknown, vocabulary: Vocabulary): Result<ClusterSpec, readonly Problem[]> {
-  const parsed = clusterSpecSchema(vocabulary).safeParse(spec, { reportInput: true });
+  const parsed = clusterSpecSchema(vocabulary).safeParse(withoutNulls(spec), { reportInput: true });
   if (!parsed.success) return err(parsed.error.issues.map(toProblem));
   const problems = checkSpec(parsed.data, vocabulary.rules);
   return problems.length > 0 ? err(problems) : ok(parsed.data);

@@ -7,7 +7,6 @@ import { asArray, at, type Json, type KubeObject } from '../../src/model/object.
 import type { ClusterFacts } from '../../src/model/facts.ts';
 import { phaseOrder } from '../../src/model/phase.ts';
 import { known } from '../../src/model/reader.ts';
-import type { Step } from '../../src/model/step.ts';
 import type { Wanted } from '../../src/model/wanted.ts';
 import { readBasics } from '../../src/observe/basics.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -64,7 +63,6 @@ async function look() {
 async function convert(wanted: Wanted): Promise<readonly string[]> {
   const done: string[] = [];
   const order = phaseOrder(wanted.direction);
-  const isNext = (step: Step) => step.state.is !== 'Satisfied';
   const deadline = Date.now() + 60_000;
   for (;;) {
     const { facts, own } = await look();
@@ -73,7 +71,7 @@ async function convert(wanted: Wanted): Promise<readonly string[]> {
       continue;
     }
     const steps = calico.steps(wanted, facts, own).toSorted((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
-    const next = steps.find(isNext);
+    const next = steps.find((step) => step.state.is !== 'Satisfied');
     if (next === undefined) return done;
     if (Date.now() > deadline)
       throw new Error(`not done after 60 s: ${next.id} ${JSON.stringify(next.state)}, done: ${done.join(' ')}`);

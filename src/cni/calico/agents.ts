@@ -44,7 +44,7 @@ export function configStep(wanted: Wanted, config: ConfigFacts, goal: Goal): Ste
 
 function configState(config: ConfigFacts, goal: Goal): StepState {
   if (!goal.configText.ok) return { is: 'Unknown', why: `${refText(CONFIG_MAP)}: ${goal.configText.error}` };
-  if (config.text !== goal.configText.value) return { is: 'Pending' };
+  if ((config.text ?? '') !== goal.configText.value) return { is: 'Pending' };
   return { is: 'Satisfied', evidence: `${CONFIG_KEY} is as wanted` };
 }
 
@@ -64,6 +64,7 @@ export function agentSteps(
   const env = envState(facts, config, agent, goal);
   const rolling =
     env.is === 'Satisfied' ? rollout(wanted, facts, agent, goal) : { state: { is: 'Pending' } as const, next: [] };
+  const strategy = strategyState(agent, goal, rolling.state);
   const common = { phase: 'CNIAgents', ref: DAEMON_SET, target: refText(DAEMON_SET) } as const;
   return [
     {
@@ -78,7 +79,10 @@ export function agentSteps(
       timeoutSeconds: WRITE_SECONDS,
       kind: 'ApplyObject',
       write: { is: 'Apply', force: true, body: daemonSet(goal, 'OnDelete') },
-      diff: envDiff(agent, goal),
+      diff:
+        env.is === 'Satisfied'
+          ? []
+          : [...envDiff(agent, goal), ...changes([[STRATEGY_PATH, strategyOf(agent), 'OnDelete']])],
       state: env,
     },
     {
@@ -105,8 +109,8 @@ export function agentSteps(
       timeoutSeconds: WRITE_SECONDS,
       kind: 'ApplyObject',
       write: { is: 'Apply', force: true, body: daemonSet(goal, goal.strategy) },
-      diff: changes([['spec.updateStrategy.type', strategyOf(agent), goal.strategy]]),
-      state: strategyState(agent, goal, rolling.state),
+      diff: strategy.is === 'Satisfied' ? [] : changes([[STRATEGY_PATH, 'OnDelete', goal.strategy]]),
+      state: strategy,
     },
   ];
 }
@@ -160,6 +164,7 @@ function strategyState(agent: CalicoNodeFacts, goal: Goal, rolling: StepState): 
   return { is: 'Satisfied', evidence: `updateStrategy is ${goal.strategy}` };
 }
 
+const STRATEGY_PATH = 'spec.updateStrategy.type';
 const ANNOTATION_PATH = `spec.template.metadata.annotations[${CONFIG_HASH_ANNOTATION}]`;
 
 function envDiff(agent: CalicoNodeFacts, goal: Goal): readonly Change[] {

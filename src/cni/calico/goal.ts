@@ -92,7 +92,11 @@ function backGoal(wanted: Wanted, config: ConfigFacts, agent: CalicoNodeFacts): 
     const method = live?.is === 'Value' ? live.value : null;
     return {
       ...common,
-      env: { IP6: 'none', IP6_AUTODETECTION_METHOD: method, FELIX_IPV6SUPPORT: 'false' },
+      env: {
+        IP6: agent.env['IP6'] === undefined ? null : 'none',
+        IP6_AUTODETECTION_METHOD: method,
+        FELIX_IPV6SUPPORT: 'false',
+      },
       annotation: null,
     };
   }
@@ -131,9 +135,9 @@ function withIPv6({ text }: ConfigFacts): Result<string, string> {
   return withAssignIPv6(text, 'true');
 }
 
+/** What cannot be read was never changed by this program, so there is nothing in it to take back. */
 function withoutIPv6({ text }: ConfigFacts): Result<string, string> {
-  if (text === null) return err(`key ${CONFIG_KEY} is not there`);
-  const read = readNetworkConfig(text);
-  if (!read.ok) return read;
-  return read.value.assignIPv6.is === 'Absent' ? ok(text) : withAssignIPv6(text, 'false');
+  const read = readNetworkConfig(text ?? '');
+  if (text === null || !read.ok || read.value.assignIPv6.is === 'Absent') return ok(text ?? '');
+  return withAssignIPv6(text, 'false');
 }

@@ -43,7 +43,10 @@ function steps(wanted: Wanted, facts: ClusterFacts, own: CalicoFacts): readonly 
   if (!config.known || !agent.known || config.value === null || agent.value === null) return [];
 
   const goal = makeGoal(wanted, facts, config.value, agent.value);
-  const rest = [configStep(wanted, config.value, goal), ...agentSteps(wanted, facts, config.value, agent.value, goal)];
+  const first = configStep(wanted, config.value, goal);
+  // A configuration that cannot be edited: the Finding about it keeps the rest from being done, so nothing of it is promised.
+  if (!goal.configText.ok) return [first];
+  const rest = [first, ...agentSteps(wanted, facts, config.value, agent.value, goal)];
   if (wanted.direction === 'Back') return [...rest, ...backPoolSteps(wanted, facts, own)];
   const cidr = wanted.pods.IPv6;
   return cidr === undefined ? rest : [forwardPoolStep(wanted, own, config.value, cidr), ...rest];

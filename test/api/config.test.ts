@@ -13,10 +13,15 @@ const NAMESPACE = 'dualstack-system';
 
 let cluster: TestCluster;
 let folder: string;
+let dryRun: { ok: boolean; text: string };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'config-'));
   cluster = await startCluster({ controlPlanes: 1, workers: 1 });
+  // A dry run does not keep the namespace in which the rest would be made.
+  await must('apply', '-f', join(CONFIG, 'manager/namespace.yaml'));
+  dryRun = await kubectl('apply', '-k', join(CONFIG, 'default'), '--dry-run=server');
+  await must('apply', '-k', join(CONFIG, 'default'));
 });
 afterAll(async () => {
   await cluster.stop();
@@ -56,12 +61,8 @@ async function kubeconfigFor(token: string): Promise<string> {
 }
 
 test('the server takes all manifests without a change to them', async () => {
-  // A dry run does not keep the namespace in which the rest would be made.
-  await must('apply', '-f', join(CONFIG, 'manager/namespace.yaml'));
-  const { ok, text } = await kubectl('apply', '-k', join(CONFIG, 'default'), '--dry-run=server');
-  expect({ ok, text }).toMatchObject({ ok: true });
-  expect(text).toContain('daemonset.apps/dualstack-agent created (server dry run)');
-  await must('apply', '-k', join(CONFIG, 'default'));
+  expect(dryRun).toMatchObject({ ok: true });
+  expect(dryRun.text).toContain('daemonset.apps/dualstack-agent created (server dry run)');
   const again = await must('apply', '-k', join(CONFIG, 'default'));
   expect(again.split('\n').filter((line) => line !== '' && !line.endsWith(' unchanged'))).toEqual([]);
 });
@@ -80,17 +81,16 @@ test('the server finds no fault in the policies', async () => {
       const status = await must('get', 'validatingadmissionpolicy', policy, '-o', 'jsonpath={.status}');
       return status.includes('observedGeneration');
     });
-    expect(
-      await must(
-        'get',
-        'validatingadmissionpolicy',
-        policy,
-        '-o',
-        'jsonpath={.status.typeChecking.expressionWarnings}',
-      ),
-    ).toBe('');
+    const warnings = 'jsonpath={.status.typeChecking.expressionWarnings}';
+    expect(await must('get', 'validatingadmissionpolicy', policy, '-o', warnings)).toBe('');
   }
 });
+
+/** What came of writing that node's report with that identity. */
+function report(kubeconfig: string, node: string): Promise<{ ok: boolean; text: string }> {
+  const patch = ['patch', 'dualstacknode', node, '--subresource=status', '--type=merge'];
+  return kubectl('--kubeconfig', kubeconfig, ...patch, '-p', '{"status":{"observedGeneration":1}}');
+}
 
 describe('an agent', () => {
   let asAgent: string;
@@ -115,12 +115,6 @@ describe('an agent', () => {
       (await report(asAgent, 'cp-1')).text.includes('may not write'),
     );
   });
-
-  const report = (kubeconfig: string, node: string) =>
-    kubectl(
-      ...['--kubeconfig', kubeconfig, 'patch', 'dualstacknode', node, '--subresource=status', '--type=merge'],
-      ...['-p', '{"status":{"observedGeneration":1}}'],
-    );
 
   test('reports for its own node', async () => {
     expect(await report(asAgent, 'worker-1')).toMatchObject({ ok: true });
@@ -153,29 +147,34 @@ describe('an agent', () => {
   });
 });
 
+const LEASE = ['-n', 'kube-system', 'lease', 'kube-controller-manager'];
+
+async function parameter(data: object): Promise<void> {
+  const file = join(folder, 'parameter.yaml');
+  const metadata = { name: 'dualstack-lease-transfer', namespace: NAMESPACE };
+  await writeFile(file, stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data }));
+  await must('apply', '-f', file);
+}
+
+const noParameter = (): Promise<string> =>
+  must('delete', 'configmap', 'dualstack-lease-transfer', '-n', NAMESPACE, '--ignore-not-found');
+
+/** Whether a holder of that name could renew at that time; nothing is kept. */
+async function mayRenew(holder: string, atMs: number): Promise<boolean> {
+  const spec = { holderIdentity: holder, renewTime: new Date(atMs).toISOString().replace('Z', '000Z') };
+  const patch = ['patch', ...LEASE, '--type=merge', '--dry-run=server', '-p', JSON.stringify({ spec })];
+  const { ok, text } = await kubectl(...patch);
+  if (!ok && !text.includes('only holders whose name begins with')) throw new Error(text);
+  return ok;
+}
+
+const inSeconds = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString();
+
+/** When the real holder renewed last, in milliseconds since the epoch. */
+const renewed = async (): Promise<number> =>
+  Date.parse(await must('get', ...LEASE, '-o', 'jsonpath={.spec.renewTime}'));
+
 describe('the Lease of kube-controller-manager', () => {
-  const LEASE = ['-n', 'kube-system', 'lease', 'kube-controller-manager'];
-
-  const parameter = async (data: object): Promise<void> => {
-    const file = join(folder, 'parameter.yaml');
-    const metadata = { name: 'dualstack-lease-transfer', namespace: NAMESPACE };
-    await writeFile(file, stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data }));
-    await must('apply', '-f', file);
-  };
-  const noParameter = () =>
-    must('delete', 'configmap', 'dualstack-lease-transfer', '-n', NAMESPACE, '--ignore-not-found');
-
-  /** Whether a holder of that name could renew at that time; nothing is kept. */
-  const mayRenew = async (holder: string, atMs: number): Promise<boolean> => {
-    const spec = { holderIdentity: holder, renewTime: microTime(atMs) };
-    const patch = ['patch', ...LEASE, '--type=merge', '--dry-run=server', '-p', JSON.stringify({ spec })];
-    const { ok, text } = await kubectl(...patch);
-    if (!ok && !text.includes('only holders whose name begins with')) throw new Error(text);
-    return ok;
-  };
-  const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');
-  const inSeconds = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString();
-
   afterAll(noParameter);
 
   test('is for everybody without a parameter', async () => {
@@ -203,8 +202,6 @@ describe('the Lease of kube-controller-manager', () => {
   );
 
   test('really stays unrenewed until then, and is renewed again after it', async () => {
-    const renewed = async (): Promise<number> =>
-      Date.parse(await must('get', ...LEASE, '-o', 'jsonpath={.spec.renewTime}'));
     const until = Date.now() + 6_000;
     await parameter({ holderPrefix: 'nobody_', until: new Date(until).toISOString() });
     await eventually('the real one is kept away', async () => !(await mayRenew('somebody_1', Date.now())));
@@ -217,15 +214,11 @@ describe('the Lease of kube-controller-manager', () => {
   test('is the only Lease that is looked at', async () => {
     await parameter({ holderPrefix: 'nobody_', until: inSeconds(3600) });
     await eventually('the policy bites', async () => !(await mayRenew('somebody_1', Date.now())));
-    await must('create', '-f', await otherLease());
-    const patch = ['patch', 'lease', 'other', '-n', NAMESPACE, '--type=merge', '-p', '{"spec":{"holderIdentity":"x"}}'];
-    expect(await kubectl(...patch)).toMatchObject({ ok: true });
-  });
-
-  const otherLease = async (): Promise<string> => {
     const file = join(folder, 'lease.yaml');
     const metadata = { name: 'other', namespace: NAMESPACE };
     await writeFile(file, stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: {} }));
-    return file;
-  };
+    await must('create', '-f', file);
+    const patch = ['patch', 'lease', 'other', '-n', NAMESPACE, '--type=merge', '-p', '{"spec":{"holderIdentity":"x"}}'];
+    expect(await kubectl(...patch)).toMatchObject({ ok: true });
+  });
 });

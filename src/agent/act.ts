@@ -58,8 +58,6 @@ export async function carryOut(action: AgentAction, context: ActContext): Promis
       });
     case 'Undo':
       return undo(context, action.component, action.why);
-    case 'EndWatch':
-      return remember(context, { ...journal, watches: without(journal, action.component) });
     default:
       return unreachable(action);
   }

@@ -26,8 +26,7 @@ export type AgentAction =
   | { readonly kind: 'AskRestart'; readonly token: string }
   | { readonly kind: 'RestartKubelet' }
   | { readonly kind: 'CompleteRestart' }
-  | { readonly kind: 'Undo'; readonly component: Component; readonly why: string }
-  | { readonly kind: 'EndWatch'; readonly component: Component };
+  | { readonly kind: 'Undo'; readonly component: Component; readonly why: string };
 
 /** Why the settings are not (all) in force: the reasons of the condition `Applied`. */
 export type AppliedReason =
@@ -91,8 +90,6 @@ function decideWatches(journal: Journal, now: number, options: WatchOptions): De
     const judgement = judgeWatch(watch, now, options);
     if (judgement.is === 'Undo')
       return act({ kind: 'Undo', component: watch.component, why: judgement.why }, judgement.why);
-    if (judgement.is === 'Done')
-      return act({ kind: 'EndWatch', component: watch.component }, `${watch.component} has proven itself.`);
   }
   return null;
 }

@@ -5,7 +5,7 @@ import type { HostView } from './host.ts';
 import type { Journal, Watch } from './journal.ts';
 import { startedAt } from './procfs.ts';
 import type { HostProcess } from './procfs.ts';
-import { followWatch, isStaticPod } from './watch.ts';
+import { followWatch, isStaticPod, judgeWatch } from './watch.ts';
 import type { Look, WatchOptions } from './watch.ts';
 
 /** The journal after one more look at the host. An equal look gives an equal journal. */
@@ -23,7 +23,9 @@ export function refreshJournal(
     boot: host.boot,
     seen: seenAddresses(sameBoot ? journal.seen : {}, host, now),
     started: startTimes(sameBoot ? journal.started : {}, host),
-    watches: followed.flatMap((entry) => (entry.is === 'Watching' ? [entry.watch] : [])),
+    watches: followed
+      .flatMap((entry) => (entry.is === 'Watching' ? [entry.watch] : []))
+      .filter((watch) => judgeWatch(watch, now, options).is !== 'Done'),
     refused: [
       ...journal.refused,
       ...followed.flatMap((entry) => (entry.is === 'TakenOut' ? refusals(entry.watch, TAKEN_OUT) : [])),

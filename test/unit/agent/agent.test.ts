@@ -67,6 +67,10 @@ test('a flag is edited after its first value is safe in the API, and is in force
   host.startFromManifest('kube-apiserver');
   await host.settle(2);
   expect(host.condition('Applied').status).toBe('True');
+  const writes = host.statusWrites;
+  for (let i = 0; i < 70; i += 1) await host.settle(10);
+  expect(host.statusWrites).toBe(writes);
+  expect(host.read('/var/lib/dualstack/state.json')).toContain('"watches": []');
   expect(host.read(`/var/lib/dualstack/backup${APISERVER}`)).toBe(apiServerManifest());
   expect(host.files.list('/etc/kubernetes/manifests')).toEqual(['kube-apiserver.yaml', 'kube-controller-manager.yaml']);
 });

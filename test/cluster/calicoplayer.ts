@@ -142,13 +142,14 @@ export class CalicoPlayer {
       nodeSelector: 'all()',
       allowedUses: ['Workload', 'Tunnel'],
     };
-    await this.#context.api.send('POST', POOLS, {
+    const answer = await this.#context.api.send('POST', POOLS, {
       apiVersion: 'crd.projectcalico.org/v1',
       kind: 'IPPool',
       metadata: { name },
       spec,
     });
-    this.#context.log(`calico-node made ${name} (${cidr})`);
+    // Another node may have been first: the answer is a conflict then.
+    if (answer.status < 300) this.#context.log(`calico-node made ${name} (${cidr})`);
   }
 
   #podSubnets(): string[] {

@@ -23,7 +23,7 @@ import {
 } from './kubeadm.ts';
 import { startKwok } from './kwok.ts';
 import { isMirror } from './mirror.ts';
-import { TestNode } from './node.ts';
+import { type ClusterView, TestNode } from './node.ts';
 import { type ClusterOptions, type Settings, settings } from './options.ts';
 import { isReady, PodPlayer } from './podplayer.ts';
 
@@ -83,7 +83,7 @@ class Cluster implements TestCluster {
   readonly #binaries: Readonly<Record<string, string>>;
   readonly #stopping = new AbortController();
   readonly #loops: Promise<void>[] = [];
-  #parts: { readonly api: ApiClient; readonly pods: Watched; readonly nodeObjects: Watched } | undefined;
+  #parts: ClusterView | undefined;
   #kwok: Awaited<ReturnType<typeof startKwok>> | undefined;
   #stopped: Promise<void> | undefined;
   #forget: () => void = () => {};
@@ -123,14 +123,14 @@ class Cluster implements TestCluster {
   }
 
   get api(): ApiClient {
-    return this.#running().api;
+    return this.#running().client;
   }
 
   get pods(): Watched {
     return this.#running().pods;
   }
 
-  #running(): { readonly api: ApiClient; readonly pods: Watched; readonly nodeObjects: Watched } {
+  #running(): ClusterView {
     if (!this.#parts) throw new Error('the cluster has not started');
     return this.#parts;
   }
@@ -159,16 +159,17 @@ class Cluster implements TestCluster {
 
   async start(): Promise<void> {
     this.#guard = this.settings.keep ? undefined : guardFolder(this.dir);
+    this.settings.log(`files are in ${this.dir}`);
     this.#forget = stopWithOwner(() => this.stop());
     const kubeadm = await this.#writeHosts();
     await this.balancer.start();
-    for (const node of this.nodes) this.#loops.push(...(await node.startProcesses(this.#stopping.signal)));
+    await Promise.all(this.nodes.map((node) => node.startProcesses()));
     await this.#connect();
     await this.#until('the API answers', () => this.balancer.backends.every((backend) => backend.up));
     await this.#bindAdmins();
-    for (const node of this.nodes) this.#loops.push(...node.joinCluster(this.#running(), this.#stopping.signal));
-    const { nodeObjects } = this.#running();
-    await this.#until('every Node is registered', () => nodeObjects.objects.size === this.nodes.length);
+    const view = this.#running();
+    for (const node of this.nodes) node.joinCluster(view);
+    await this.#until('every Node is registered', () => view.nodes.objects.size === this.nodes.length);
     await Promise.all([uploadToCluster(kubeadm, this.#first().superAdminKubeconfig), this.#playPods()]);
     await this.#installCalico();
     await this.#until('the control plane is ready', () => this.controlPlanes.every((node) => node.isReady()));
@@ -176,7 +177,7 @@ class Cluster implements TestCluster {
   }
 
   async #playPods(): Promise<void> {
-    const { api, pods, nodeObjects } = this.#running();
+    const { client: api, pods, nodes } = this.#running();
     const { signal } = this.#stopping;
     const { log, timing } = this.settings;
     const onHost = (name: string): string[] =>
@@ -184,11 +185,9 @@ class Cluster implements TestCluster {
         .hostAddresses()
         .map(({ address }) => address);
     const calico =
-      this.settings.calico === 'none'
-        ? undefined
-        : new CalicoPlayer({ api, nodes: nodeObjects, onHost, faults: this.faults, log });
+      this.settings.calico === 'none' ? undefined : new CalicoPlayer({ api, nodes, onHost, faults: this.faults, log });
     const kubeletRuns = (name: string): boolean => this.node(name).kubelet.running;
-    const player = new PodPlayer({ api, pods, nodes: nodeObjects, timing, calico, kubeletRuns });
+    const player = new PodPlayer({ api, pods, nodes, timing, calico, kubeletRuns });
     this.#loops.push(player.run(signal), ...(calico ? [calico.run(signal)] : []));
     const scratch = join(this.dir, '.run');
     this.#kwok = await startKwok(
@@ -264,11 +263,11 @@ class Cluster implements TestCluster {
 
   async #connect(): Promise<void> {
     const servers = this.controlPlanes.map((node) => `https://${node.loopback}:6443`);
-    const api = await ApiClient.fromKubeconfig(this.#first().superAdminKubeconfig, servers);
-    const pods = new Watched(api, '/api/v1/pods');
-    const nodeObjects = new Watched(api, '/api/v1/nodes');
-    this.#parts = { api, pods, nodeObjects };
-    this.#loops.push(pods.run(this.#stopping.signal), nodeObjects.run(this.#stopping.signal));
+    const client = await ApiClient.fromKubeconfig(this.#first().superAdminKubeconfig, servers);
+    const pods = new Watched(client, '/api/v1/pods');
+    const nodes = new Watched(client, '/api/v1/nodes');
+    this.#parts = { client, pods, nodes };
+    this.#loops.push(pods.run(this.#stopping.signal), nodes.run(this.#stopping.signal));
   }
 
   /** kubeadm does this while it creates its first client, which single phases do not. */
@@ -301,10 +300,10 @@ class Cluster implements TestCluster {
 
   async #stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all(this.nodes.map((node) => node.stop()));
+    await Promise.all(this.nodes.map((node) => node.powerOff()));
     await Promise.allSettled([...this.#loops, this.#kwok?.stop()]);
     await this.balancer.stop();
-    await this.#parts?.api.close();
+    await this.#parts?.client.close();
     if (!this.settings.keep) await rm(this.dir, { recursive: true, force: true });
     if (this.#guard && this.#guard.exitCode === null) {
       this.#guard.ref();

@@ -68,8 +68,7 @@ export class Kubelet {
 
   /** Reads its files anew, as `systemctl restart kubelet` makes it. */
   restart(): void {
-    const previous = this.starts.at(-1);
-    if (previous) hideProcess(this.#context.root, previous.pid);
+    this.#end();
     const args = [...BASE_ARGS, ...environmentArguments(this.#context.root)];
     const outcome = startUp(args);
     const failure = outcome.ok ? undefined : outcome.error;
@@ -82,6 +81,12 @@ export class Kubelet {
     this.#context.log(`${this.#context.node.name}: kubelet ${failure ? `failed: ${failure}` : 'started'}`);
   }
 
+  #end(): void {
+    const last = this.starts.at(-1);
+    if (last) hideProcess(this.#context.root, last.pid);
+    this.#nodeIPs = undefined;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     this.restart();
     const healthz = await this.#serveHealthz();
@@ -90,6 +95,7 @@ export class Kubelet {
       if (this.#nodeIPs) await this.#sync(this.#nodeIPs).catch(() => {}); // the API may be away: the next sync is near
       await sleep(this.#registered ? this.#context.timing.nodeSync : 100, undefined, { signal }).catch(() => {});
     }
+    this.#end();
     healthz.closeAllConnections();
     healthz.close();
   }

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Network, NodeAddresses } from './addresses.ts';
-import type { ApiClient, Watched } from './client.ts';
+import type { ApiClient, KubeObject, Watched } from './client.ts';
 import type { History } from './history.ts';
 import { type InterfaceAddress, writeHostFiles, writeNetworkFiles } from './hostfiles.ts';
 import { Kubelet } from './kubelet.ts';
@@ -20,6 +20,13 @@ export interface NodeContext {
   readonly binaries: Readonly<Record<string, string>>;
   readonly history: History;
   readonly log: (line: string) => void;
+}
+
+/** What a host sees of its cluster once that answers. */
+export interface ClusterView {
+  readonly client: ApiClient;
+  readonly pods: Watched;
+  readonly nodes: Watched;
 }
 
 const PREFIX_LENGTH = { IPv4: 24, IPv6: 64 } as const;
@@ -42,6 +49,9 @@ export class TestNode {
   readonly #overrides = new Map<string, LaunchOverride>();
   #onHost: readonly InterfaceAddress[] = [];
   #kubelet: Kubelet | undefined;
+  #power = new AbortController();
+  #joined: ClusterView | undefined;
+  readonly #loops: Promise<void>[] = [];
 
   constructor(context: NodeContext) {
     const { node, settings, root, scratch, binaries, history, log } = context;
@@ -122,42 +132,50 @@ export class TestNode {
   }
 
   /** Starts what needs no API yet: the static pods and the system bus. */
-  async startProcesses(signal: AbortSignal): Promise<Promise<void>[]> {
+  async startProcesses(): Promise<void> {
     await this.systemd.start(this.hostRoot);
-    return [this.statics.run(signal)];
+    this.#loops.push(this.statics.run(this.#power.signal));
   }
 
   /** Starts the kubelet's part in the API. */
-  joinCluster(
-    parts: { readonly api: ApiClient; readonly pods: Watched; readonly nodeObjects: Watched },
-    signal: AbortSignal,
-  ): Promise<void>[] {
+  joinCluster(api: ClusterView): void {
     const { settings, log } = this.#context;
-    const seenNode = (): ReturnType<Watched['objects']['get']> => parts.nodeObjects.objects.get(this.name);
+    const { signal } = this.#power;
+    const seenNode = (): KubeObject | undefined => api.nodes.objects.get(this.name);
     const kubelet = new Kubelet({
       node: this.addresses,
       root: this.hostRoot,
-      api: parts.api,
+      api: api.client,
       timing: settings.timing,
       kubernetesVersion: settings.kubernetesVersion,
       seen: seenNode,
       onHost: () => this.#onHost,
       log,
     });
-    this.#kubelet = kubelet;
     const mirror = new MirrorPods({
       node: this.name,
-      api: parts.api,
+      api: api.client,
       statics: this.statics,
       seenNode,
-      seenPods: () => parts.pods.objects.values(),
+      seenPods: () => api.pods.objects.values(),
       kubeletRuns: () => kubelet.running,
     });
-    return [kubelet.run(signal), mirror.run(signal)];
+    this.#kubelet = kubelet;
+    this.#joined = api;
+    this.#loops.push(kubelet.run(signal), mirror.run(signal));
   }
 
-  async stop(): Promise<void> {
+  /** As when the power fails: all processes are killed, heartbeats end, the system bus is gone. */
+  async powerOff(): Promise<void> {
+    this.#power.abort();
     await this.systemd.stop();
+    await Promise.all(this.#loops.splice(0));
+  }
+
+  async powerOn(): Promise<void> {
+    this.#power = new AbortController();
+    await this.startProcesses();
+    if (this.#joined) this.joinCluster(this.#joined);
   }
 
   #host(): LaunchHost {

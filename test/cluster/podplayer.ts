@@ -180,7 +180,7 @@ export class PodPlayer {
   }
 }
 
-const statusOf = (pod: KubeObject): PodStatus => (pod['status'] ?? {}) as PodStatus;
+const statusOf = (pod: KubeObject): PodStatus => pod['status'] ?? {};
 export const isReady = (pod: KubeObject): boolean =>
   statusOf(pod).conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 

@@ -74,6 +74,7 @@ export class StaticPods {
       await sleep(this.#context.timing.manifestPoll, undefined, { signal }).catch(() => {});
     }
     await Promise.all([...this.pods.values()].map((pod) => pod.stop('kill')));
+    this.pods.clear();
   }
 
   async #desired(): Promise<Map<string, { manifest: PodManifest; hash: string }>> {

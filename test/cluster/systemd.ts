@@ -32,7 +32,7 @@ export interface KubeletUnit {
 /** Plays the system bus of one host with systemd on it, just enough to restart the kubelet and ask how it is. */
 export class Systemd {
   readonly #unit: KubeletUnit;
-  readonly #server: Server;
+  #server: Server | undefined;
   readonly #sockets = new Set<Socket>();
   /** Every call, as `member(arguments)`, oldest first. */
   readonly calls: string[] = [];
@@ -40,7 +40,6 @@ export class Systemd {
 
   constructor(unit: KubeletUnit) {
     this.#unit = unit;
-    this.#server = createServer((socket) => this.#serve(socket));
   }
 
   async start(hostRoot: string): Promise<void> {
@@ -48,13 +47,17 @@ export class Systemd {
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH)
       throw new Error(`${path}: a socket's path may have ${MAX_SOCKET_PATH} bytes: set TMPDIR to a shorter folder`);
     await mkdir(dirname(path), { recursive: true });
-    this.#server.listen(path);
-    await once(this.#server, 'listening');
+    const server = createServer((socket) => this.#serve(socket));
+    server.listen(path);
+    await once(server, 'listening');
+    this.#server = server;
   }
 
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
-    await new Promise((done) => this.#server.close(done));
+    const server = this.#server;
+    this.#server = undefined;
+    if (server) await new Promise((done) => server.close(done));
   }
 
   #serve(socket: Socket): void {

@@ -19,11 +19,21 @@ import { err, ok, type Result } from '../../result.ts';
 
 export type Path = readonly (string | number)[];
 
-/** The document; the error says why the text is none. */
+/** Texts that were read last. One pass asks the same few texts many things, and reading them is most of its work. */
+const lastRead = new Map<string, Result<Document.Parsed, string>>();
+const KEPT = 16;
+
+/** The document, not to be changed; the error says why the text is none. */
 export function parseYAML(text: string): Result<Document.Parsed, string> {
-  const document = parseDocument(text, { keepSourceTokens: false, uniqueKeys: true });
+  const before = lastRead.get(text);
+  if (before !== undefined) return before;
+  const document = parseDocument(text);
   const [problem] = document.errors;
-  return problem === undefined ? ok(document) : err(firstLine(problem.message));
+  const result = problem === undefined ? ok(document) : err(firstLine(problem.message));
+  const [oldest] = lastRead.keys();
+  if (oldest !== undefined && lastRead.size >= KEPT) lastRead.delete(oldest);
+  lastRead.set(text, result);
+  return result;
 }
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? text;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execute } from '../../src/apply/execute.ts';
 import { calico } from '../../src/cni/calico/index.ts';
 import { connect, type Cluster } from '../../src/kube/connect.ts';
@@ -10,8 +10,8 @@ import { known } from '../../src/model/reader.ts';
 import type { Wanted } from '../../src/model/wanted.ts';
 import { readBasics } from '../../src/observe/basics.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { calicoManifest } from '../cluster/calico.ts';
-import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { calicoManifest, realManifest, realManifests } from '../cluster/calico.ts';
+import { type CalicoOptions, startCluster, type TestCluster } from '../cluster/index.ts';
 import { clusterFacts, wantedDual, wantedSingle } from '../support/facts.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -21,8 +21,9 @@ let cluster: TestCluster;
 let access: Cluster;
 let records: Record<string, Json> = {};
 
-beforeAll(async () => {
-  cluster = await startCluster({ controlPlanes: 1, workers: 2, nodeIP: 'pair', calico: { manifest: 'bird' } });
+async function start(calicoOptions: CalicoOptions): Promise<void> {
+  records = {};
+  cluster = await startCluster({ controlPlanes: 1, workers: 2, nodeIP: 'pair', calico: calicoOptions });
   const connected = connect({
     kubeconfig: cluster.kubeconfig,
     version: 'test',
@@ -40,11 +41,12 @@ beforeAll(async () => {
       ),
     60_000,
   );
-});
-afterAll(async () => {
+}
+
+async function stop(): Promise<void> {
   await access?.close();
   await cluster?.stop();
-});
+}
 
 async function look() {
   const reader = clientReader(access.client);
@@ -104,7 +106,7 @@ const env = (daemonSet: KubeObject): Record<string, unknown> =>
 
 const DUAL_ENV = { IP6: 'autodetect', IP6_AUTODETECTION_METHOD: 'kubernetes-internal-ip', FELIX_IPV6SUPPORT: 'true' };
 
-test('converted, put right after the manifest was applied again, and taken back to the byte', async () => {
+async function expectThereAndBack(calicoOptions: CalicoOptions): Promise<void> {
   const first = await read('daemonset', 'calico-node');
   const firstConfig = await read('configmap', 'calico-config');
 
@@ -134,7 +136,7 @@ test('converted, put right after the manifest was applied again, and taken back 
   }
   expect(await convert(wantedDual())).toEqual([]);
 
-  await cluster.kubectl(['apply', '-f', '-'], calicoManifest({ manifest: 'bird' }));
+  await cluster.kubectl(['apply', '-f', '-'], calicoManifest(calicoOptions));
   expect(at(await read('configmap', 'calico-config'), 'data', 'cni_network_config')).not.toContain('assign_ipv6');
   const again = await convert(wantedDual());
   expect(again.slice(0, 2)).toEqual(['calico/cni-config', 'calico/env']);
@@ -152,33 +154,53 @@ test('converted, put right after the manifest was applied again, and taken back 
   expect(own.pools).toMatchObject({
     value: { pools: expect.arrayContaining([expect.objectContaining({ family: 'IPv6', disabled: true })]) },
   });
-});
+}
 
-test('an administrator who owns the environment by server-side apply loses only these entries', async () => {
-  const taken = {
-    apiVersion: 'apps/v1',
-    kind: 'DaemonSet',
-    metadata: { name: 'calico-node', namespace: 'kube-system' },
-    spec: {
-      template: {
-        spec: {
-          containers: [
-            {
-              name: 'calico-node',
-              env: [
-                { name: 'FELIX_IPV6SUPPORT', value: 'false' },
-                { name: 'FELIX_LOGSEVERITYSCREEN', value: 'info' },
-              ],
-            },
-          ],
+const VXLAN = realManifest('calico-v3.31.7/calico-vxlan.yaml');
+if (VXLAN === undefined) console.warn(`skipped: no calico-v3.31.7 in ${realManifests()}; set REAL_MANIFESTS`);
+
+const title = 'converted, put right after the manifest was applied again, and taken back to the byte';
+describe('own manifest, BGP', () => {
+  const own: CalicoOptions = { manifest: 'bird' };
+  beforeAll(() => start(own));
+  afterAll(stop);
+
+  test(title, () => expectThereAndBack(own));
+
+  test('an administrator who owns the environment by server-side apply loses only these entries', async () => {
+    const taken = {
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { name: 'calico-node', namespace: 'kube-system' },
+      spec: {
+        template: {
+          spec: {
+            containers: [
+              {
+                name: 'calico-node',
+                env: [
+                  { name: 'FELIX_IPV6SUPPORT', value: 'false' },
+                  { name: 'FELIX_LOGSEVERITYSCREEN', value: 'info' },
+                ],
+              },
+            ],
+          },
         },
       },
-    },
-  };
-  await cluster.kubectl(
-    ['apply', '--server-side', '--force-conflicts', '--field-manager=admin', '-f', '-'],
-    JSON.stringify(taken),
-  );
-  await convert(wantedDual());
-  expect(env(await read('daemonset', 'calico-node'))).toMatchObject({ ...DUAL_ENV, FELIX_LOGSEVERITYSCREEN: 'info' });
+    };
+    await cluster.kubectl(
+      ['apply', '--server-side', '--force-conflicts', '--field-manager=admin', '-f', '-'],
+      JSON.stringify(taken),
+    );
+    await convert(wantedDual());
+    expect(env(await read('daemonset', 'calico-node'))).toMatchObject({ ...DUAL_ENV, FELIX_LOGSEVERITYSCREEN: 'info' });
+  });
+});
+
+(VXLAN === undefined ? describe.skip : describe)('released manifest, VXLAN', () => {
+  const real: CalicoOptions = { manifest: { file: VXLAN ?? '' } };
+  beforeAll(() => start(real));
+  afterAll(stop);
+
+  test(title, () => expectThereAndBack(real));
 });

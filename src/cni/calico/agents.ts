@@ -1,4 +1,4 @@
-import type { ClusterFacts } from '../../model/facts.ts';
+import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { refText, type JsonObject } from '../../model/object.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -139,17 +139,18 @@ function envState(facts: ClusterFacts, config: ConfigFacts, agent: CalicoNodeFac
   if (lacking.length > 0) {
     return {
       is: 'InProgress',
-      why: `waits until every Node has an IPv6 InternalIP; without: ${lacking.slice(0, 5).join(', ')}`,
+      why: `waits until every Node has an IPv6 InternalIP; without: ${lacking
+        .slice(0, 5)
+        .map((node) => node.name)
+        .join(', ')}`,
     };
   }
   return { is: 'Pending' };
 }
 
 /** Nodes that run calico-node and have no IPv6 InternalIP. */
-export const nodesWithoutIPv6 = (facts: ClusterFacts, agent: CalicoNodeFacts): readonly string[] =>
-  agentNodes(facts, agent)
-    .filter((node) => !node.internalIPs.some((address) => address.includes(':')))
-    .map((node) => node.name);
+export const nodesWithoutIPv6 = (facts: ClusterFacts, agent: CalicoNodeFacts): readonly NodeFacts[] =>
+  agentNodes(facts, agent).filter((node) => !node.internalIPs.some((address) => address.includes(':')));
 
 /** Converted by hand: every pod started after the configuration was last changed, so it has installed what is there now. */
 function startedWithConfig(config: ConfigFacts, agent: CalicoNodeFacts, goal: Goal): boolean {

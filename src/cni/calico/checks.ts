@@ -1,6 +1,6 @@
 import semver from 'semver';
 import type { FindingReason } from '../../api/reasons.ts';
-import type { ClusterFacts } from '../../model/facts.ts';
+import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
@@ -230,7 +230,7 @@ function checkVersion(
  * host has a usable address, and whose kubelet is about to be told of it, are no reason to warn.
  */
 function checkNodes(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFacts): readonly Finding[] {
-  const lacking = nodesWithoutIPv6(facts, agent).filter((name) => !willHaveIPv6(wanted, facts, name));
+  const lacking = nodesWithoutIPv6(facts, agent).filter((node) => !willHaveIPv6(wanted, node));
   const lost = agentNodes(facts, agent).filter(
     (node) =>
       node.ready &&
@@ -243,7 +243,7 @@ function checkNodes(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFacts)
       ? []
       : [
           finding('NodesWithoutFamily', DAEMON_SET, ['CNIAgents'], {
-            message: `${list(lacking)}: no IPv6 InternalIP; with IP6=autodetect calico-node would take down IPv4 there too`,
+            message: `${list(lacking.map((node) => node.name))}: no IPv6 InternalIP; with IP6=autodetect calico-node would take down IPv4 there too`,
             remedy: 'Give each host an IPv6 address and its kubelet --node-ip with both, or remove the Node.',
           }),
         ]),
@@ -260,8 +260,8 @@ function checkNodes(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFacts)
   ];
 }
 
-function willHaveIPv6(wanted: Wanted, facts: ClusterFacts, name: string): boolean {
-  const report = facts.nodes.find((node) => node.name === name)?.agent?.report;
+function willHaveIPv6(wanted: Wanted, { agent }: NodeFacts): boolean {
+  const report = agent?.report;
   if (wanted.nodes.nodeIP === 'Leave' || report === undefined || report === null) return false;
   return report.addresses.some(
     ({ address, scope, flags }) =>

@@ -26,21 +26,23 @@ export function rollout(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFa
     });
   }
 
-  const groups = groupPods(facts, agent, goal);
+  const nodes = byName(facts.nodes);
+  const groups = groupPods(nodes, agent, goal);
   const failed = groups.unproven.find(
-    (pod) => agent.updateStrategy['type'] === 'OnDelete' && isOverdue(pod, facts, goal),
+    (pod) => agent.updateStrategy['type'] === 'OnDelete' && isOverdue(pod, facts.at, nodes, goal),
   );
-  if (failed !== undefined) return still(failure(failed, facts, goal));
+  if (failed !== undefined) return still(failure(failed, nodes, goal));
 
-  if (groups.unproven.length > 0) return still({ is: 'InProgress', why: waitsFor(groups.unproven, facts, goal) });
+  if (groups.unproven.length > 0) return still({ is: 'InProgress', why: waitsFor(groups.unproven, nodes, goal) });
   const missing = workload.desired - new Set(workload.pods.map((pod) => pod.node)).size;
   if (missing > 0) return still({ is: 'InProgress', why: `${missing} pods of calico-node are still to be made` });
 
-  const away = facts.nodes.filter((node) => !node.ready && groups.away.some((pod) => pod.node === node.name));
-  if (away.length > wanted.tolerateUnavailable) {
+  const todo = groups.old.length + groups.awayTodo.length;
+  if (todo > 0 && groups.away.length > wanted.tolerateUnavailable) {
+    const tolerated = `(tolerated: ${wanted.tolerateUnavailable})`;
     return still({
       is: 'InProgress',
-      why: `waits for nodes that are not Ready: ${names(away.map((node) => node.name))} (tolerated: ${wanted.tolerateUnavailable})`,
+      why: `waits for nodes that are not Ready: ${nodeNames(groups.away)} ${tolerated}`,
     });
   }
   if (groups.old.length > 0 && agent.updateStrategy['type'] !== 'OnDelete') {
@@ -49,10 +51,9 @@ export function rollout(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFa
       why: `the DaemonSet replaces ${groups.old.length} older pods of calico-node by itself`,
     });
   }
-  if (groups.old.length > 0) return { state: { is: 'Pending' }, next: batch(groups.old, wanted, facts) };
-  if (groups.awayOld.length > 0) {
-    return still({ is: 'Deferred', why: `not Ready: ${names(groups.awayOld.map((pod) => pod.node))}` });
-  }
+  if (groups.old.length > 0) return { state: { is: 'Pending' }, next: batch(groups.old, wanted, nodes) };
+  if (groups.awayTodo.length > 0) return still({ is: 'Deferred', why: `not Ready: ${nodeNames(groups.awayTodo)}` });
+
   const proof = goal.ipv6 ? `, their Nodes carry ${NODE_ANNOTATIONS.IPv6}` : '';
   return still({
     is: 'Satisfied',
@@ -61,16 +62,23 @@ export function rollout(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFa
 }
 
 /** True while a pod with an old template is on a node that is Ready and has not proven what is wanted. */
-export const hasUnprovenOldPods = (facts: ClusterFacts, agent: CalicoNodeFacts, goal: Goal): boolean =>
-  groupPods(facts, agent, goal).old.some((pod) => missingProof(pod, facts, goal).length > 0);
+export function hasUnprovenOldPods(facts: ClusterFacts, agent: CalicoNodeFacts, goal: Goal): boolean {
+  const nodes = byName(facts.nodes);
+  return groupPods(nodes, agent, goal).old.some((pod) => missingProof(pod, nodes, goal).length > 0);
+}
 
 /** The Nodes that calico-node runs on, or would. */
-export const agentNodes = (facts: ClusterFacts, { nodeSelector, workload }: CalicoNodeFacts): readonly NodeFacts[] =>
-  facts.nodes.filter(
+export function agentNodes(facts: ClusterFacts, { nodeSelector, workload }: CalicoNodeFacts): readonly NodeFacts[] {
+  const running = new Set(workload.pods.map((pod) => pod.node));
+  return facts.nodes.filter(
     (node) =>
-      workload.pods.some((pod) => pod.node === node.name) ||
-      Object.entries(nodeSelector).every(([key, value]) => node.labels[key] === value),
+      running.has(node.name) || Object.entries(nodeSelector).every(([key, value]) => node.labels[key] === value),
   );
+}
+
+type Nodes = ReadonlyMap<string, NodeFacts>;
+
+const byName = (nodes: readonly NodeFacts[]): Nodes => new Map(nodes.map((node) => [node.name, node]));
 
 interface Groups {
   readonly old: readonly PodFacts[];
@@ -78,40 +86,41 @@ interface Groups {
   readonly unproven: readonly PodFacts[];
   /** On nodes that are not Ready, old or new. */
   readonly away: readonly PodFacts[];
-  readonly awayOld: readonly PodFacts[];
+  /** Of those, the ones that are not proven: nodes that went down after their proof hold up nothing. */
+  readonly awayTodo: readonly PodFacts[];
 }
 
-function groupPods(facts: ClusterFacts, { workload }: CalicoNodeFacts, goal: Goal): Groups {
+function groupPods(nodes: Nodes, { workload }: CalicoNodeFacts, goal: Goal): Groups {
   const isNew = (pod: PodFacts) => pod.hash === workload.newestHash && !pod.terminating;
-  const isAway = (pod: PodFacts) => nodeOf(pod, facts)?.ready === false;
+  const isAway = (pod: PodFacts) => nodes.get(pod.node)?.ready === false;
   const away = workload.pods.filter(isAway);
   const here = workload.pods.filter((pod) => !isAway(pod));
   return {
     old: here.filter((pod) => !isNew(pod) && !pod.terminating),
     unproven: here.filter(
-      (pod) => pod.terminating || (isNew(pod) && (!pod.ready || missingProof(pod, facts, goal).length > 0)),
+      (pod) => pod.terminating || (isNew(pod) && (!pod.ready || missingProof(pod, nodes, goal).length > 0)),
     ),
     away,
-    awayOld: away.filter((pod) => !isNew(pod)),
+    awayTodo: away.filter((pod) => !isNew(pod) || missingProof(pod, nodes, goal).length > 0),
   };
 }
 
 /** Annotations that calico-node has still to write to the Node of this pod. */
-function missingProof(pod: PodFacts, facts: ClusterFacts, goal: Goal): readonly string[] {
-  const annotations = nodeOf(pod, facts)?.annotations ?? {};
+function missingProof(pod: PodFacts, nodes: Nodes, goal: Goal): readonly string[] {
+  const annotations = nodes.get(pod.node)?.annotations ?? {};
   const wanted = goal.ipv6 ? [NODE_ANNOTATIONS.IPv4, NODE_ANNOTATIONS.IPv6] : [NODE_ANNOTATIONS.IPv4];
   return wanted.filter((key) => (annotations[key] ?? '') === '');
 }
 
 /** A pod that is merely not ready may recover by itself; one that cannot find its addresses, or crashes, does not. */
-function isOverdue(pod: PodFacts, facts: ClusterFacts, goal: Goal): boolean {
+function isOverdue(pod: PodFacts, at: number, nodes: Nodes, goal: Goal): boolean {
   const startedAt = Date.parse(pod.startedAt);
-  const stuck = missingProof(pod, facts, goal).length > 0 || pod.waiting === 'CrashLoopBackOff';
-  return stuck && !pod.terminating && facts.at - startedAt > PROOF_SECONDS * 1000;
+  const stuck = missingProof(pod, nodes, goal).length > 0 || pod.waiting === 'CrashLoopBackOff';
+  return stuck && !pod.terminating && at - startedAt > PROOF_SECONDS * 1000;
 }
 
-function failure(pod: PodFacts, facts: ClusterFacts, goal: Goal): StepState {
-  const missing = missingProof(pod, facts, goal);
+function failure(pod: PodFacts, nodes: Nodes, goal: Goal): StepState {
+  const missing = missingProof(pod, nodes, goal);
   const what =
     missing.length > 0 ? `its Node lacks the annotation ${missing.join(' and ')}` : `it waits in ${pod.waiting ?? ''}`;
   return {
@@ -123,9 +132,9 @@ function failure(pod: PodFacts, facts: ClusterFacts, goal: Goal): StepState {
   };
 }
 
-function waitsFor(unproven: readonly PodFacts[], facts: ClusterFacts, goal: Goal): string {
+function waitsFor(unproven: readonly PodFacts[], nodes: Nodes, goal: Goal): string {
   const parts = unproven.slice(0, 3).map((pod) => {
-    const missing = missingProof(pod, facts, goal);
+    const missing = missingProof(pod, nodes, goal);
     if (pod.terminating) return `${pod.node} (old pod ends)`;
     if (missing.length > 0) return `${pod.node} (no ${missing.join(', ')})`;
     return `${pod.node} (${pod.waiting ?? 'not ready'})`;
@@ -135,19 +144,18 @@ function waitsFor(unproven: readonly PodFacts[], facts: ClusterFacts, goal: Goal
 }
 
 /** Workers first; control-plane nodes last and one at a time. */
-function batch(old: readonly PodFacts[], wanted: Wanted, facts: ClusterFacts): readonly PodFacts[] {
+function batch(old: readonly PodFacts[], wanted: Wanted, nodes: Nodes): readonly PodFacts[] {
   const sorted = old.toSorted((a, b) => (a.node < b.node ? -1 : 1));
-  const workers = sorted.filter((pod) => nodeOf(pod, facts)?.controlPlane !== true);
+  const workers = sorted.filter((pod) => nodes.get(pod.node)?.controlPlane !== true);
   return workers.length > 0 ? workers.slice(0, Math.max(1, wanted.nodes.maxUnavailable)) : sorted.slice(0, 1);
 }
 
 const isSeen = (workload: WorkloadFacts): boolean =>
   workload.newestHash !== null && workload.observedGeneration >= workload.generation;
 
-const nodeOf = (pod: PodFacts, facts: ClusterFacts): NodeFacts | undefined =>
-  facts.nodes.find((node) => node.name === pod.node);
-
 const still = (state: StepState): Rollout => ({ state, next: [] });
 
-const names = (all: readonly string[]): string =>
-  all.length <= 5 ? all.join(', ') : `${all.slice(0, 5).join(', ')} and ${all.length - 5} more`;
+function nodeNames(pods: readonly PodFacts[]): string {
+  const all = [...new Set(pods.map((pod) => pod.node))];
+  return all.length <= 5 ? all.join(', ') : `${all.slice(0, 5).join(', ')} and ${all.length - 5} more`;
+}

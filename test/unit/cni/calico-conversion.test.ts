@@ -258,6 +258,27 @@ test.each([
   expect(states(model, wanted)['calico/strategy']).toBe('Satisfied');
 });
 
+test('a node that goes down after its proof holds up nothing', () => {
+  const model = new CalicoModel(nodesAreDual);
+  run(model, wantedDual());
+  model.changeNode('worker-1', { ready: false });
+  expect(new Set(Object.values(states(model)))).toEqual(new Set(['Satisfied']));
+});
+
+test('a calico-node that is not ready for a while after the conversion is waited for, not failed', () => {
+  const model = new CalicoModel(nodesAreDual);
+  run(model, wantedDual());
+  model.pass(86_400);
+  const { agent } = model.own;
+  if (!agent.known || agent.value === null) throw new Error('calico-node is there');
+  const pods = agent.value.workload.pods.map((pod, index) => ({ ...pod, ready: index > 0 }));
+  model.own = {
+    ...model.own,
+    agent: { known: true, value: { ...agent.value, workload: { ...agent.value.workload, pods } } },
+  };
+  expect(states(model)).toMatchObject({ 'calico/env': 'Satisfied', 'calico/rollout': 'InProgress' });
+});
+
 test('an upgrade of Calico after the conversion is left to its own DaemonSet', () => {
   const model = new CalicoModel(nodesAreDual);
   run(model, wantedDual());

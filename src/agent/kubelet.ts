@@ -110,7 +110,7 @@ function unitFiles(files: HostFiles): readonly string[] {
 
 function readConfig(files: HostFiles, path: string): unknown {
   try {
-    return parse(files.read(path) ?? '') as unknown;
+    return parse(files.read(path) ?? '', { logLevel: 'error' }) as unknown;
   } catch {
     // A configuration that the kubelet could not read either: its defaults are the best guess.
     return null;

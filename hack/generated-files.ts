@@ -2,12 +2,14 @@ import { stringify } from 'yaml';
 import { clusterCrd, nodeCrd } from '../src/api/crd.ts';
 import { CLUSTER, GROUP, NODE } from '../src/api/names.ts';
 import { vocabulary } from '../src/registry.ts';
+import { reference } from './reference.ts';
 
 /** Text of every generated file, by its path in the repository. */
 export function generatedFiles(): Readonly<Record<string, string>> {
   return {
     [`crds/${GROUP}_${CLUSTER.plural}.yaml`]: yaml(clusterCrd(vocabulary)),
     [`crds/${GROUP}_${NODE.plural}.yaml`]: yaml(nodeCrd()),
+    'docs/reference.md': reference(vocabulary),
   };
 }
 

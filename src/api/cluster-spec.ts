@@ -57,7 +57,7 @@ const nodes = z
       .string()
       .min(2)
       .max(16)
-      .regex(/^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$/)
+      .regex(/^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$/, 'write it like 90s, 5m or 1h30m')
       .meta({
         description:
           'How long a node may lack a wanted family before it counts as delayed, such as 90s, 5m or 1h30m; at most 24h. Default: 5m.',
@@ -114,7 +114,7 @@ export const baseShape = {
   approvedPlanHash: z
     .string()
     .max(64)
-    .regex(/^[0-9a-f]*$/)
+    .regex(/^[0-9a-f]*$/, 'copy it from status.plan.hash')
     .meta({
       description:
         'If set, changes are made only while it equals `status.plan.hash`: review the plan, then approve it. Empty: no approval is asked for. Default: empty.',

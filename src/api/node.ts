@@ -13,14 +13,14 @@ const CIDR_LIST = z
   .string()
   .min(1)
   .max(87)
-  .regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}(,[0-9a-fA-F.:]+\/[0-9]{1,3})?$/)
+  .regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}(,[0-9a-fA-F.:]+\/[0-9]{1,3})?$/, 'write CIDRs separated by a comma alone')
   .meta({ description: 'One CIDR per family, primary first, separated by a comma alone.' });
 
 const MASK = z
   .string()
   .min(1)
   .max(3)
-  .regex(/^[0-9]+$/)
+  .regex(/^[0-9]+$/, 'write a prefix length')
   .meta({ description: 'A prefix length.' });
 
 const flagValue = (flag: string) => (flag.startsWith('node-cidr-mask-size') ? MASK : CIDR_LIST);
@@ -74,7 +74,7 @@ export const hostSettingsSchema = z
       .meta({ description: 'Flags that shall not be there.' })
       .exactOptional(),
     sysctls: z
-      .record(z.string(), z.string().regex(/^[0-2]$/))
+      .record(z.string(), z.string().regex(/^[0-2]$/, 'write 0, 1 or 2'))
       .meta({
         description:
           'Kernel settings: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding (0 or 1) and net.ipv6.conf.INTERFACE.accept_ra (0, 1 or 2).',

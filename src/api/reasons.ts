@@ -85,6 +85,28 @@ export const FINDING_REASONS = {
   RecordMissing: 'The first state of something is not recorded, so the way back is not exact.',
 } as const;
 
+/** Reasons in the conditions of a DualStackNode, given by the agent there. */
+export const NODE_REASONS = {
+  Applied: 'Everything that the spec asks of this host is in force in the running processes.',
+  Applying: 'A change is being made or waits for its component to come back.',
+  Recording: 'First values are being recorded before the first change.',
+  Waiting: 'Something has to happen first; the message says what.',
+  Stopped: 'The stop file is there: the agent changes nothing.',
+  NotAllowed: 'The spec asks for something that may not be changed; nothing of it is done.',
+  AddressMissing: 'An address asked for is not on this host.',
+  NotFound: 'A file or component that is to be changed is not on this host.',
+  Refused: 'A value was undone here before and is not tried again for this generation.',
+  Failed: 'A change could not be made; the message says why.',
+  Healthy: 'The components of this host run and answer.',
+  NotHealthy: 'A component does not answer as healthy.',
+  NotRunning: 'A component does not run.',
+  KubeletNotRunning: 'The kubelet does not run.',
+  ManifestUnusable: 'A static-pod manifest cannot be read or edited safely.',
+  NothingRolledBack: 'Nothing was undone.',
+  Undone: 'A value was undone because its component did not come back with it.',
+} as const;
+
+export type NodeReason = keyof typeof NODE_REASONS;
 export type ConditionReason = keyof typeof CONDITION_REASONS;
 export type FindingReason = keyof typeof FINDING_REASONS;
-export type Reason = ConditionReason | FindingReason;
+export type Reason = ConditionReason | FindingReason | NodeReason;

@@ -71,9 +71,9 @@ function cidrsStayCel(network: Network): CelRule {
   const kepts = celEachCidr(network, 'n', same, now);
   return {
     rule: `!has(oldSelf.status) || !has(${kept}) || ${celWhereGiven(network, unchanged, now)} || ${kepts}`,
-    fieldPath: '.spec.clusterNetwork',
-    message: `${network}.cidrBlocks: a CIDR cannot be changed once applied: keep it, or first remove its family where it is the second`,
-    messageExpression: `'${network}.cidrBlocks: an applied CIDR cannot be changed: keep ' + ${celBlocks(network, kept)}.join(', ') + ', or first remove the second family'`,
+    fieldPath: `.spec.clusterNetwork.${network}.cidrBlocks`,
+    message: 'a CIDR cannot be changed once applied: keep it, or first remove its family where it is the second',
+    messageExpression: `'an applied CIDR cannot be changed: keep ' + ${celBlocks(network, kept)}.join(', ') + ', or first remove the second family'`,
   };
 }
 

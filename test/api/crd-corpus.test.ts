@@ -4,12 +4,15 @@ import * as fc from 'fast-check';
 import { parse } from 'yaml';
 import { vocabulary } from '../../src/registry.ts';
 import type { ClusterSpec } from '../../src/api/cluster-spec.ts';
+import { clusterStatusSchema } from '../../src/api/cluster-status.ts';
 import { API_VERSION, CLUSTER, GROUP, NODE, VERSION } from '../../src/api/names.ts';
+import { nodeStatusSchema } from '../../src/api/node.ts';
 import { parseSettings } from '../../src/api/node-rules.ts';
 import { parseSpec } from '../../src/api/resolve.ts';
 import { checkTransition } from '../../src/api/transitions.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
 import { CASES, type Case, DUAL, NODE_CASES } from './crd-corpus.ts';
+import { FULL_NODE_STATUS, FULL_STATUS } from './crd-status.ts';
 import { TRANSITIONS } from './crd-transitions.ts';
 
 const CLUSTERS = `/apis/${GROUP}/${VERSION}/${CLUSTER.plural}`;
@@ -111,6 +114,21 @@ test('a new resource reads as not yet looked at, and its spec is stored as it wa
   await cluster.api.send('DELETE', `${CLUSTERS}/fresh`);
 });
 
+test('a status with every field is stored as it was written', async () => {
+  const cases = [
+    { path: CLUSTERS, kind: CLUSTER.kind, spec: DUAL, status: FULL_STATUS, schema: clusterStatusSchema(vocabulary) },
+    { path: NODES, kind: NODE.kind, spec: {}, status: FULL_NODE_STATUS, schema: nodeStatusSchema },
+  ];
+  for (const { path, kind, spec, status, schema } of cases) {
+    const made = await cluster.api.send('POST', path, resource(kind, spec, 'told'));
+    const told = await cluster.api.send('PUT', `${path}/told/status?${STRICT}`, { ...(made.body as object), status });
+    expect({ kind, code: told.status, body: told.body }).toMatchObject({ code: 200 });
+    expect((told.body as { status: unknown }).status).toEqual(status);
+    expect(schema.safeParse(status)).toMatchObject({ success: true });
+    await cluster.api.send('DELETE', `${path}/told`);
+  }
+});
+
 test('a refusal names field, value and remedy', async () => {
   const spec = structuredClone(DUAL);
   spec.clusterNetwork.services.cidrBlocks = ['10.96.0.0/16', 'fd00:10:96::/64'];
@@ -120,6 +138,16 @@ test('a refusal names field, value and remedy', async () => {
   expect(message).toContain('"10.96.0.0/16, fd00:10:96::/64"');
   expect(message).toContain('from /108 to /125');
 });
+
+/** Mostly one CIDR per family in that order, sometimes anything. */
+const byFamily = (families: readonly string[], cidrs: fc.Arbitrary<string>) =>
+  fc.oneof(
+    {
+      arbitrary: fc.tuple(...families.map((f) => cidrs.filter((cidr) => cidr.includes(':') === (f === 'IPv6')))),
+      weight: 4,
+    },
+    { arbitrary: fc.array(cidrs, { minLength: 1, maxLength: 2 }), weight: 1 },
+  );
 
 /** Networks from a small world, so that overlaps, double families and wrong orders are common but do not rule. */
 const anySpec = (() => {
@@ -141,14 +169,6 @@ const anySpec = (() => {
     '10.0.0.0/8',
   );
   const family = fc.constantFrom('IPv4', 'IPv6');
-  const byFamily = (families: readonly string[], cidrs: fc.Arbitrary<string>) =>
-    fc.oneof(
-      {
-        arbitrary: fc.tuple(...families.map((f) => cidrs.filter((cidr) => cidr.includes(':') === (f === 'IPv6')))),
-        weight: 4,
-      },
-      { arbitrary: fc.array(cidrs, { minLength: 1, maxLength: 2 }), weight: 1 },
-    );
   const families = fc.oneof(
     { arbitrary: fc.constantFrom(['IPv4', 'IPv6'], ['IPv6', 'IPv4'], ['IPv4'], ['IPv6']), weight: 9 },
     { arbitrary: fc.array(family, { minLength: 1, maxLength: 2 }), weight: 1 },

@@ -140,6 +140,8 @@ function watchedEdit(context: ActContext, edit: Edit): Acted {
     editedAt: context.now,
     oldSeenAt: context.now,
     processes: [],
+    exits: 0,
+    lastWords: '',
     provenAt: null,
     written: false,
     undoing: null,

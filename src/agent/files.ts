@@ -4,11 +4,13 @@ import {
   existsSync,
   fchmodSync,
   fchownSync,
+  fstatSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -27,6 +29,8 @@ import type { Result } from '../result.ts';
 export interface HostFiles {
   /** The file's text, or null when it is not there. Throws `HostFileError` when it is there and cannot be read. */
   read(path: string): string | null;
+  /** The first or last bytes of a file that may be long, as text; null when it cannot be had. */
+  readPart(path: string, bytes: number, end: 'head' | 'tail'): string | null;
   /** Names in a folder, sorted; empty when it is not there. */
   list(path: string): readonly string[];
   exists(path: string): boolean;
@@ -55,6 +59,13 @@ export function hostFiles(root: string): HostFiles {
       } catch (error) {
         if (isMissing(error)) return null;
         throw new HostFileError(`${path} cannot be read: ${reasonOf(error)}`);
+      }
+    },
+    readPart(path, bytes, end) {
+      try {
+        return readPart(onDisk(path), bytes, end);
+      } catch {
+        return null;
       }
     },
     list(path) {
@@ -99,6 +110,17 @@ export class HostFileError extends Error {
 }
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+function readPart(file: string, bytes: number, end: 'head' | 'tail'): string {
+  const handle = openSync(file, 'r');
+  try {
+    const from = end === 'head' ? 0 : Math.max(0, fstatSync(handle).size - bytes);
+    const buffer = Buffer.alloc(bytes);
+    return buffer.toString('utf8', 0, readSync(handle, buffer, 0, bytes, from));
+  } finally {
+    closeSync(handle);
+  }
+}
 
 function replaceFile(target: string, text: string, mode: number): void {
   const folder = dirname(target);

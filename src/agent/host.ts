@@ -9,6 +9,8 @@ import { parseManifest } from './manifest.ts';
 import type { Manifest, Probe } from './manifest.ts';
 import { readAddresses, readNetwork } from './netfs.ts';
 import type { SeenAddress } from './netfs.ts';
+import { readContainerLogs } from './pod-logs.ts';
+import type { ContainerLog } from './pod-logs.ts';
 import { bootId, bootTime, findProcesses } from './procfs.ts';
 import type { HostProcess } from './procfs.ts';
 import { readPersisted, readSysctl } from './sysctl.ts';
@@ -44,6 +46,7 @@ export interface PodView {
   readonly manifest: Manifest;
   readonly processes: readonly HostProcess[];
   readonly healthy: boolean | null;
+  readonly logs: readonly ContainerLog[];
 }
 
 /** All that one look at the host shows. A plain value: deciding needs nothing else. */
@@ -138,11 +141,14 @@ async function viewOf(
     return `${first.file} and ${second.file} both run ${pod}, and the kubelet reads both: move one out of that folder`;
   }
   const probe = first.manifest.probes[0];
+  // Before the processes: a run that has a log and is not among the processes has ended, not just begun.
+  const logs = readContainerLogs(files, pod);
   return {
     file: first.file,
     hash: sha256(first.text),
     manifest: first.manifest,
     processes: findProcesses(files, pod),
     healthy: probe === undefined ? null : ((await ask(probe)) ?? false),
+    logs,
   };
 }

@@ -25,7 +25,12 @@ const watchSchema = z.object({
   editedAt: z.number(),
   /** When a process with the old arguments was last seen: the new one cannot have started before. */
   oldSeenAt: z.number(),
-  processes: z.array(z.object({ key: z.string(), seenAt: z.number(), gone: z.boolean() })),
+  /** Processes with the new arguments. `excused`: it ended for a reason that the edit cannot have. */
+  processes: z.array(z.object({ key: z.string(), seenAt: z.number(), gone: z.boolean(), excused: z.boolean() })),
+  /** Runs that ended by the kubelet's own count, before the edit had proven to work. */
+  exits: z.number(),
+  /** Last line of the log of the run that ended last. */
+  lastWords: z.string(),
   /** When the component first proved to work with the new arguments. */
   provenAt: z.number().nullable(),
   /** The file was seen with the edit in it. If it later lacks it, somebody took it out by hand. */

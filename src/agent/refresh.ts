@@ -66,7 +66,9 @@ function fileSays(watch: Watch, host: HostView): boolean {
 }
 
 const lookAt = (watch: Watch, host: HostView): Look =>
-  isStaticPod(watch.component) ? (host.staticPods[watch.component] ?? { processes: [], healthy: null }) : host.kubelet;
+  isStaticPod(watch.component)
+    ? (host.staticPods[watch.component] ?? { processes: [], healthy: null, logs: [] })
+    : { ...host.kubelet, logs: [] };
 
 export const addressKey = (address: { readonly interface: string; readonly address: string }): string =>
   `${address.interface} ${address.address}`;

@@ -1,4 +1,6 @@
+import { canonicalText } from './canonical.ts';
 import type { FlagChanges } from './manifest.ts';
+import type { ContainerLog } from './pod-logs.ts';
 import type { HostProcess } from './procfs.ts';
 import type { Component, Watch } from './journal.ts';
 
@@ -31,34 +33,58 @@ export interface Look {
   readonly processes: readonly HostProcess[];
   /** Null: nobody could be asked. */
   readonly healthy: boolean | null;
+  /** None for the kubelet, whose log is the host's journal. */
+  readonly logs: readonly ContainerLog[];
 }
 
 /** The watch after one more look. The same value when nothing is new, so that an idle watch writes nothing. */
 export function followWatch(watch: Watch, look: Look, now: number, options: WatchOptions): Watch {
   const fresh = look.processes.filter((process) => hasArguments(process, watch));
   const oldRuns = look.processes.length > fresh.length;
-  const alive = new Set(look.processes.map((process) => process.key));
+  const ended = endedRun(watch, look);
   const known = watch.processes.map((process) =>
-    alive.has(process.key) || process.gone ? process : { ...process, gone: true },
+    process.gone || look.processes.some((running) => running.key === process.key)
+      ? process
+      : { ...process, gone: true, excused: LOST_LEASE.test(ended?.lastWords ?? '') },
   );
   const added = fresh
     .filter((process) => !watch.processes.some((seen) => seen.key === process.key))
-    .map((process) => ({ key: process.key, seenAt: now, gone: false }));
+    .map((process) => ({ key: process.key, seenAt: now, gone: false, excused: false }));
   const processes = [...known, ...added];
+  const provenAt = watch.provenAt ?? (works(watch, processes, look, now, options) ? now : null);
 
+  const next: Watch = {
+    ...watch,
+    processes,
+    provenAt,
+    exits: provenAt === null ? Math.max(watch.exits, ended?.exits ?? 0) : watch.exits,
+    lastWords: ended?.lastWords ?? watch.lastWords,
+    oldSeenAt: oldRuns && added.length === 0 ? now : watch.oldSeenAt,
+  };
+  return canonicalText(next) === canonicalText(watch) ? watch : next;
+}
+
+/** Losing a Lease ends a controller manager by design, whatever its flags. */
+const LOST_LEASE = /leaderelection lost|leader election lost/i;
+
+/** What the log folder of the edited Pod (and of no older one) tells of runs that ended. */
+function endedRun(watch: Watch, look: Look): { readonly exits: number; readonly lastWords: string } | null {
+  const log = look.logs
+    .filter((entry) => entry.beganAt >= watch.editedAt)
+    .sort((a, b) => a.beganAt - b.beganAt)
+    .at(-1);
+  if (log === undefined) return null;
+  const runs = look.processes.length > 0;
+  if (runs && log.restarts === 0) return null;
+  return { exits: runs ? log.restarts : log.restarts + 1, lastWords: runs ? log.lastBefore : log.last };
+}
+
+function works(watch: Watch, processes: Watch['processes'], look: Look, now: number, options: WatchOptions): boolean {
   const newest = look.processes.at(-1);
   const current = processes.find((process) => process.key === newest?.key && !process.gone);
-  const settled = current !== undefined && now - current.seenAt >= options.settleMs;
-  const works =
-    current !== undefined &&
-    (watch.component === 'kubelet' ? look.healthy !== false && settled : (look.healthy ?? settled));
-  const provenAt = watch.provenAt ?? (works ? now : null);
-
-  const same =
-    added.length === 0 && known.every((process, i) => process === watch.processes[i]) && provenAt === watch.provenAt;
-  return same && !oldRuns
-    ? watch
-    : { ...watch, processes, provenAt, oldSeenAt: oldRuns && added.length === 0 ? now : watch.oldSeenAt };
+  if (current === undefined) return false;
+  const settled = now - current.seenAt >= options.settleMs;
+  return watch.component === 'kubelet' ? look.healthy !== false && settled : (look.healthy ?? settled);
 }
 
 const hasArguments = (process: HostProcess, watch: Watch): boolean =>
@@ -78,7 +104,7 @@ export function judgeWatch(watch: Watch, now: number, options: WatchOptions): Ju
   if (crashes >= options.crashLimit) {
     return {
       is: 'Undo',
-      why: `${watch.component} exited ${crashes} times within ${seconds(now - watch.editedAt)} of the change`,
+      why: `${watch.component} exited ${crashes} times within ${seconds(now - watch.editedAt)} of the change${lastWordsOf(watch)}`,
     };
   }
   if (watch.provenAt !== null) return now - watch.editedAt >= options.youngForMs ? { is: 'Done' } : { is: 'Young' };
@@ -87,13 +113,14 @@ export function judgeWatch(watch: Watch, now: number, options: WatchOptions): Ju
   if (waited >= options.undoAfterMs || now - watch.editedAt >= MOST_TIMEOUTS * options.undoAfterMs) {
     return {
       is: 'Undo',
-      why: `${watch.component} ${stateText(watch)} ${seconds(now - watch.editedAt)} after the change`,
+      why: `${watch.component} ${stateText(watch)} ${seconds(now - watch.editedAt)} after the change${lastWordsOf(watch)}`,
     };
   }
   return { is: 'InFlight', why: `${watch.component} ${stateText(watch)} yet` };
 }
 
-export const crashesOf = (watch: Watch): number => watch.processes.filter((process) => process.gone).length;
+export const crashesOf = (watch: Watch): number =>
+  Math.max(watch.exits, watch.processes.filter((process) => process.gone && !process.excused).length);
 
 export const changesOf = (watch: Watch): FlagChanges =>
   Object.fromEntries(watch.changes.map((change) => [change.flag, change.after]));
@@ -116,3 +143,5 @@ function stateText(watch: Watch): string {
 }
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
+
+const lastWordsOf = (watch: Watch): string => (watch.lastWords === '' ? '' : ` (last words: ${watch.lastWords})`);

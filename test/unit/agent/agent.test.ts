@@ -138,6 +138,49 @@ test('the third crash undoes at once', async () => {
   expect(host.read(APISERVER)).toBe(apiServerManifest());
 });
 
+/** As the kubelet logs a run of the Pod that it made of the edited manifest. */
+function logRun(component: string, restarts: number, line: string, uid = 'new'): void {
+  const time = new Date(host.now).toISOString();
+  host.write(
+    `/var/log/pods/kube-system_${component}-cp-1_${uid}/${component}/${restarts}.log`,
+    `${time} stderr F I0101 start\n${time} stderr F ${line}\n`,
+  );
+}
+
+test('runs too short to be seen are counted by the kubelet’s logs, and their last words are told', async () => {
+  logRun('kube-apiserver', 9, 'Error: of long ago', 'old');
+  host.now += 60_000;
+  await breakApiServer();
+  for (let run = 0; run < 3; run += 1) {
+    await host.settle(5);
+    expect(host.read(APISERVER)).toBe(apiServerManifest(BROKEN));
+    logRun('kube-apiserver', run, `Error: run ${run}: bad range`);
+  }
+  await host.settle(2);
+  expect(host.read(APISERVER)).toBe(apiServerManifest());
+  host.apiUp = true;
+  await host.settle(2);
+  expect(host.condition('RolledBack').message).toContain(
+    'exited 3 times within 17 s of the change (last words: Error: run 2: bad range)',
+  );
+});
+
+test('a controller manager that only lost its Lease has not crashed', async () => {
+  host.ask({ staticPods: { 'kube-controller-manager': { 'cluster-cidr': '10.244.0.0/16,fd00:10:244::/56' } } });
+  await host.settle();
+  await host.settle();
+  host.startFromManifest('kube-controller-manager');
+  await host.settle(5);
+  for (let run = 0; run < 5; run += 1) {
+    logRun('kube-controller-manager', run, 'F0101 1 controllermanager.go:334] leaderelection lost');
+    host.now += 2000;
+    logRun('kube-controller-manager', run + 1, 'I0101 started');
+    host.startFromManifest('kube-controller-manager');
+    await host.settle(5);
+  }
+  expect(host.read(KCM)).toContain('fd00:10:244::/56');
+});
+
 test('a component that was healthy and then crashes as leader is undone too, until the edit is ten minutes old', async () => {
   const changes = { 'cluster-cidr': '10.244.0.0/16,fd00:10:244::/47' };
   for (const undone of [true, false]) {

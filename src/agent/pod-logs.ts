@@ -1,0 +1,61 @@
+import { posix } from 'node:path';
+import type { HostFiles } from './files.ts';
+
+/** Where the kubelet keeps its containers' logs: NAMESPACE_POD_UID/CONTAINER/RESTARTS.log. */
+const POD_LOGS = '/var/log/pods';
+const TAIL_BYTES = 4096;
+const MAX_LINE = 300;
+
+/** What the kubelet's log folder of one Pod tells of its container. A changed manifest is a new Pod with a new folder. */
+export interface ContainerLog {
+  /** Times that the container was started again. */
+  readonly restarts: number;
+  /** Milliseconds since the epoch of the oldest line that is kept. */
+  readonly beganAt: number;
+  /** Last line of the newest run, and of the run before. */
+  readonly last: string;
+  readonly lastBefore: string;
+}
+
+/**
+ * Logs of a component on this host. A process that exits within milliseconds is hardly ever seen among the processes, but the
+ * kubelet numbers each run's log, and the last line says why it ended.
+ */
+export function readContainerLogs(files: HostFiles, component: string): readonly ContainerLog[] {
+  return files
+    .list(POD_LOGS)
+    .filter((name) => name.includes(`_${component}-`) || name.includes(`_${component}_`))
+    .flatMap((name) => {
+      const log = readLog(files, posix.join(POD_LOGS, name, component));
+      return log === null ? [] : [log];
+    });
+}
+
+function readLog(files: HostFiles, folder: string): ContainerLog | null {
+  const runs = files
+    .list(folder)
+    .flatMap((name) => /^(\d+)\.log$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+  const newest = runs.at(-1);
+  const oldest = runs[0];
+  if (newest === undefined || oldest === undefined) return null;
+  const beganAt = Date.parse(
+    /^\S+/.exec(files.readPart(`${folder}/${oldest}.log`, TAIL_BYTES, 'head') ?? '')?.[0] ?? '',
+  );
+  if (Number.isNaN(beganAt)) return null;
+  const before = runs.at(-2);
+  return {
+    restarts: newest,
+    beganAt,
+    last: lastLine(files, `${folder}/${newest}.log`),
+    lastBefore: before === undefined ? '' : lastLine(files, `${folder}/${before}.log`),
+  };
+}
+
+/** The message of the last line, without the time, stream and tag that the runtime puts before it. */
+function lastLine(files: HostFiles, file: string): string {
+  const lines = (files.readPart(file, TAIL_BYTES, 'tail') ?? '').split('\n').filter((line) => line.trim() !== '');
+  const message = (lines.at(-1) ?? '').replace(/^\S+ (?:stdout|stderr) [FP] /, '').trim();
+  return message.slice(0, MAX_LINE);
+}

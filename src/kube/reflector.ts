@@ -115,12 +115,9 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
       case 'MODIFIED':
         put(event.object);
         return event.object.metadata.resourceVersion;
-      case 'DELETED': {
-        const key = cacheKey(event.object);
-        // The deletion of a predecessor says nothing about the object that has its name now.
-        if (entries.get(key)?.uid === event.object.metadata.uid) drop(key);
+      case 'DELETED':
+        drop(cacheKey(event.object));
         return event.object.metadata.resourceVersion;
-      }
       case 'BOOKMARK':
         return event.resourceVersion;
       default:

@@ -1,3 +1,6 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Cluster, connect } from '../../src/kube/connect.ts';
 import { eventRecorder } from '../../src/kube/events.ts';
@@ -229,4 +232,27 @@ test('Events are accepted by the server, and counted when they come again', asyn
     name: 'cp-1.e0',
   });
   expect(stored).toMatchObject({ value: { series: { count: 3 }, regarding: { name: 'cp-1' } } });
+});
+
+test('a CA that is replaced on disk is trusted from the next request on', async () => {
+  const pki = join(testCluster.node('cp-1').hostRoot, 'etc/kubernetes/pki');
+  const folder = mkdtempSync(join(tmpdir(), 'ca-reload-'));
+  const ca = join(folder, 'ca.crt');
+  const kubeconfig = join(folder, 'config');
+  const text = readFileSync(testCluster.kubeconfig, 'utf8');
+  writeFileSync(kubeconfig, text.replace(/certificate-authority-data: .*/, `certificate-authority: ${ca}`));
+  copyFileSync(join(pki, 'front-proxy-ca.crt'), ca);
+  const made = connect({ kubeconfig, version: '0', clock: systemClock, random: Math.random, environment: {} });
+  try {
+    expect(made.ok).toBe(true);
+    if (!made.ok) return;
+    expect(await made.value.client.text('/version')).toMatchObject({
+      error: { kind: 'Network', message: expect.stringMatching(/certificate/i) },
+    });
+    copyFileSync(join(pki, 'ca.crt'), ca);
+    expect(await made.value.client.text('/version')).toMatchObject({ ok: true });
+  } finally {
+    if (made.ok) await made.value.close();
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -141,6 +141,27 @@ test.each(['Errors', 'Hangs'] as const)(
   },
 );
 
+test('a renewal counts from when it was sent: a slow answer does not lengthen the time in office', async () => {
+  const [store, clock] = [leaseStore(), fakeClock()];
+  const quick = store.client();
+  const slow: ElectionOptions['client'] = {
+    ...quick,
+    update: async (lease) => {
+      const answer = await quick.update(lease);
+      await clock.sleep(4_000);
+      return answer;
+    },
+  };
+  const one = candidate(store, clock, 'one', { client: slow });
+  // The first renewal is sent after 2 s and answered after 6 s; all that follow fail.
+  await clock.advance(6_500);
+  store.mood = 'Errors';
+  await clock.advance(5_000);
+  expect(one.leading).toBe(true);
+  await clock.advance(1_000);
+  expect(one.ended()).toBe('Lost');
+});
+
 test('an API server that is away for less than that changes nothing', async () => {
   const [store, clock] = [leaseStore(), fakeClock()];
   const errors: string[] = [];

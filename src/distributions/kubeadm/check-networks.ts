@@ -79,7 +79,7 @@ const inconsistent = (
   object: null,
   message: `${where} is ${text}, which is neither what the other instances have nor the beginning of ${networks.join(',')}.`,
   remedy: 'Make this flag the same on all control-plane nodes, or ask for the value that it has.',
-  blocks: fromPhase(phase, wanted.direction),
+  blocks: [phase],
 });
 
 /** kubeadm's and kube-proxy's texts are brought in line with what runs, but not where they speak of another primary network. */

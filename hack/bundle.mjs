@@ -1,15 +1,23 @@
 // Bundles the program into one file: it starts three times as fast as from node_modules and needs nothing beside it.
-import { chmod } from 'node:fs/promises';
+import { chmod, rm, symlink } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+// A name that is missing in an old Node.js would be all that its user gets to read.
+const versionGuard = [
+  "const [__major = 0, __minor = 0] = process.versions.node.split('.').map(Number);",
+  'if (__major < 22 || (__major === 22 && __minor < 19)) {',
+  '  process.stderr.write(`This program needs Node.js 22.19 or newer; this is ${process.version}.\\n`);',
+  '  process.exit(1);',
+  '}',
+].join('\n');
 const outfile = join(root, process.argv[2] ?? 'dist/main.js');
 
-await build({
+const bundled = await build({
   absWorkingDir: root,
   entryPoints: ['src/main.ts'],
   outfile,
@@ -27,7 +35,15 @@ await build({
       '#!/usr/bin/env node',
       "import { createRequire as __createRequire } from 'node:module';",
       'const require = __createRequire(import.meta.url);',
+      versionGuard,
     ].join('\n'),
   },
-});
+}).catch(() => null);
+// What is wrong has been printed by then.
+if (bundled === null) process.exit(1);
 await chmod(outfile, 0o755);
+
+// Under this name kubectl finds it on the PATH as `kubectl dualstack`.
+const plugin = join(dirname(outfile), 'kubectl-dualstack');
+await rm(plugin, { force: true });
+await symlink(basename(outfile), plugin);

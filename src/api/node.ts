@@ -218,9 +218,18 @@ export const nodeStatusSchema = z
 
 export type NodeStatus = z.infer<typeof nodeStatusSchema>;
 
-/** Exact both ways: what the schema takes is what the agent is given and reports, and the other way round. */
+/**
+ * Exact both ways: what the schema takes is what the agent is given and reports, and the other way round. Two types can be
+ * assignable although one lacks an optional field, so the paths of all fields are compared as well.
+ */
 type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
-type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
-const SETTINGS_MATCH: Same<z.infer<typeof hostSettingsSchema>, Mutable<HostSettings>> = true;
-const REPORT_MATCHES: Same<z.infer<typeof hostReportSchema>, Mutable<HostReport>> = true;
+type Paths<T, Prefix extends string = ''> = T extends readonly (infer Item)[]
+  ? Paths<Item, `${Prefix}[]`>
+  : T extends object
+    ? { [K in keyof T & string]-?: `${Prefix}.${K}` | Paths<NonNullable<T[K]>, `${Prefix}.${K}`> }[keyof T & string]
+    : never;
+type Mutual<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
+type Same<A, B> = Mutual<A, Mutable<B>> extends true ? Mutual<Paths<A>, Paths<B>> : false;
+const SETTINGS_MATCH: Same<z.infer<typeof hostSettingsSchema>, HostSettings> = true;
+const REPORT_MATCHES: Same<z.infer<typeof hostReportSchema>, HostReport> = true;
 export const SCHEMAS_MATCH_MODEL = SETTINGS_MATCH && REPORT_MATCHES;

@@ -11,7 +11,8 @@ import { parseSettings } from '../../src/api/node-rules.ts';
 import { parseSpec } from '../../src/api/resolve.ts';
 import { checkTransition } from '../../src/api/transitions.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
-import { CASES, type Case, DUAL, NODE_CASES } from './crd-corpus.ts';
+import { CASES, type Case, DUAL } from './crd-corpus.ts';
+import { NODE_CASES } from './crd-node-corpus.ts';
 import { FULL_NODE_STATUS, FULL_STATUS } from './crd-status.ts';
 import { TRANSITIONS } from './crd-transitions.ts';
 

@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals';
 import { parseSettings } from '../../../src/api/node-rules.ts';
 import { parseSpec } from '../../../src/api/resolve.ts';
 import { vocabulary } from '../../../src/registry.ts';
-import { CASES, NODE_CASES } from '../../api/crd-corpus.ts';
+import { CASES } from '../../api/crd-corpus.ts';
+import { NODE_CASES } from '../../api/crd-node-corpus.ts';
 
 test.each(CASES.map((entry) => [entry.name, entry] as const))('cluster: %s', (_name, { spec, good }) => {
   const parsed = parseSpec(spec, vocabulary);

@@ -11,7 +11,10 @@ export function printPlan(plan: Plan, options: PrintOptions): string {
   const blocks = [planHeader(plan, options)];
   if (plan.findings.length > 0) blocks.push(printFindings(plan.findings, options));
   blocks.push(stepLines(plan, options), planFooter(plan, options));
-  return blocks.map((lines) => `${lines.join('\n')}\n`).join('\n');
+  return blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => `${lines.join('\n')}\n`)
+    .join('\n');
 }
 
 /** What a plan comes to in figures; only what is still to do counts. */
@@ -90,7 +93,9 @@ function planFooter(plan: Plan, options: PrintOptions): readonly string[] {
   const { total, done, disruptions, disruptionSeconds, blockers } = summarise(plan);
   const text =
     done === total
-      ? 'Nothing to do: the cluster is as wanted.'
+      ? blockers === 0
+        ? 'Nothing to do: the cluster is as wanted.'
+        : 'No steps could be worked out.'
       : `Ahead: ${plural(total - done, 'step')}, of which ${disruptions} ${disruptions === 1 ? 'interrupts' : 'interrupt'} something, one after another` +
         (disruptions === 0 ? '.' : `, together ${spanText(disruptionSeconds)}.`);
   const blocked = blockers === 0 ? '' : ` ${plural(blockers, 'blocker')} to clear first: see the top.`;

@@ -151,9 +151,9 @@ const logLevel = (): Option =>
     .default('info');
 
 function bindAddress(value: string): string {
-  const port = Number(/^(?:\[[0-9a-f:.]+\]|[^:\s]+):(\d{1,5})$/u.exec(value)?.[1] ?? Number.NaN);
+  const port = Number(/^(?:\[[0-9a-f:.]+\]|[^:\s]*):(\d{1,5})$/u.exec(value)?.[1] ?? Number.NaN);
   if (port <= 65_535) return value;
-  throw new InvalidArgumentError('Give host:port, such as 127.0.0.1:8080 or [::1]:8080.');
+  throw new InvalidArgumentError('Give host:port, such as 127.0.0.1:8080, [::1]:8080 or, for all addresses, :8080.');
 }
 
 function positive(value: string): number {

@@ -64,6 +64,12 @@ test('a plan with nothing left says so', () => {
   expect(printPlan(finished, screen())).toContain('Nothing to do: the cluster is as wanted.');
 });
 
+test('a plan without steps is not taken for a finished one while something blocks', () => {
+  const text = printPlan({ ...midway, steps: [] }, screen());
+  expect(text).toContain('No steps could be worked out. 1 blocker to clear first');
+  expect(text).not.toContain('as wanted.');
+});
+
 test('colour changes no word', () => {
   const colours = printPlan(midway, screen({ colour: true }));
   expect(colours).toContain('\u001B[31m');

@@ -6,6 +6,7 @@ import { STATIC_PODS } from '../../src/model/host.ts';
 import { asString, at } from '../../src/model/object.ts';
 import { known } from '../../src/model/reader.ts';
 import type { Step } from '../../src/model/step.ts';
+import { unreachable } from '../../src/result.ts';
 import { kubeadmFacts } from './kubeadm.ts';
 
 /**
@@ -63,8 +64,12 @@ export function carryOut(world: World, step: Step): World {
       return wait(applyObject(world, step), 1);
     case 'RolloutWorkload':
       return wait(rollOut(world, step), 5);
-    default:
+    case 'MigrateService':
+    case 'Verify':
+    case 'Handoff':
       throw new Error(`${step.kind} is not kubeadm's`);
+    default:
+      return unreachable(step);
   }
 }
 

@@ -297,26 +297,28 @@ test.each<[string, Scene, string, readonly Phase[] | 'all' | 'none', RegExp]>([
   expect(found.blocks).not.toContain('Record');
 });
 
+const asked = (node: NodeFacts): NodeFacts =>
+  node.name === 'cp-1'
+    ? merge<NodeFacts>(node, {
+        agent: {
+          spec: { staticPods: { 'kube-apiserver': { 'service-cluster-ip-range': '10.96.0.0/16,fd00:10:96::/112' } } },
+          report: { staticPods: { 'kube-apiserver': { running: null, healthy: false } } },
+        },
+      })
+    : node;
+
 test('an instance in the middle of its own edit is not an obstacle to itself', () => {
-  const asked = (node: NodeFacts): NodeFacts =>
-    node.name === 'cp-1'
-      ? merge<NodeFacts>(node, {
-          agent: {
-            spec: { staticPods: { 'kube-apiserver': { 'service-cluster-ip-range': '10.96.0.0/16,fd00:10:96::/112' } } },
-            report: { staticPods: { 'kube-apiserver': { running: null, healthy: false } } },
-          },
-        })
-      : node;
   const found = check({ controlPlanes: 3, node: asked });
   expect(found.filter((finding) => finding.reason === 'UnhealthyControlPlane')).toEqual([]);
 });
 
+const foreignPodCIDR = (one: NodeFacts): NodeFacts => ({ ...one, podCIDRs: ['192.168.0.0/24'] });
+
 test('podCIDRs do not matter where Node IPAM does not run', () => {
   const { 'allocate-node-cidrs': _, ...args } = KCM_SINGLE;
-  const node = (one: NodeFacts): NodeFacts => ({ ...one, podCIDRs: ['192.168.0.0/24'] });
   const mirror = (pod: MirrorPod): MirrorPod =>
     pod.component === 'kube-controller-manager' ? { ...pod, flags: args } : pod;
-  expect(check({ agents: false, node, mirror })).toEqual([]);
+  expect(check({ agents: false, node: foreignPodCIDR, mirror })).toEqual([]);
 });
 
 test.each<[string, () => ReturnType<typeof kubeadm.network>, unknown]>([

@@ -49,8 +49,9 @@ test.each([
   expect(edit(narrow, clusterConfigText({ args: before }))).toBe(clusterConfigText({ dual: true, args: after }));
 });
 
+const old = (text: string): string => text.replace('v1beta4', 'v1beta3');
+
 test('up to v1beta3 extra arguments are a map', () => {
-  const old = (text: string): string => text.replace('v1beta4', 'v1beta3');
   expect(edit(narrow, old(clusterConfigText()))).toBe(
     old(clusterConfigText({ dual: true, args: '\n  extraArgs:\n    node-cidr-mask-size-ipv6: "60"' })),
   );

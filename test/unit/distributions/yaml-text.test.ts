@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parse } from 'yaml';
 import { addItem, addKey, removeEntry, renameKey, setValue } from '../../../src/distributions/kubeadm/yaml-text.ts';
 

@@ -162,11 +162,13 @@ class Cluster implements TestCluster {
     this.settings.log(`files are in ${this.dir}`);
     this.#forget = stopWithOwner(() => this.stop());
     const kubeadm = await this.#writeHosts();
+    // A scheduler that meets no API, or one without its roles yet, backs off for seconds.
+    await this.#holdSchedulers(true);
     await this.balancer.start();
     await Promise.all(this.nodes.map((node) => node.startProcesses()));
     await this.#connect();
     await this.#until('the API answers', () => this.balancer.backends.every((backend) => backend.up));
-    await this.#bindAdmins();
+    await Promise.all([this.#holdSchedulers(false), this.#bindAdmins()]);
     const view = this.#running();
     for (const node of this.nodes) node.joinCluster(view);
     await this.#until('every Node is registered', () => view.nodes.objects.size === this.nodes.length);
@@ -174,6 +176,10 @@ class Cluster implements TestCluster {
     await this.#installCalico();
     await this.#until('the control plane is ready', () => this.controlPlanes.every((node) => node.isReady()));
     await this.#until('every Pod is ready', () => this.#podsAreReady());
+  }
+
+  async #holdSchedulers(held: boolean): Promise<void> {
+    await Promise.all(this.controlPlanes.map((node) => node.hold('kube-scheduler', held)));
   }
 
   async #playPods(): Promise<void> {

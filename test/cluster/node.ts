@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Network, NodeAddresses } from './addresses.ts';
 import type { ApiClient, KubeObject, Watched } from './client.ts';
@@ -129,6 +129,13 @@ export class TestNode {
     this.setHostAddresses(
       families.map((family) => ({ address: this.addresses[family], prefixLength: PREFIX_LENGTH[family] })),
     );
+  }
+
+  /** Hides a manifest from the runner, or shows it again. */
+  async hold(component: string, held: boolean): Promise<void> {
+    const shown = this.manifest(component);
+    const hidden = join(shown, '..', `.${component}.yaml`);
+    await (held ? rename(shown, hidden) : rename(hidden, shown));
   }
 
   /** Starts what needs no API yet: the static pods and the system bus. */

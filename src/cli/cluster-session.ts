@@ -6,7 +6,7 @@ import { clientReader, snapshotReader } from '../kube/reader.ts';
 import { reflector } from '../kube/reflector.ts';
 import { asString, at, type KubeObject } from '../model/object.ts';
 import { observe } from '../observe/observe.ts';
-import { governing } from '../reconcile/governing.ts';
+import { governing } from '../api/governing.ts';
 import { registry, vocabulary } from '../registry.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { err, ok, type Result } from '../result.ts';

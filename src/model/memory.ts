@@ -1,0 +1,31 @@
+import type { Proof } from './outcome.ts';
+
+/** What one pass leaves for the next, kept in the status: never progress, only intents, proofs and verdicts. */
+export interface Memory {
+  /** The step that was begun last and is not proven yet. */
+  readonly current: { readonly id: string; readonly startedAt: number } | null;
+  readonly proof: Proof | null;
+  readonly rollBack: RollBack | null;
+  /** Changes from outside that were put right since the spec was last applied in full. */
+  readonly corrections: readonly Correction[];
+  /** The generation of the spec that was last applied in full; null: none yet. */
+  readonly appliedGeneration: number | null;
+}
+
+export interface RollBack {
+  /** The generation of the spec that is undone: another one starts anew. */
+  readonly generation: number;
+  readonly state: 'Running' | 'Done';
+  readonly reason: string;
+  /** The step that failed. */
+  readonly step: string;
+  /** RFC 3339. */
+  readonly at: string;
+}
+
+export interface Correction {
+  readonly id: string;
+  readonly count: number;
+  /** RFC 3339. */
+  readonly lastAt: string;
+}

@@ -1,0 +1,292 @@
+import semver from 'semver';
+import type { BoundPlugins } from '../model/bound.ts';
+import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
+import type { Finding } from '../model/finding.ts';
+import { fromPhase, type Phase, PHASES } from '../model/phase.ts';
+import type { Step } from '../model/step.ts';
+import type { Wanted } from '../model/wanted.ts';
+import { parseAddress } from '../net/address.ts';
+import { type Cidr, contains, overlaps, parseCidr, subnetCount } from '../net/cidr.ts';
+import type { Family } from '../net/family.ts';
+
+/** Admission policies and CIDR functions in CEL, which the installation stands on, are complete from here on. */
+const OLDEST_VERSION = '1.31.0';
+
+/** What is to be known of any cluster, whatever distribution and CNI it has. */
+export function checkCluster(
+  wanted: Wanted,
+  facts: ClusterFacts,
+  plugins: BoundPlugins,
+  steps: readonly Step[],
+): readonly Finding[] {
+  return [
+    ...checkVersion(facts),
+    ...checkAgents(facts, steps),
+    ...(wanted.direction === 'Forward'
+      ? [
+          ...checkOverlaps(wanted, facts),
+          ...checkCapacity(wanted, facts, plugins),
+          ...checkNodesWithoutFamily(wanted, facts, steps),
+          ...checkOptions(wanted),
+        ]
+      : checkDualStackServices(wanted, facts)),
+  ];
+}
+
+function checkVersion({ basics }: ClusterFacts): readonly Finding[] {
+  const version = semver.coerce(basics.kubernetesVersion);
+  if (version === null || semver.gte(version, OLDEST_VERSION)) return [];
+  return [
+    {
+      reason: 'UnsupportedVersion',
+      object: null,
+      message: `The API server is ${basics.kubernetesVersion}; the operator needs Kubernetes 1.31 or newer.`,
+      remedy: 'Upgrade the cluster first. `kubectl dualstack check` and `plan` still tell what would have to be done.',
+      blocks: PHASES,
+    },
+  ];
+}
+
+function checkAgents({ nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
+  const edits = steps.flatMap((step) =>
+    step.kind === 'EditHost' && step.state.is !== 'Satisfied' && step.state.is !== 'Deferred' ? [step] : [],
+  );
+  const silent = nodes.filter(
+    (node) => (node.agent?.report ?? null) === null && edits.some((step) => step.node === node.name),
+  );
+  const [first] = silent;
+  if (first === undefined) return [];
+  const installed = nodes.some((node) => node.agent !== null);
+  const names = new Set(silent.map((node) => node.name));
+  return [
+    {
+      reason: 'AgentMissing',
+      object: nodeRef(first),
+      message: installed
+        ? `${countOf(silent, nodes)} that have to be changed have no agent that reports: ${listOf(silent)}.`
+        : 'The operator and its agents are not installed in this cluster yet.',
+      remedy: installed
+        ? `See the agent's pod there: kubectl -n dualstack-system get pods -o wide --field-selector spec.nodeName=${first.name}.`
+        : 'Install them before you apply the DualStackCluster: kubectl apply -k config/default.',
+      // Before the installation it is no obstacle, only the next thing to do.
+      blocks: installed
+        ? [...new Set<Phase>(edits.filter((step) => names.has(step.node)).map((step) => step.phase))]
+        : [],
+    },
+  ];
+}
+
+interface Named {
+  readonly name: string;
+  readonly cidr: Cidr;
+}
+
+/** Networks must be apart from each other, from the nodes' own addresses and from Services that live elsewhere. */
+function checkOverlaps(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
+  const networks = wanted.families.flatMap((family) => [
+    ...named(`pod network ${wanted.pods[family] ?? ''}`, wanted.pods[family]),
+    ...named(`service network ${wanted.services[family] ?? ''}`, wanted.services[family]),
+  ]);
+  return [...overlapsAmong(networks), ...overlapsWithNodes(networks, facts), ...overlapsWithServices(wanted, facts)];
+}
+
+function overlapsAmong(networks: readonly Named[]): readonly Finding[] {
+  return networks.flatMap((a, index) =>
+    networks
+      .slice(index + 1)
+      .flatMap((b) =>
+        overlaps(a.cidr, b.cidr)
+          ? [overlapFinding(`The ${a.name} and the ${b.name} overlap.`, 'Choose networks that share no address.')]
+          : [],
+      ),
+  );
+}
+
+function overlapsWithNodes(networks: readonly Named[], { nodes }: ClusterFacts): readonly Finding[] {
+  const addresses = nodes.flatMap((node) =>
+    [
+      ...node.internalIPs,
+      ...node.externalIPs,
+      ...(node.agent?.report?.addresses ?? [])
+        .filter((entry) => entry.scope === 'Global' || entry.scope === 'UniqueLocal')
+        .filter((entry) => isHostInterface(entry.interface))
+        .map((entry) => entry.address),
+    ].flatMap((text) => {
+      const address = parseAddress(text);
+      return address.ok ? [{ node, text, address: address.value }] : [];
+    }),
+  );
+  return networks.flatMap((network) => {
+    const hits = addresses.filter(({ address }) => contains(network.cidr, address));
+    const [first] = hits;
+    if (first === undefined) return [];
+    const others = new Set(hits.map(({ node }) => node.name)).size - 1;
+    return [
+      overlapFinding(
+        `The ${network.name} holds ${first.text}, an address of Node ${first.node.name}${others > 0 ? ` (and of ${others} more)` : ''}.`,
+        'Choose a network outside the one that the nodes are in.',
+      ),
+    ];
+  });
+}
+
+/** Interfaces that CNIs and kube-proxy make carry pod and service addresses by design. */
+const isHostInterface = (name: string): boolean =>
+  !/^(cali|tunl|vxlan|flannel|cni|veth|kube-|cilium|lxc|dummy|nodelocaldns)/u.test(name);
+
+/** A live address of a Service in a pod network would be shadowed, and one outside the service networks is of another range. */
+function overlapsWithServices(wanted: Wanted, { services }: ClusterFacts): readonly Finding[] {
+  if (!services.known) return [];
+  return wanted.families.flatMap((family) => {
+    const pods = parseCidr(wanted.pods[family] ?? '');
+    if (!pods.ok) return [];
+    const hit = services.value.find((service) =>
+      service.clusterIPs.some((ip) => {
+        const address = parseAddress(ip);
+        return address.ok && contains(pods.value, address.value);
+      }),
+    );
+    if (hit === undefined) return [];
+    return [
+      overlapFinding(
+        `The pod network ${pods.value.text} holds an address of Service ${hit.namespace}/${hit.name} (${hit.clusterIPs.join(', ')}).`,
+        'Choose a pod network that holds no address of a Service.',
+      ),
+    ];
+  });
+}
+
+const overlapFinding = (message: string, remedy: string): Finding => ({
+  reason: 'CIDROverlap',
+  object: null,
+  message,
+  remedy,
+  blocks: PHASES,
+});
+
+/** Only where nodes take a share of the pod network each. */
+function checkCapacity(wanted: Wanted, { nodes }: ClusterFacts, plugins: BoundPlugins): readonly Finding[] {
+  return wanted.families.flatMap((family): readonly Finding[] => {
+    const network = parseCidr(wanted.pods[family] ?? '');
+    const mask = wanted.nodeMask[family];
+    if (!network.ok || mask === undefined) return [];
+    const field = `spec.clusterNetwork.nodeCIDRMaskSize${family}`;
+    if (mask < network.value.prefix) {
+      return [
+        capacity(
+          'PrefixNotAllowed',
+          `${field} is /${mask}, shorter than the pod network ${network.value.text}.`,
+          field,
+        ),
+      ];
+    }
+    if (family === 'IPv6' && mask - network.value.prefix > 16) {
+      return [
+        capacity(
+          'PrefixNotAllowed',
+          `${field} is /${mask}, more than 16 bits longer than the pod network ${network.value.text}: kube-controller-manager would not start.`,
+          field,
+        ),
+      ];
+    }
+    const subnets = subnetCount(network.value, mask);
+    const said = `The pod network ${network.value.text} has ${subnets} node subnets of /${mask} for ${nodes.length} Nodes`;
+    if (subnets < BigInt(nodes.length)) {
+      const finding = capacity('NodeCapacityExhausted', `${said}.`, field);
+      // A CNI with an IPAM of its own does not use them, but kube-controller-manager still hands them out to new Nodes.
+      return [plugins.cni.usesNodeIPAM || family !== wanted.families[0] ? finding : { ...finding, blocks: [] }];
+    }
+    if (subnets >= 2n * BigInt(nodes.length)) return [];
+    return [{ ...capacity('NodeCapacityLow', `${said}: not enough for twice as many.`, field), blocks: [] }];
+  });
+}
+
+const capacity = (reason: string, message: string, field: string): Finding => ({
+  reason,
+  object: null,
+  message,
+  remedy: `Choose a shorter prefix for the pod network, or another ${field}.`,
+  blocks: PHASES,
+});
+
+/** Nodes whose own step cannot give them the family. Those that will get it by a step are no finding. */
+function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
+  const isOpen = (node: NodeFacts): boolean =>
+    steps.some(
+      (step) => step.id === `node-ips/${node.name}` && (step.state.is === 'Pending' || step.state.is === 'InProgress'),
+    );
+  const lacking = nodes.filter((node) => missingFamilies(wanted.families, node).length > 0 && !isOpen(node));
+  const [first] = lacking;
+  if (first === undefined) return [];
+  const missing = missingFamilies(wanted.families, first).join(' and ');
+  const tolerated = lacking.every((node) => !node.ready) && lacking.length <= wanted.tolerateUnavailable;
+  return [
+    {
+      reason: 'NodesWithoutFamily',
+      object: nodeRef(first),
+      message: `${countOf(lacking, nodes)} report no ${missing} address: ${listOf(lacking)}.`,
+      remedy: `Give these hosts an ${missing} address (kubectl dualstack nodes tells why each has none); the rest follows by itself.`,
+      blocks: tolerated ? [] : fromPhase('APIServer', 'Forward'),
+    },
+  ];
+}
+
+const missingFamilies = (families: readonly Family[], node: NodeFacts): readonly Family[] =>
+  families.filter((family) => !node.internalIPs.some((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4') === family));
+
+/** What the API takes and this version does not do. Said, not silently left out. */
+function checkOptions(wanted: Wanted): readonly Finding[] {
+  const asked = [
+    ...(wanted.nodes.podCIDRs === 'Keep' ? [] : [`spec.nodes.podCIDRs: ${wanted.nodes.podCIDRs}`]),
+    ...(wanted.nodes.guard === 'None' ? [] : [`spec.nodes.guard: ${wanted.nodes.guard}`]),
+    ...(wanted.serviceMigration === 'All' ? ['spec.services.migration: All'] : []),
+    ...(wanted.workloadRestart === 'None' ? [] : [`spec.workloads.restart: ${wanted.workloadRestart}`]),
+  ];
+  return asked.map((option) => ({
+    reason: 'OptionNotCarriedOut',
+    object: null,
+    message: `${option} is not carried out by this version.`,
+    remedy: 'Nothing waits for it; do that part by hand for now.',
+    blocks: [],
+  }));
+}
+
+/** After the API server is back to one family, the addresses of the other could not be given back. */
+function checkDualStackServices(wanted: Wanted, { services }: ClusterFacts): readonly Finding[] {
+  if (!services.known) return [];
+  const using = services.value.filter(
+    (service) =>
+      service.families.some((family) => !wanted.families.includes(family)) &&
+      !(service.namespace === 'kube-system' && service.name === 'kube-dns') &&
+      service.labels['dualstack.dev/probe'] === undefined,
+  );
+  const [first] = using;
+  if (first === undefined) return [];
+  const names = using.slice(0, 5).map((service) => `${service.namespace}/${service.name}`);
+  const more = using.length > names.length ? ` and ${using.length - names.length} more` : '';
+  const patch = `{"spec":{"ipFamilyPolicy":"SingleStack","ipFamilies":["${wanted.families[0] ?? ''}"]}}`;
+  return [
+    {
+      reason: 'DualStackServicesRemain',
+      object: { apiVersion: 'v1', kind: 'Service', namespace: first.namespace, name: first.name },
+      message: `${using.length} Services still use the family that leaves: ${names.join(', ')}${more}.`,
+      remedy: `Make each single-stack: kubectl -n ${first.namespace} patch service ${first.name} -p '${patch}'.`,
+      blocks: fromPhase('CNIConfig', 'Back'),
+    },
+  ];
+}
+
+const nodeRef = (node: NodeFacts) => ({ apiVersion: 'v1', kind: 'Node', name: node.name }) as const;
+
+const countOf = (some: readonly NodeFacts[], all: readonly NodeFacts[]): string =>
+  `${some.length} of ${all.length} Nodes`;
+
+function listOf(nodes: readonly NodeFacts[]): string {
+  const names = nodes.slice(0, 5).map((node) => node.name);
+  return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
+}
+
+function named(name: string, text: string | undefined): readonly Named[] {
+  const cidr = parseCidr(text ?? '');
+  return cidr.ok ? [{ name, cidr: cidr.value }] : [];
+}

@@ -1,0 +1,140 @@
+import type { ClusterFacts, ServiceFacts, WorkloadFacts } from '../model/facts.ts';
+import { at, asArray, asString, type ObjectRef } from '../model/object.ts';
+import type { Recordable } from '../model/record.ts';
+import type { Step, StepState } from '../model/step.ts';
+import { cidrList, type Wanted } from '../model/wanted.ts';
+import { isRolledOut } from '../model/workload.ts';
+import type { Family } from '../net/family.ts';
+
+const DEPLOYMENT: ObjectRef = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'kube-system', name: 'coredns' };
+const SERVICE: ObjectRef = { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'kube-dns' };
+const SERVICE_KEY = 'Service/kube-system/kube-dns';
+const ANNOTATION = 'dualstack.dev/restarted';
+
+/** First state of the cluster's DNS Service. */
+export function dnsRecords(facts: ClusterFacts): readonly Recordable[] {
+  const service = dnsService(facts);
+  return service === null
+    ? []
+    : [{ key: SERVICE_KEY, value: { ipFamilyPolicy: service.policy, ipFamilies: [...service.families] } }];
+}
+
+/**
+ * Pods first, then the Service: an address in DNS or on the Service must not be there before something answers on it. On the way
+ * back the other way round. No CoreDNS: the user runs another DNS, and looks after it.
+ */
+export function dnsSteps(wanted: Wanted, facts: ClusterFacts): readonly Step[] {
+  if (facts.coreDNS.known && facts.coreDNS.value === null) return [];
+  const pods = podsStep(wanted, facts);
+  const service = serviceStep(wanted, facts);
+  return wanted.direction === 'Forward' ? [pods, service] : [service, pods];
+}
+
+function podsStep(wanted: Wanted, facts: ClusterFacts): Step {
+  const forward = wanted.direction === 'Forward';
+  const value = forward ? cidrList(wanted.families, wanted.pods).join() : null;
+  return {
+    kind: 'RolloutWorkload',
+    id: 'dns/pods',
+    phase: 'DNS',
+    group: 'dns',
+    target: 'Deployment kube-system/coredns',
+    why: forward
+      ? 'Pods get an address of the new family only when they are made anew.'
+      : 'The mark by which CoreDNS was restarted is taken away again.',
+    diff: diffOf(facts, value),
+    state: podsState(wanted, facts, value),
+    disrupts: { text: 'CoreDNS pods are replaced one after another', seconds: [0, 0] },
+    timeoutSeconds: 300,
+    ref: DEPLOYMENT,
+    next: { is: 'Annotate', annotation: ANNOTATION, value },
+  };
+}
+
+function diffOf({ coreDNS }: ClusterFacts, after: string | null): Step['diff'] {
+  const before = coreDNS.known ? (coreDNS.value?.templateAnnotations[ANNOTATION] ?? null) : null;
+  return before === after ? [] : [{ path: `pod template annotation ${ANNOTATION}`, before, after }];
+}
+
+function podsState({ direction, families }: Wanted, { coreDNS }: ClusterFacts, value: string | null): StepState {
+  if (!coreDNS.known) return { is: 'Unknown', why: coreDNS.why };
+  const workload = coreDNS.value;
+  if (workload === null) return { is: 'Satisfied', evidence: 'there is no CoreDNS' };
+  const annotated = (workload.templateAnnotations[ANNOTATION] ?? null) === value;
+  const lacking = direction === 'Forward' ? podsWithout(workload, families) : [];
+  if (lacking.length === 0 && (direction === 'Forward' || annotated) && isRolledOut(workload)) {
+    return { is: 'Satisfied', evidence: `${workload.pods.length} CoreDNS pods are ready` };
+  }
+  if (!annotated && (lacking.length > 0 || direction === 'Back')) return { is: 'Pending' };
+  return {
+    is: 'InProgress',
+    why: lacking.length > 0 ? `${lacking.join(', ')} has no address of each family` : 'CoreDNS pods are being replaced',
+  };
+}
+
+const podsWithout = (workload: WorkloadFacts, families: readonly Family[]): readonly string[] =>
+  workload.pods
+    .filter((pod) => !pod.terminating && families.some((family) => !pod.podIPs.some((ip) => familyOf(ip) === family)))
+    .map((pod) => `Pod ${pod.name}`);
+
+const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4');
+
+function serviceStep(wanted: Wanted, facts: ClusterFacts): Step {
+  const service = dnsService(facts);
+  const { policy, families } = wantedService(wanted);
+  const now = service === null ? null : `${service.policy} ${service.families.join()}`;
+  return {
+    kind: 'MigrateService',
+    id: 'dns/service',
+    phase: 'DNS',
+    group: 'dns',
+    target: 'Service kube-system/kube-dns',
+    why:
+      wanted.direction === 'Forward'
+        ? 'Pods of either family shall reach the cluster DNS.'
+        : 'The address of the family that leaves is given back while the API server still knows it.',
+    diff: [{ path: 'spec.ipFamilyPolicy, ipFamilies', before: now, after: `${policy} ${families.join()}` }],
+    state: serviceState(facts, service, policy, families),
+    disrupts: null,
+    timeoutSeconds: 60,
+    ref: SERVICE,
+    policy,
+    families,
+  };
+}
+
+function serviceState(
+  facts: ClusterFacts,
+  service: ServiceFacts | null,
+  policy: string,
+  families: readonly Family[],
+): StepState {
+  if (!facts.services.known) return { is: 'Unknown', why: facts.services.why };
+  if (service === null) return { is: 'Satisfied', evidence: 'there is no Service kube-dns' };
+  const right = service.families.join() === families.join() && service.clusterIPs.length === families.length;
+  // Somebody who asked for more than PreferDualStack gets what they asked for.
+  const policyRight = service.policy === policy || (families.length > 1 && service.policy === 'RequireDualStack');
+  return right && policyRight
+    ? { is: 'Satisfied', evidence: `clusterIPs ${service.clusterIPs.join(', ')}` }
+    : { is: 'Pending' };
+}
+
+type Policy = 'SingleStack' | 'PreferDualStack' | 'RequireDualStack';
+
+function wantedService(wanted: Wanted): { readonly policy: Policy; readonly families: readonly Family[] } {
+  if (wanted.direction === 'Forward' && wanted.families.length > 1) {
+    return { policy: 'PreferDualStack', families: wanted.families };
+  }
+  const recorded = wanted.restore[SERVICE_KEY];
+  const policy = asString(at(recorded, 'ipFamilyPolicy'));
+  const families = asArray(at(recorded, 'ipFamilies')).length;
+  const isPolicy = policy === 'SingleStack' || policy === 'PreferDualStack' || policy === 'RequireDualStack';
+  // A policy that would take the second address again cannot be restored while the API server is dual-stack.
+  const keep = isPolicy && families === wanted.families.length && policy === 'SingleStack';
+  return { policy: keep ? policy : 'SingleStack', families: wanted.families };
+}
+
+function dnsService({ services }: ClusterFacts): ServiceFacts | null {
+  if (!services.known) return null;
+  return services.value.find(({ namespace, name }) => namespace === SERVICE.namespace && name === SERVICE.name) ?? null;
+}

@@ -1,0 +1,138 @@
+import type { ClusterFacts } from '../model/facts.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Memory } from '../model/memory.ts';
+import type { Phase } from '../model/phase.ts';
+import type { Plan } from '../model/plan.ts';
+import type { Request } from '../model/request.ts';
+import type { Step } from '../model/step.ts';
+import { unreachable } from '../result.ts';
+
+/** What this pass does. */
+export type Decision =
+  | { readonly is: 'Act'; readonly step: Step; readonly correction: boolean }
+  | { readonly is: 'Wait'; readonly step: Step; readonly why: string }
+  | { readonly is: 'Blocked'; readonly step: Step; readonly findings: readonly Finding[] }
+  | { readonly is: 'Failed'; readonly step: Step; readonly why: string; readonly remedy: string }
+  | { readonly is: 'Paused'; readonly step: Step }
+  | { readonly is: 'PlanOnly'; readonly step: Step }
+  | { readonly is: 'AwaitingApproval'; readonly step: Step }
+  | { readonly is: 'WaitingForUser'; readonly step: Step }
+  /** All is done but for nodes that are away. */
+  | { readonly is: 'NodesPending'; readonly steps: readonly Step[] }
+  | { readonly is: 'Done' };
+
+/** How often one thing is put right within `CONTEST_MS` before it is reported instead. */
+const CONTEST_LIMIT = 3;
+const CONTEST_MS = 60 * 60_000;
+
+/** The first step that is not yet true decides. */
+export function decide(
+  plan: Plan,
+  facts: ClusterFacts,
+  request: Request,
+  memory: Memory,
+  generation: number,
+): Decision {
+  const waitingForUser: Step[] = [];
+  const deferred: Step[] = [];
+  for (const step of plan.steps) {
+    switch (step.state.is) {
+      case 'Satisfied':
+        continue;
+      case 'Deferred':
+        deferred.push(step);
+        continue;
+      case 'Failed':
+        return { is: 'Failed', step, why: step.state.why, remedy: step.state.remedy };
+      case 'InProgress':
+        return isOverdue(step, memory, facts.at)
+          ? overdue(step, step.state.why)
+          : { is: 'Wait', step, why: step.state.why };
+      case 'Pending':
+      case 'Unknown':
+        break;
+      default:
+        return unreachable(step.state);
+    }
+    if (step.kind === 'Handoff') {
+      waitingForUser.push(step);
+      continue;
+    }
+    const blockers = blockersOf(step.phase, plan.findings);
+    if (blockers.length > 0) return { is: 'Blocked', step, findings: blockers };
+    if (step.state.is === 'Unknown') return { is: 'Wait', step, why: step.state.why };
+    if (step.kind === 'WaitFor') {
+      return isOverdue(step, memory, facts.at) ? overdue(step, step.what) : { is: 'Wait', step, why: step.what };
+    }
+    return gate(step, plan, request) ?? mayAct(step, memory, facts.at, generation);
+  }
+  const [user] = waitingForUser;
+  if (user !== undefined) return { is: 'WaitingForUser', step: user };
+  return deferred.length > 0 ? { is: 'NodesPending', steps: deferred } : { is: 'Done' };
+}
+
+function gate(step: Step, plan: Plan, request: Request): Decision | null {
+  if (request.paused) return { is: 'Paused', step };
+  if (request.mode === 'Plan') return { is: 'PlanOnly', step };
+  const approved = request.approvedPlanHash === '' || request.approvedPlanHash === plan.hash;
+  return approved ? null : { is: 'AwaitingApproval', step };
+}
+
+/** What was right once for this very spec and is no longer was changed from outside. */
+function mayAct(step: Step, memory: Memory, now: number, generation: number): Decision {
+  const correction = memory.appliedGeneration === generation && isShared(step.phase);
+  const before = memory.corrections.find((entry) => entry.id === step.id);
+  const contested =
+    correction && before !== undefined && before.count >= CONTEST_LIMIT && now - Date.parse(before.lastAt) < CONTEST_MS;
+  return contested
+    ? { is: 'Blocked', step, findings: [contestedFinding(step, before.count)] }
+    : { is: 'Act', step, correction };
+}
+
+/** Steps of these phases touch what others may write too. New nodes and new proofs are no corrections. */
+function isShared(phase: Phase): boolean {
+  switch (phase) {
+    case 'APIServer':
+    case 'ControllerManager':
+    case 'ClusterConfig':
+    case 'Proxy':
+    case 'Pools':
+    case 'CNIConfig':
+    case 'CNIAgents':
+    case 'DNS':
+    case 'Services':
+      return true;
+    case 'Record':
+    case 'NodeIPs':
+    case 'PodCIDRs':
+    case 'Workloads':
+    case 'Verify':
+      return false;
+    default:
+      return unreachable(phase);
+  }
+}
+
+function contestedFinding(step: Step, count: number): Finding {
+  return {
+    reason: 'FieldContested',
+    object: null,
+    message: `${step.target} was put right ${count} times within an hour and is changed again each time: ${step.diff.map((change) => change.path).join(', ')}.`,
+    remedy:
+      'Find who changes it (kubectl get --show-managed-fields names the managers), and change it there; then edit the spec to go on.',
+    blocks: [step.phase],
+  };
+}
+
+const blockersOf = (phase: Phase, findings: readonly Finding[]): readonly Finding[] =>
+  findings.filter((finding) => finding.blocks.includes(phase));
+
+const isOverdue = (step: Step, memory: Memory, now: number): boolean =>
+  memory.current?.id === step.id && now - memory.current.startedAt > step.timeoutSeconds * 1000;
+
+const overdue = (step: Step, why: string): Decision => ({
+  is: 'Failed',
+  step,
+  why: `${step.target} was not as wanted after ${step.timeoutSeconds} s: ${why}`,
+  remedy: 'Mend what it waits for; it goes on by itself as soon as that is so.',
+});

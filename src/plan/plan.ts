@@ -1,0 +1,85 @@
+import type { BoundPlugins } from '../model/bound.ts';
+import type { ClusterFacts } from '../model/facts.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Memory } from '../model/memory.ts';
+import { type Direction, phaseOrder } from '../model/phase.ts';
+import type { Plan } from '../model/plan.ts';
+import type { Recordable } from '../model/record.ts';
+import type { Request } from '../model/request.ts';
+import type { Step } from '../model/step.ts';
+import type { Wanted } from '../model/wanted.ts';
+import type { Family } from '../net/family.ts';
+import { fingerprintOf } from './canonical.ts';
+import { checkCluster } from './checks.ts';
+import { dnsRecords, dnsSteps } from './dns-steps.ts';
+import { recordStep } from './record-step.ts';
+import { verifySteps } from './verify-step.ts';
+import { FIRST_FAMILIES_KEY, type Goal, settle } from './wanted.ts';
+
+/**
+ * The ordered steps from the cluster as it is to what is asked. Pure: the same inputs give the same plan, so it may be made anew in
+ * every pass, and by a command that only shows it.
+ */
+export function makePlan(
+  request: Request,
+  facts: ClusterFacts,
+  plugins: BoundPlugins,
+  memory: Memory,
+  goal: Goal = 'Spec',
+): Plan {
+  const { wanted, findings, live } = settle(request, facts, plugins, goal);
+  const recordables = [
+    firstFamilies(live),
+    ...plugins.distribution.records(facts),
+    ...plugins.cni.records(facts),
+    ...dnsRecords(facts),
+  ];
+  const steps = inOrder(wanted.direction, [
+    recordStep(facts, recordables),
+    ...plugins.distribution.steps(wanted, facts),
+    ...plugins.cni.steps(wanted, facts),
+    ...dnsSteps(wanted, facts),
+    ...verifySteps(wanted, facts, plugins, memory.proof),
+  ]);
+  return {
+    direction: wanted.direction,
+    wanted,
+    hash: planHash(wanted, steps),
+    steps,
+    findings: unique([
+      ...findings,
+      ...checkCluster(wanted, facts, plugins, steps),
+      ...plugins.distribution.check(wanted, facts),
+      ...plugins.cni.check(wanted, facts),
+    ]),
+    recordables,
+  };
+}
+
+const firstFamilies = (live: readonly Family[]): Recordable => ({
+  key: FIRST_FAMILIES_KEY,
+  value: { families: [...live] },
+});
+
+/** By phase; within one phase as the folder gave them. */
+function inOrder(direction: Direction, steps: readonly Step[]): readonly Step[] {
+  const order = phaseOrder(direction);
+  return steps.toSorted((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
+}
+
+/**
+ * What is wanted and which kinds of step lead there: not how far the work is, which node leads, or how many nodes there are. So an
+ * approval given before the work still holds in the middle of it.
+ */
+function planHash({ restore: _, ...wanted }: Wanted, steps: readonly Step[]): string {
+  const kinds = new Set(steps.map(({ phase, group, kind }) => `${phase}/${group}/${kind}`));
+  return fingerprintOf({ wanted, kinds: [...kinds].sort() });
+}
+
+function unique(findings: readonly Finding[]): readonly Finding[] {
+  const seen = new Set<string>();
+  return findings.filter((finding) => {
+    const key = JSON.stringify([finding.reason, finding.object, finding.message]);
+    return seen.size < seen.add(key).size;
+  });
+}

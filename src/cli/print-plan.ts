@@ -113,16 +113,17 @@ function stepLines(plan: Plan, options: PrintOptions): readonly string[] {
       phase = first.phase;
       lines.push(paint(phase, 'bold', options));
     }
-    lines.push(
-      ...(options.wide
-        ? group.flatMap((step, at) => oneStep(step, number + at + 1, options))
-        : group.length > 1
-          ? manySteps(group, number + 1, options)
-          : oneStep(first, number + 1, options)),
-    );
+    lines.push(...groupLines(group, number + 1, options));
     number += group.length;
   }
   return lines;
+}
+
+function groupLines(group: readonly Step[], number: number, options: PrintOptions): readonly string[] {
+  const title = options.wide ? null : sharedTitle(group.map((step) => step.target));
+  return title === null
+    ? group.flatMap((step, index) => oneStep(step, number + index, options))
+    : manySteps(title, group, number, options);
 }
 
 /** Neighbours of one group and phase, together; the order of the plan is kept, since it is the order of the work. */
@@ -137,9 +138,11 @@ export function groupsInOrder(steps: readonly Step[]): readonly (readonly Step[]
 }
 
 const INDENT = ' '.repeat(9);
+/** Nodes of one step that are told singly because they are not just waiting for their turn. */
+const MOST_NOTED = 5;
 
 function oneStep(step: Step, number: number, options: PrintOptions): readonly string[] {
-  const head = stepHead(`${number}`.padStart(3), step.state, step.target, options);
+  const head = stepHead(`${number}`, step.state, step.target, options);
   if (isSatisfied(step)) return [...head, ...(options.wide ? detail(stateText(step.state), 'dim', options) : [])];
   return [
     ...head,
@@ -152,15 +155,14 @@ function oneStep(step: Step, number: number, options: PrintOptions): readonly st
 }
 
 /** The same work on many nodes: one line with counts, then what differs from the ordinary, and one example of the difference. */
-function manySteps(steps: readonly Step[], number: number, options: PrintOptions): readonly string[] {
+function manySteps(title: string, steps: readonly Step[], number: number, options: PrintOptions): readonly string[] {
   const ahead = steps.filter((step) => !isSatisfied(step));
   const done = steps.length - ahead.length;
-  const numbers = `${number}–${number + steps.length - 1}`.padStart(3);
+  const numbers = `${number}–${number + steps.length - 1}`;
   const worst = ahead.reduce<Step | undefined>(
     (found, step) => (found === undefined || SEVERITY[step.state.is] > SEVERITY[found.state.is] ? step : found),
     undefined,
   );
-  const title = groupTitle(steps.map((step) => step.target));
   const counts = `(${ahead.length === 0 ? 'all' : done} of ${steps.length} done)`;
   const head = stepHead(numbers, worst?.state ?? { is: 'Satisfied', evidence: '' }, `${title} ${counts}`, options);
   const example = ahead[0];
@@ -169,25 +171,26 @@ function manySteps(steps: readonly Step[], number: number, options: PrintOptions
   return [
     ...head,
     ...detail(example.why, 'dim', options),
-    ...notable.flatMap((step) =>
-      detail(`${step.target}: ${stateText(step.state)}`, STATE_TONES[step.state.is], options),
-    ),
+    ...notable
+      .slice(0, MOST_NOTED)
+      .flatMap((step) => detail(`${step.target}: ${stateText(step.state)}`, STATE_TONES[step.state.is], options)),
+    ...(notable.length > MOST_NOTED
+      ? detail(`and ${notable.length - MOST_NOTED} more: see -o wide`, 'dim', options)
+      : []),
     ...(ahead.length > 1 && example.diff.length > 0 ? detail(`For example ${example.target}:`, 'dim', options) : []),
     ...diffLines(example.diff, options),
     ...disruptionLines(example.disrupts, options, ahead.length),
   ];
 }
 
-/** `kubelet on 3 nodes: a, b, c` for `kubelet on a`, `kubelet on b` …; else the first and how many more. */
-export function groupTitle(targets: readonly string[]): string {
+/** `kubelet on 3 nodes: a, b, c` for `kubelet on a`, `kubelet on b` …; null where the targets are not the same thing on many nodes. */
+export function sharedTitle(targets: readonly string[]): string | null {
   const split = targets.map((target) => /^(?<what>.+) on (?<node>\S+)$/u.exec(target)?.groups);
   const what = split[0]?.['what'];
-  if (what !== undefined && split.every((parts) => parts?.['what'] === what)) {
-    const names = split.map((parts) => parts?.['node'] ?? '');
-    const shown = names.slice(0, 6).join(', ');
-    return `${what} on ${plural(names.length, 'node')}: ${shown}${names.length > 6 ? `, and ${names.length - 6} more` : ''}`;
-  }
-  return `${targets[0] ?? ''} and ${targets.length - 1} more`;
+  if (targets.length < 2 || what === undefined || split.some((parts) => parts?.['what'] !== what)) return null;
+  const names = split.map((parts) => parts?.['node'] ?? '');
+  const shown = names.slice(0, 6).join(', ');
+  return `${what} on ${plural(names.length, 'node')}: ${shown}${names.length > 6 ? `, and ${names.length - 6} more` : ''}`;
 }
 
 const MARKS: Readonly<Record<StepState['is'], string>> = {
@@ -218,8 +221,8 @@ const SEVERITY: Readonly<Record<StepState['is'], number>> = {
 };
 
 function stepHead(numbers: string, state: StepState, title: string, options: PrintOptions): readonly string[] {
-  const [first = '', ...rest] = wrap(title, options.width - INDENT.length);
-  const label = `${' '.repeat(Math.max(0, 6 - numbers.length))}${numbers}`;
+  const label = numbers.padStart(6);
+  const [first = '', ...rest] = wrap(title, options.width - label.length - 3);
   return [
     `${label} ${paint(MARKS[state.is], STATE_TONES[state.is], options)} ${first}`,
     ...rest.map((line) => `${INDENT}${line}`),

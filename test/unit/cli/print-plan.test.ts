@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { groupTitle, planDocument, printPlan, summarise } from '../../../src/cli/print-plan.ts';
+import { sharedTitle, planDocument, printPlan, summarise } from '../../../src/cli/print-plan.ts';
 import { phasesText } from '../../../src/cli/print-findings.ts';
 import { PHASES } from '../../../src/model/phase.ts';
 import { finished, midway, screen, step, tooLong } from './support.ts';
@@ -62,6 +62,16 @@ test('wide shows each node of a group and what proves a step that is done', () =
 
 test('a plan with nothing left says so', () => {
   expect(printPlan(finished, screen())).toContain('Nothing to do: the cluster is as wanted.');
+});
+
+test('of hundreds of nodes that are put off only the first are named', () => {
+  const steps = Array.from({ length: 300 }, (_, n) =>
+    step({ id: `n/${n}`, group: 'n', target: `kubelet on w${n}`, state: { is: 'Deferred', why: 'it is away' } }),
+  );
+  const text = printPlan({ ...midway, steps }, screen());
+  expect(text).toContain(' 1–300 … kubelet on 300 nodes: w0, w1, w2, w3, w4, w5, and 294 more (0 of 300\n');
+  expect(text).toContain('and 295 more: see -o wide');
+  expect(text.split('\n').length).toBeLessThan(40);
 });
 
 test('a plan without steps is not taken for a finished one while something blocks', () => {
@@ -128,10 +138,12 @@ test('the document for machines holds each step once, in order, and survives JSO
 
 test.each([
   [['kubelet on a', 'kubelet on b'], 'kubelet on 2 nodes: a, b'],
-  [['Node a', 'Node b', 'Node c'], 'Node a and 2 more'],
+  [['kubelet on a', 'kube-proxy on b'], null],
+  [['ConfigMap kube-system/kube-proxy', 'DaemonSet kube-system/kube-proxy'], null],
+  [['kubelet on a'], null],
   [Array.from({ length: 9 }, (_, n) => `kubelet on w${n}`), 'kubelet on 9 nodes: w0, w1, w2, w3, w4, w5, and 3 more'],
-])('the targets %j are told together', (targets, title) => {
-  expect(groupTitle(targets)).toBe(title);
+])('the targets %j are told together as %s', (targets, title) => {
+  expect(sharedTitle(targets)).toBe(title);
 });
 
 test.each([

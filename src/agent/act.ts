@@ -78,6 +78,7 @@ const restartOf = (host: HostView, token: string | null, reloadUnits: boolean): 
   oldProcess: host.kubelet.processes.at(-1)?.key ?? null,
   askedAt: null,
   reloadUnits,
+  problem: null,
 });
 
 function setSysctl(files: HostFiles, name: string, value: string, persist: boolean): Result<void, string> {
@@ -160,13 +161,18 @@ function backUp(files: HostFiles, file: string, text: string): Result<void, stri
   return files.exists(backup) || !files.exists(file) ? ok(undefined) : files.replace(backup, text);
 }
 
+/** The asking is remembered first: a crash in the middle then waits a while instead of restarting the kubelet twice. */
 async function restartKubelet(context: ActContext): Promise<Acted> {
   const { journal, now } = context;
   if (journal.restart === null) return { journal, failure: null };
   const asked = remember(context, { ...journal, restart: { ...journal.restart, askedAt: now } });
   if (asked.failure !== null) return asked;
-  const restarted = await context.restartKubelet({ reloadUnits: journal.restart.reloadUnits });
-  return { journal: asked.journal, failure: failureOf(restarted) };
+  const problem = failureOf(await context.restartKubelet({ reloadUnits: journal.restart.reloadUnits }));
+  const told = remember(
+    { ...context, journal: asked.journal },
+    { ...journal, restart: { ...journal.restart, askedAt: now, problem } },
+  );
+  return { journal: told.journal, failure: problem ?? told.failure };
 }
 
 /** Puts the old text back, and remembers that the new one was refused. */

@@ -103,8 +103,12 @@ function decideRestart(host: HostView, journal: Journal, now: number): Decision 
   }
   return restart.askedAt === null || now - restart.askedAt >= RESTART_AGAIN_MS
     ? act({ kind: 'RestartKubelet' }, 'The kubelet is being restarted.')
-    : rest('Applying', 'Waiting for the kubelet to start again.');
+    : waitForRestart(restart.problem);
 }
+
+/** Said the same while it waits to ask again, so that a bus that is away does not make the status change to and fro. */
+const waitForRestart = (problem: string | null): Decision =>
+  problem === null ? rest('Applying', 'Waiting for the kubelet to start again.') : rest('Failed', `${problem}.`);
 
 function decideInFlight(journal: Journal, now: number, options: WatchOptions): Decision | null {
   for (const watch of journal.watches) {

@@ -67,6 +67,8 @@ const journalSchema = z.object({
       oldProcess: z.string().nullable(),
       askedAt: z.number().nullable(),
       reloadUnits: z.boolean(),
+      /** Why it could not be asked for. */
+      problem: z.string().nullable(),
     })
     .nullable(),
   /** Token of the last restart that was done. */

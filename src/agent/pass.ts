@@ -1,4 +1,5 @@
 import type { HostSettings } from '../model/host.ts';
+import { ok } from '../result.ts';
 import type { Result } from '../result.ts';
 import { carryOut } from './act.ts';
 import type { RestartService } from './act.ts';
@@ -10,7 +11,7 @@ import { HostFileError } from './files.ts';
 import type { HostFiles } from './files.ts';
 import { readHost } from './host.ts';
 import type { AskHealth, HostView } from './host.ts';
-import { loadJournal, mergeRecorded, parseRecorded, saveJournal } from './journal.ts';
+import { emptyJournal, loadJournal, mergeRecorded, parseRecorded, saveJournal } from './journal.ts';
 import type { Journal } from './journal.ts';
 import { refreshJournal } from './refresh.ts';
 import { makeStatus } from './status.ts';
@@ -60,18 +61,23 @@ export function makePass(deps: PassDeps): Pass {
   const reporter = makeReporter(deps);
   /** While the stop file is there not even the journal is written: it then lives here. */
   let unsaved: Journal | null = null;
+  /** For reports while the journal cannot be read. */
+  let stopgap = emptyJournal;
 
   return async () => {
     const now = deps.now();
-    const loaded = unsaved === null ? loadJournal(deps.files) : { ok: true as const, value: unsaved };
-    if (!loaded.ok) {
-      deps.log('the agent cannot work without its journal', { problem: loaded.error });
-      return 'Idle';
-    }
     const own = deps.node.current();
     const asked = own === null ? null : askedOf(own);
     const seen = await look(deps, asked);
     if (seen === null) return 'Busy';
+    const loaded = unsaved === null ? loadJournal(deps.files) : ok(unsaved);
+    if (!loaded.ok) {
+      deps.log('the agent changes nothing without its journal', { problem: loaded.error });
+      const known = { ...stopgap, recorded: asked?.confirmed ?? {} };
+      stopgap = refreshJournal(known, seen, deps.files, now, deps.options);
+      await reporter(seen, stopgap, failed(loaded.error), now);
+      return 'Idle';
+    }
 
     const refreshed = withFirstValues(refreshJournal(loaded.value, seen, deps.files, now, deps.options), asked);
     if (!seen.stopped && (unsaved !== null || canonicalText(refreshed) !== canonicalText(loaded.value))) {
@@ -92,7 +98,7 @@ export function makePass(deps: PassDeps): Pass {
     });
     if (acted.failure !== null) deps.log('the agent could not do what it wanted', { problem: acted.failure });
 
-    await reporter(seen, acted.journal, verdictOf(decision, acted.failure), now);
+    await reporter(seen, acted.journal, acted.failure === null ? decision.applied : failed(acted.failure), now);
     if (decision.action.kind !== 'None' && acted.failure === null) return 'Again';
     return isBusy(acted.journal) ? 'Busy' : 'Idle';
   };
@@ -117,8 +123,7 @@ async function look(deps: PassDeps, asked: Asked | null): Promise<HostView | nul
 const withFirstValues = (journal: Journal, asked: Asked | null): Journal =>
   asked === null ? journal : { ...journal, recorded: mergeRecorded(asked.confirmed, journal.recorded) };
 
-const verdictOf = (decision: Decision, failure: string | null): Decision['applied'] =>
-  failure === null ? decision.applied : { reason: 'Failed', message: `${failure}.` };
+const failed = (problem: string): Decision['applied'] => ({ reason: 'Failed', message: `${problem}.` });
 
 type Report = (host: HostView, journal: Journal, applied: Decision['applied'], now: number) => Promise<void>;
 

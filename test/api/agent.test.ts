@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createAgent } from '../../src/agent/run.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
+import type { WatchOptions } from '../../src/agent/watch.ts';
 import { connect } from '../../src/kube/connect.ts';
 import type { Cluster } from '../../src/kube/connect.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -39,10 +40,10 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-function startAgent(node: TestNode): void {
+function startAgent(node: TestNode, watch: Partial<WatchOptions> = WATCH): void {
   const stop = new AbortController();
   const agent = createAgent(
-    { nodeName: node.name, hostRoot: node.hostRoot, watch: WATCH },
+    { nodeName: node.name, hostRoot: node.hostRoot, watch },
     { client: access.client, clock: systemClock, random: Math.random, log: silentLogger, mapAddress: node.mapAddress },
   );
   const ended = agent.run(stop.signal);
@@ -130,6 +131,25 @@ test('a range that the real API server refuses is undone while the API is away, 
   expect(status.refused).toMatchObject([{ component: 'kube-apiserver', flag: 'service-cluster-ip-range', value: bad }]);
   expect(await manifestOf(node, 'kube-apiserver')).toBe(before);
 });
+
+test('a mask that the real controller manager only refuses as leader is undone although it was healthy as standby', async () => {
+  const [node] = cluster.controlPlanes as [TestNode];
+  // A lease lasts 15 s after its holder crashed, so each crash takes about that long.
+  startAgent(node, { ...WATCH, youngForMs: 180_000 });
+  const before = await manifestOf(node, 'kube-controller-manager');
+  // 17 bits between the cluster's prefix and a node's: one more than Node IPAM takes.
+  await want(node, {
+    staticPods: {
+      'kube-apiserver': { 'service-cluster-ip-range': '10.96.0.0/16,fd00:10:96::/112' },
+      'kube-controller-manager': { 'cluster-cidr': '10.244.0.0/16,fd00:10:244::/47' },
+    },
+  });
+  await whenCondition(node, 'Applied', 'True');
+  expect(await manifestOf(node, 'kube-controller-manager')).not.toBe(before);
+  const status = await whenCondition(node, 'RolledBack', 'True', 120_000);
+  expect(conditionOf(status, 'RolledBack')?.message).toContain('kube-controller-manager exited 3 times');
+  expect(await manifestOf(node, 'kube-controller-manager')).toBe(before);
+}, 240_000);
 
 test('a worker gets its pair of addresses and forwarding', async () => {
   const [node] = cluster.workers as [TestNode];

@@ -92,6 +92,8 @@ export class TestHost {
   restarts = 0;
   /** What a restart does besides being counted. */
   onRestart: () => void = () => undefined;
+  /** Why systemd cannot be asked. */
+  busProblem: string | null = null;
   /** Answers by path of the probe. */
   health: Record<string, boolean | null> = { '/readyz': true, '/healthz': true };
   readonly logged: string[] = [];
@@ -133,6 +135,7 @@ export class TestHost {
   /** A new agent on the same host: what the old one kept in memory is gone. */
   newAgent(files: HostFiles = this.files): Pass {
     const restartKubelet: RestartService = () => {
+      if (this.busProblem !== null) return Promise.resolve(err(this.busProblem));
       this.restarts += 1;
       this.onRestart();
       return Promise.resolve(ok(undefined));

@@ -405,6 +405,39 @@ test('a garbage manifest is told and left alone; a file that cannot be written i
   expect(host.read('/var/lib/dualstack/state.json')).toContain('"watches": []');
 });
 
+test('a journal that cannot be understood stops everything and is told; first values in the API stay', async () => {
+  host.ask({ sysctls: { 'net.ipv6.conf.all.forwarding': '1' } });
+  await host.settle();
+  await host.settle();
+  host.write('/var/lib/dualstack/state.json', '{');
+  host.write('/proc/sys/net/ipv6/conf/all/forwarding', '0\n');
+  await host.settle(10);
+  expect(host.condition('Applied')).toMatchObject({ status: 'False', reason: 'Failed' });
+  expect(host.condition('Applied').message).toContain('/var/lib/dualstack/state.json cannot be understood');
+  const writes = host.statusWrites;
+  await host.settle(10);
+  expect(host.statusWrites).toBe(writes);
+  expect(host.object?.status).toMatchObject({ recorded: { sysctls: { 'net.ipv6.conf.all.forwarding': '0' } } });
+  expect(host.read('/proc/sys/net/ipv6/conf/all/forwarding')).toBe('0\n');
+});
+
+test('a bus that is away is told once, and the restart is asked for again until it comes', async () => {
+  host.busProblem = 'kubelet.service cannot be restarted: no socket';
+  host.ask({ restart: { kubelet: '1' } });
+  await host.settle();
+  const writes = host.statusWrites;
+  for (let i = 0; i < 10; i += 1) await host.settle(10);
+  expect(host.condition('Applied')).toMatchObject({
+    reason: 'Failed',
+    message: 'kubelet.service cannot be restarted: no socket.',
+  });
+  expect(host.statusWrites).toBeLessThanOrEqual(writes + 1);
+  host.busProblem = null;
+  host.onRestart = () => host.startKubelet();
+  await host.settle(30);
+  expect(host.condition('Applied').status).toBe('True');
+});
+
 test('first values come back from the API when the host has lost its journal', async () => {
   host.ask({ staticPods: { 'kube-apiserver': { 'service-cluster-ip-range': DUAL } } });
   await host.settle();

@@ -19,6 +19,11 @@ function flagsOf(text: string): Readonly<Record<string, string>> {
   return result.value.flags;
 }
 
+const blockPod = (item: string): string =>
+  `kind: Pod\nspec:\n  containers:\n  - name: a\n    command:\n    - kube-apiserver\n    ${item}`;
+
+const flowPod = (list: string): string => `{kind: Pod, spec: {containers: [{name: a, command: [${list}]}]}}\n`;
+
 /** How an argument may be written; `%` stands for the flag's words. */
 const styles = ['plain', 'double', 'single'] as const;
 const quoted = (word: string, style: (typeof styles)[number]): string =>
@@ -110,18 +115,15 @@ test.each([
   ['an anchor', `- &x --${RANGE}=10.96.0.0/16\n`, `- &x --${RANGE}=1.0.0.0/8\n`],
   ['an empty value', `- --${RANGE}=\n`, `- --${RANGE}=1.0.0.0/8\n`],
 ])('edits %s in place', (_, before, after) => {
-  const text = (item: string): string =>
-    `kind: Pod\nspec:\n  containers:\n  - name: a\n    command:\n    - kube-apiserver\n    ${item}`;
-  expect(edited(text(before), { [RANGE]: '1.0.0.0/8' })).toBe(text(after));
+  expect(edited(blockPod(before), { [RANGE]: '1.0.0.0/8' })).toBe(blockPod(after));
 });
 
 test('flow lists are edited, grown and shrunk', () => {
-  const text = (list: string): string => `{kind: Pod, spec: {containers: [{name: a, command: [${list}]}]}}\n`;
-  const before = text(`kube-apiserver, "--${RANGE}=10.96.0.0/16"`);
+  const before = flowPod(`kube-apiserver, "--${RANGE}=10.96.0.0/16"`);
   const after = edited(before, { [RANGE]: '10.96.0.0/16,fd00::/112' });
-  expect(after).toBe(text(`kube-apiserver, "--${RANGE}=10.96.0.0/16,fd00::/112"`));
+  expect(after).toBe(flowPod(`kube-apiserver, "--${RANGE}=10.96.0.0/16,fd00::/112"`));
   expect(edited(edited(before, { x: '1,2' }), { x: null })).toBe(before);
-  expect(edited(before, { [RANGE]: null })).toBe(text('kube-apiserver'));
+  expect(edited(before, { [RANGE]: null })).toBe(flowPod('kube-apiserver'));
 });
 
 test('of a repeated flag the last is changed, and all are removed', () => {

@@ -6,6 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
+import { connect } from '../../src/kube/connect.ts';
+import { clientReader } from '../../src/kube/reader.ts';
+import { observe } from '../../src/observe/observe.ts';
+import { registry } from '../../src/registry.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
 
 const CONFIG = fileURLToPath(new URL('../../config/', import.meta.url));
@@ -17,7 +22,7 @@ let dryRun: { ok: boolean; text: string };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'config-'));
-  cluster = await startCluster({ controlPlanes: 1, workers: 1 });
+  cluster = await startCluster({ controlPlanes: 1, workers: 1, calico: { manifest: 'bird' } });
   // A dry run does not keep the namespace in which the rest would be made.
   await must('apply', '-f', join(CONFIG, 'manager/namespace.yaml'));
   dryRun = await kubectl('apply', '-k', join(CONFIG, 'default'), '--dry-run=server');
@@ -83,6 +88,36 @@ test('the server finds no fault in the policies', async () => {
     });
     const warnings = 'jsonpath={.status.typeChecking.expressionWarnings}';
     expect(await must('get', 'validatingadmissionpolicy', policy, '-o', warnings)).toBe('');
+  }
+});
+
+test('the operator sees the whole cluster with the rights of its own service account', async () => {
+  const token = (await must('create', 'token', 'dualstack-operator', '-n', NAMESPACE)).trim();
+  const kubeconfig = await kubeconfigFor(token);
+  const options = { kubeconfig, version: 'test', clock: systemClock, random: Math.random, environment: {} };
+  const connected = connect(options);
+  if (!connected.ok) throw new Error(connected.error);
+  const { client } = connected.value;
+  try {
+    const [version, groupVersions] = await Promise.all([client.serverVersion(), client.groupVersions()]);
+    if (!version.ok || !groupVersions.ok) throw new Error('the server does not say what it is');
+    const server = { kubernetesVersion: version.value.gitVersion, groupVersions: groupVersions.value };
+    const auto = { distribution: 'Auto', cni: 'Auto' };
+    const facts = await observe(clientReader(client), server, registry, auto, Date.now());
+    if (!facts.ok) throw new Error(facts.error);
+    expect(facts.value).toMatchObject({
+      distribution: { name: 'Kubeadm' },
+      cni: { name: 'Calico' },
+      serviceCIDR: { known: true },
+      services: { known: true },
+      records: { known: true },
+      coreDNS: { known: true },
+      leaseTransfer: true,
+    });
+    // Whatever a folder could not read it keeps as unknown, with the server's words.
+    expect(JSON.stringify(facts.value)).not.toContain('forbidden');
+  } finally {
+    await connected.value.close();
   }
 });
 

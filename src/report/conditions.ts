@@ -1,0 +1,258 @@
+import type { ClusterConditionType, ConditionUpdate } from '../api/conditions.ts';
+import { clip } from '../api/fields.ts';
+import type { ConditionReason } from '../api/reasons.ts';
+import type { Finding } from '../model/finding.ts';
+import { isBlocker } from '../model/finding.ts';
+import { isSatisfied, type Step } from '../model/step.ts';
+import { unreachable } from '../result.ts';
+import { familiesOf } from './nodes.ts';
+import { messageOf } from './plan-status.ts';
+import type { Looked, Said } from './status.ts';
+
+type Update = ConditionUpdate<ClusterConditionType>;
+type Status = Update['status'];
+
+/** What is said of the whole: the three conditions by which kstatus judges. */
+interface Verdict {
+  readonly ready: boolean;
+  readonly reconciling: boolean;
+  readonly stalled: boolean;
+  readonly reason: ConditionReason;
+  readonly message: string;
+}
+
+const LONGEST_MESSAGE = 2000;
+
+export function conditionsWithoutLook(said: Exclude<Said, Looked>, generation: number): readonly Update[] {
+  const at = (type: ClusterConditionType, status: Status, reason: ConditionReason, message: string): Update => ({
+    type,
+    status,
+    reason,
+    message: clip(message, LONGEST_MESSAGE),
+    observedGeneration: generation,
+  });
+  switch (said.is) {
+    case 'Invalid': {
+      const message = said.problems.map(({ path, message: text }) => `${path}: ${text}`).join('; ');
+      return [
+        ...overall({ ready: false, reconciling: false, stalled: true, reason: 'Invalid', message }, at),
+        at('SpecValid', 'False', 'Invalid', message),
+      ];
+    }
+    case 'AnotherGoverns': {
+      const message = `DualStackCluster ${said.name} is older and governs this cluster. Delete one of the two.`;
+      return overall({ ready: false, reconciling: false, stalled: true, reason: 'AnotherGoverns', message }, at);
+    }
+    case 'Unreadable': {
+      const message = `The cluster could not be looked at, and is tried again: ${said.message}`;
+      return overall({ ready: false, reconciling: true, stalled: false, reason: 'ObservationFailed', message }, at);
+    }
+    default:
+      return unreachable(said);
+  }
+}
+
+type Say = (type: ClusterConditionType, status: Status, reason: ConditionReason, message: string) => Update;
+
+const truth = (value: boolean): Status => (value ? 'True' : 'False');
+
+const overall = ({ ready, reconciling, stalled, reason, message }: Verdict, at: Say): readonly Update[] => [
+  at('Ready', truth(ready), reason, message),
+  at('Reconciling', truth(reconciling), reason, message),
+  at('Stalled', truth(stalled), reason, message),
+];
+
+export function conditionsAfterLook(said: Looked, generation: number): readonly Update[] {
+  const at: Say = (type, status, reason, message) => ({
+    type,
+    status,
+    reason,
+    message: clip(message, LONGEST_MESSAGE),
+    observedGeneration: generation,
+  });
+  const blockers = said.plan.findings.filter(isBlocker);
+  return [
+    ...overall(verdict(said), at),
+    at('SpecValid', 'True', 'Valid', 'The spec keeps all rules.'),
+    blockers.length === 0
+      ? at('PreflightPassed', 'True', 'NothingInTheWay', 'Nothing stands in the way of the plan.')
+      : at('PreflightPassed', 'False', 'Blocked', findingsText(blockers)),
+    nodesCondition(said, at),
+    partCondition('ControlPlaneDualStack', said, ['APIServer', 'ControllerManager', 'ClusterConfig'], at),
+    partCondition('KubeProxyDualStack', said, ['Proxy'], at),
+    partCondition('NetworkPluginDualStack', said, ['Pools', 'CNIConfig', 'CNIAgents'], at),
+    partCondition('ServicesDualStack', said, ['DNS', 'Services'], at),
+    connectivity(said, at),
+  ];
+}
+
+function verdict(said: Looked): Verdict {
+  const { decision, plan, memory, refused } = said;
+  const working = (reason: ConditionReason, message: string): Verdict => ({
+    ready: false,
+    reconciling: true,
+    stalled: false,
+    reason,
+    message,
+  });
+  const stopped = (reason: ConditionReason, message: string): Verdict => ({
+    ready: false,
+    reconciling: false,
+    stalled: true,
+    reason,
+    message,
+  });
+  const resting = (reason: ConditionReason, message: string): Verdict => ({
+    ready: false,
+    reconciling: false,
+    stalled: false,
+    reason,
+    message,
+  });
+  const progress = `${plan.steps.filter(isSatisfied).length} of ${plan.steps.length} steps done`;
+
+  if (memory.rollBack?.state === 'Done') {
+    return stopped(
+      'RolledBack',
+      `The first state was restored, because ${memory.rollBack.reason} Mend the cause, then change the spec to try again.`,
+    );
+  }
+  switch (decision.is) {
+    case 'Done':
+      return { ready: true, reconciling: false, stalled: false, reason: 'Converged', message: doneText(said) };
+    case 'Act':
+    case 'Wait': {
+      const what = decision.is === 'Wait' ? `${decision.step.target}: ${decision.why}` : decision.step.target;
+      if (refused !== null) {
+        const text = `${progress}; ${decision.step.target}: ${refused.message}`;
+        return refused.kind === 'Transient' ? working('TransientError', text) : working('Blocked', text);
+      }
+      return working(workReason(said), `${progress}; now ${decision.step.phase}: ${what}.`);
+    }
+    case 'Blocked':
+      return decision.findings.some(needsSpecChange)
+        ? stopped('Blocked', findingsText(decision.findings))
+        : working('Blocked', findingsText(decision.findings));
+    case 'Failed':
+      return stopped('StepFailed', `${decision.why} ${decision.remedy}`);
+    case 'Paused':
+      return resting(
+        'Paused',
+        `spec.paused is true: nothing is changed. ${progress}; next would be ${decision.step.target}.`,
+      );
+    case 'PlanOnly':
+      return resting(
+        'PlanOnly',
+        `spec.mode is Plan: nothing is changed. Plan ${plan.hash} has ${plan.steps.length} steps.`,
+      );
+    case 'AwaitingApproval':
+      return resting(
+        'AwaitingApproval',
+        `spec.approvedPlanHash is not ${plan.hash}: read status.plan, then approve it by setting spec.approvedPlanHash: ${plan.hash}.`,
+      );
+    case 'WaitingForUser':
+      return working(
+        'WaitingForUser',
+        `${decision.step.target}: ${messageOf(decision.step)} ${handoffText(decision.step)}`,
+      );
+    case 'NodesPending':
+      return working(
+        'NodesPending',
+        `All is done but for nodes that are away: ${decision.steps.map((step) => step.target).join(', ')}. They follow when they are back.`,
+      );
+    default:
+      return unreachable(decision);
+  }
+}
+
+function workReason({ plan, goal, deleting }: Looked): ConditionReason {
+  if (deleting) return 'Reverting';
+  if (goal === 'FirstState') return 'RollingBack';
+  return plan.direction === 'Forward' ? 'Converting' : 'ConvertingBack';
+}
+
+const handoffText = (step: Step): string => (step.kind === 'Handoff' ? `Run: ${step.command}` : '');
+
+function doneText({ plan, facts }: Looked): string {
+  const { families } = plan.wanted;
+  const nodes = facts.nodes.filter((node) => families.every((family) => familiesOf(node).includes(family))).length;
+  return `The cluster runs with ${families.join(' and ')}: ${nodes} of ${facts.nodes.length} Nodes have an address of each.`;
+}
+
+/** These end only when the user changes the spec; all others when the cluster does. */
+const SPEC_REASONS: ReadonlySet<string> = new Set([
+  'PrimaryFamilyMismatch',
+  'ExistingCIDRImmutable',
+  'SecondaryCIDRMissing',
+  'PrimaryCIDRUnknown',
+  'CIDROverlap',
+  'PrefixNotAllowed',
+  'NodeCapacityExhausted',
+  'EncapsulationUnsupported',
+  'EncapsulationMismatch',
+  'PoolBlockSize',
+  'UnsupportedVersion',
+  'Unmanaged',
+  'AnotherOwner',
+  'FieldContested',
+]);
+const needsSpecChange = (finding: Finding): boolean => SPEC_REASONS.has(finding.reason);
+
+const findingsText = (findings: readonly Finding[]): string =>
+  findings.map(({ reason, message, remedy }) => `${reason}: ${message} ${remedy}`).join(' ');
+
+function nodesCondition({ plan, facts }: Looked, at: Say): Update {
+  const { families } = plan.wanted;
+  const total = facts.nodes.length;
+  if (families.length === 1) {
+    return at('NodesDualStack', 'False', 'SingleStack', `One family is asked for: ${families.join()}.`);
+  }
+  const lacking = facts.nodes.filter((node) => families.some((family) => !familiesOf(node).includes(family)));
+  if (lacking.length === 0)
+    return at('NodesDualStack', 'True', 'DualStack', `All ${total} Nodes have an address of each family.`);
+  const names = lacking.slice(0, 5).map((node) => node.name);
+  const more = lacking.length > names.length ? ` and ${lacking.length - names.length} more` : '';
+  return at(
+    'NodesDualStack',
+    'False',
+    lacking.length === total ? 'SingleStack' : 'Mixed',
+    `${lacking.length} of ${total} Nodes lack a family: ${names.join(', ')}${more}. kubectl dualstack nodes tells why.`,
+  );
+}
+
+function partCondition(
+  type: ClusterConditionType,
+  { plan }: Looked,
+  phases: readonly Step['phase'][],
+  at: Say,
+): Update {
+  const steps = plan.steps.filter((step) => phases.includes(step.phase));
+  if (steps.length === 0) return at(type, 'Unknown', 'NotManaged', 'Nothing of this is managed in this cluster.');
+  const open = steps.filter((step) => !isSatisfied(step));
+  const dual = plan.wanted.families.length > 1;
+  if (!dual) return at(type, 'False', 'SingleStack', `One family is asked for: ${plan.wanted.families.join()}.`);
+  if (open.length === 0) return at(type, 'True', 'DualStack', `All ${steps.length} steps are seen to be done.`);
+  const targets = [...new Set(open.map((step) => step.target))].slice(0, 5).join(', ');
+  return at(
+    type,
+    'False',
+    open.length === steps.length ? 'SingleStack' : 'Mixed',
+    `${open.length} of ${steps.length} steps are open: ${targets}.`,
+  );
+}
+
+function connectivity({ plan, memory }: Looked, at: Say): Update {
+  const type = 'ConnectivityVerified';
+  if (plan.wanted.verification === 'None') {
+    return at(type, 'Unknown', 'VerificationOff', 'spec.verification.mode is None.');
+  }
+  const step = plan.steps.find((each) => each.phase === 'Verify');
+  const wrong = memory.proof?.checks.filter((check) => !check.ok) ?? [];
+  if (step !== undefined && isSatisfied(step)) {
+    return at(type, 'True', 'ProbesPassed', messageOf(step));
+  }
+  if (step?.state.is === 'Failed') {
+    return at(type, 'False', 'ProbesFailed', wrong.map((check) => `${check.name}: ${check.detail}`).join('; '));
+  }
+  return at(type, 'False', 'NotVerified', 'Nothing was proven yet of the cluster as it is now.');
+}

@@ -1,0 +1,155 @@
+import { appliedSpec } from '../api/applied.ts';
+import type { ClusterStatus } from '../api/cluster-status.ts';
+import { setConditions } from '../api/conditions.ts';
+import { clip, LIMITS } from '../api/fields.ts';
+import type { Problem } from '../api/rule.ts';
+import type { BoundPlugins } from '../model/bound.ts';
+import type { ClusterFacts } from '../model/facts.ts';
+import type { Memory } from '../model/memory.ts';
+import type { OperatorError } from '../model/outcome.ts';
+import type { Plan } from '../model/plan.ts';
+import type { Request } from '../model/request.ts';
+import type { Wanted } from '../model/wanted.ts';
+import type { Decision } from '../plan/next.ts';
+import type { Goal } from '../plan/wanted.ts';
+import { unreachable } from '../result.ts';
+import { conditionsAfterLook, conditionsWithoutLook } from './conditions.ts';
+import { nodesStatus } from './nodes.ts';
+import { planStatus } from './plan-status.ts';
+
+/** What one pass came to. */
+export type Said =
+  | { readonly is: 'Invalid'; readonly problems: readonly Problem[] }
+  | { readonly is: 'AnotherGoverns'; readonly name: string }
+  | { readonly is: 'Unreadable'; readonly message: string }
+  | Looked;
+
+export interface Looked {
+  readonly is: 'Looked';
+  readonly request: Request;
+  readonly facts: ClusterFacts;
+  readonly plugins: BoundPlugins;
+  readonly plan: Plan;
+  readonly decision: Decision;
+  readonly goal: Goal;
+  readonly deleting: boolean;
+  /** As it is after the pass. */
+  readonly memory: Memory;
+  /** What kept the step from being carried out. */
+  readonly refused: OperatorError | null;
+}
+
+/**
+ * The status, made anew from what was seen. Equal inputs give an equal status, and no time in it moves by itself, so that an idle
+ * cluster is not written to.
+ * @param now RFC 3339.
+ */
+export function makeStatus(said: Said, previous: ClusterStatus, generation: number, now: string): ClusterStatus {
+  switch (said.is) {
+    case 'Invalid':
+    case 'AnotherGoverns':
+    case 'Unreadable': {
+      const updates = conditionsWithoutLook(said, generation);
+      return {
+        ...previous,
+        observedGeneration: generation,
+        conditions: merge(previous, updates, now),
+      };
+    }
+    case 'Looked':
+      return afterLook(said, previous, generation, now);
+    default:
+      return unreachable(said);
+  }
+}
+
+/** What was not looked at in this pass keeps what was last said of it. */
+function merge(
+  previous: ClusterStatus,
+  updates: ReturnType<typeof conditionsWithoutLook>,
+  now: string,
+): NonNullable<ClusterStatus['conditions']> {
+  const told = new Set(updates.map(({ type }) => type));
+  const before = previous.conditions ?? [];
+  return [...setConditions(before, updates, now), ...before.filter(({ type }) => !told.has(type))];
+}
+
+function afterLook(said: Looked, previous: ClusterStatus, generation: number, now: string): ClusterStatus {
+  const { request, facts, plugins, plan, decision, memory } = said;
+  const { wanted } = plan;
+  const primaryFamily = wanted.families[0];
+  const done = decision.is === 'Done' && said.goal === 'Spec';
+  return {
+    observedGeneration: generation,
+    conditions: [...setConditions(previous.conditions ?? [], conditionsAfterLook(said, generation), now)],
+    detected: {
+      kubernetesVersion: facts.basics.kubernetesVersion,
+      distribution: facts.distribution.name,
+      cni: facts.cni.name,
+      ...(primaryFamily === undefined ? {} : { primaryFamily }),
+    },
+    components: [plugins.distribution, plugins.cni]
+      .flatMap((plugin) => plugin.components())
+      .slice(0, LIMITS.components)
+      .map(({ component, where, source, settings }) => ({
+        component,
+        where,
+        source: clip(source),
+        settings: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, clip(value)])),
+      })),
+    plan: planStatus(plan, decision, memory),
+    nodes: nodesStatus(wanted, facts.nodes, facts.at),
+    ...(facts.services.known ? { services: servicesStatus(wanted, facts.services.value) } : {}),
+    ...applied(said, previous, done, generation),
+    ...(memory.proof === null
+      ? {}
+      : {
+          verified: {
+            fingerprint: memory.proof.fingerprint,
+            at: memory.proof.at,
+            checks: memory.proof.checks
+              .slice(0, LIMITS.checks)
+              .map(({ name, ok, detail }) => ({ name: clip(name, LIMITS.name), ok, detail: clip(detail) })),
+          },
+        }),
+    ...(memory.rollBack === null ? {} : { rollBack: memory.rollBack }),
+    ...(memory.corrections.length === 0 ? {} : { corrections: memory.corrections.slice(0, LIMITS.corrections) }),
+  };
+}
+
+/** The last spec that was carried out in full; what is under way does not count yet. */
+function applied(
+  { request, plan, facts }: Looked,
+  previous: ClusterStatus,
+  done: boolean,
+  generation: number,
+): Pick<ClusterStatus, 'applied' | 'appliedGeneration'> {
+  if (done) {
+    const found = { distribution: facts.distribution.name, cni: facts.cni.name };
+    return { applied: appliedSpec(request, plan.wanted, found), appliedGeneration: generation };
+  }
+  return {
+    ...(previous.applied === undefined ? {} : { applied: previous.applied }),
+    ...(previous.appliedGeneration === undefined ? {} : { appliedGeneration: previous.appliedGeneration }),
+  };
+}
+
+function servicesStatus(
+  wanted: Wanted,
+  services: Extract<ClusterFacts['services'], { known: true }>['value'],
+): NonNullable<ClusterStatus['services']> {
+  const counted = services.filter(
+    (service) => service.type !== 'ExternalName' && service.labels['dualstack.dev/probe'] === undefined,
+  );
+  const dualStack = counted.filter((service) => service.families.length > 1).length;
+  return {
+    total: counted.length,
+    dualStack,
+    singleStack: counted.length - dualStack,
+    // Says that it wants both and has one: the API server gives the second only when it is asked again.
+    pending:
+      wanted.families.length < 2
+        ? 0
+        : counted.filter((service) => service.policy !== 'SingleStack' && service.families.length < 2).length,
+  };
+}

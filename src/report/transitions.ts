@@ -1,0 +1,76 @@
+import type { ClusterStatus } from '../api/cluster-status.ts';
+import type { Condition } from '../api/conditions.ts';
+import type { ConditionReason } from '../api/reasons.ts';
+import { clip } from '../api/fields.ts';
+
+/** An Event, told when something became otherwise, never while it stays as it is. */
+export interface Told {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}
+
+const WARNINGS: ReadonlySet<string> = new Set<ConditionReason>([
+  'Blocked',
+  'StepFailed',
+  'Invalid',
+  'AnotherGoverns',
+  'RollingBack',
+  'RolledBack',
+  'WaitingForUser',
+]);
+
+/** Progress is told step by step; these would repeat it. */
+const SILENT: ReadonlySet<string> = new Set<ConditionReason>(['TransientError', 'ObservationFailed']);
+
+/** What became otherwise between two statuses. */
+export function transitions(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
+  return [...verdictChange(before, after), ...stepChanges(before, after), ...correctionsMade(before, after)];
+}
+
+function verdictChange(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
+  const [was, is] = [ready(before), ready(after)];
+  if (is === undefined || SILENT.has(is.reason) || was?.reason === is.reason) return [];
+  return [
+    {
+      type: WARNINGS.has(is.reason) ? 'Warning' : 'Normal',
+      reason: is.reason,
+      action: 'Reconcile',
+      note: clip(is.message),
+    },
+  ];
+}
+
+function stepChanges(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
+  const was = before.plan?.current;
+  const is = after.plan?.current;
+  const finished = was !== undefined && was.id !== is?.id && was.state !== 'Failed' && isDone(after, was.id);
+  return [
+    ...(finished
+      ? [{ type: 'Normal', reason: 'StepDone', action: 'Verify', note: `${was.target}: done` } as const]
+      : []),
+    ...(is !== undefined && is.id !== was?.id
+      ? [{ type: 'Normal', reason: 'StepBegun', action: 'Apply', note: is.target } as const]
+      : []),
+  ];
+}
+
+/** Of a group of steps the entry tells only counts: there a step that is no longer current was done. */
+const isDone = (status: ClusterStatus, id: string): boolean =>
+  (status.plan?.steps.find((step) => step.id === id)?.state ?? 'Satisfied') === 'Satisfied';
+
+function correctionsMade(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
+  const counts = new Map((before.corrections ?? []).map(({ id, count }) => [id, count]));
+  return (after.corrections ?? [])
+    .filter(({ id, count }) => count > (counts.get(id) ?? 0))
+    .map(({ id, count }) => ({
+      type: 'Warning',
+      reason: 'Corrected',
+      action: 'Apply',
+      note: `${id} had been changed from outside and was put right (${count} times so far)`,
+    }));
+}
+
+const ready = (status: ClusterStatus): Condition | undefined =>
+  status.conditions?.find((condition) => condition.type === 'Ready');

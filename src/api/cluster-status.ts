@@ -192,3 +192,7 @@ export const clusterStatusSchema = (vocabulary: Vocabulary): z.ZodType<ClusterSt
       description: 'What the operator found, plans and did.',
       default: { observedGeneration: -1 },
     });
+
+/** The status of a DualStackCluster as the server holds it. The server's schema guarantees its shape. */
+export const clusterStatusOf = (resource: { readonly [field: string]: unknown }): ClusterStatus =>
+  (resource['status'] as ClusterStatus | undefined) ?? { observedGeneration: -1 };

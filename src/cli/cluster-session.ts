@@ -6,7 +6,11 @@ import { clientReader, snapshotReader } from '../kube/reader.ts';
 import { reflector } from '../kube/reflector.ts';
 import { asString, at, type KubeObject } from '../model/object.ts';
 import { observe } from '../observe/observe.ts';
+import { clusterStatusOf } from '../api/cluster-status.ts';
 import { governing } from '../api/governing.ts';
+import { makePlan } from '../plan/plan.ts';
+import { whyMissing } from '../report/causes.ts';
+import { memoryOf } from '../report/memory.ts';
 import { registry, vocabulary } from '../registry.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -21,7 +25,10 @@ export interface SessionDeps {
 const RESOURCES = { apiVersion: API_VERSION, kind: CLUSTER.kind } as const;
 
 /** A session over a connection; it only reads. */
-export async function openSession(connected: Result<Cluster, string>, deps: SessionDeps): Promise<Result<ClusterSession, string>> {
+export async function openSession(
+  connected: Result<Cluster, string>,
+  deps: SessionDeps,
+): Promise<Result<ClusterSession, string>> {
   if (!connected.ok) return connected;
   const cluster = connected.value;
   return ok({
@@ -61,7 +68,9 @@ async function look(
     deps.clock.now(),
   );
   if (!facts.ok) return err({ kind: 'Unreadable', message: facts.error });
-  return ok(planFor(resource, request.value, facts.value));
+  const memory = memoryOf(clusterStatusOf(resource), resource.metadata.generation ?? 0);
+  const plan = makePlan(request.value, facts.value, registry.bind(facts.value), memory);
+  return ok({ facts: facts.value, plan, whyMissing });
 }
 
 const unreadable = (error: KubeError): Result<never, ObserveError> =>

@@ -55,7 +55,7 @@ export async function runOperator(
   const leadWork = async (leading: AbortSignal): Promise<void> => {
     health.leading = true;
     deps.metrics.leader(LEASE, true);
-    await work(deps, options.namespace, leading, () => {
+    await work(deps, options, leading, () => {
       health.synced = true;
     });
   };
@@ -118,8 +118,13 @@ async function serve(
   });
 }
 
-async function work(deps: OperatorDeps, namespace: string, signal: AbortSignal, onSynced: () => void): Promise<void> {
-  const forPass = passDeps(deps, namespace);
+async function work(
+  deps: OperatorDeps,
+  options: OperatorOptions,
+  signal: AbortSignal,
+  onSynced: () => void,
+): Promise<void> {
+  const forPass = passDeps(deps, options);
   const metrics = deps.metrics.controller(CONTROLLER, 1);
   const queue = workQueue({
     concurrency: 1,

@@ -2,14 +2,18 @@ import type { ClusterStatus } from '../api/cluster-status.ts';
 import type { Memory } from '../model/memory.ts';
 
 /** What the status of the last pass holds for this one. */
-export function memoryOf(status: ClusterStatus): Memory {
+export function memoryOf(status: ClusterStatus, generation: number): Memory {
   const { plan, verified, rollBack, corrections, appliedGeneration } = status;
+  const sameSpec = status.observedGeneration === generation;
   return {
     current:
-      plan?.current === undefined ? null : { id: plan.current.id, startedAt: Date.parse(plan.current.startedAt) },
+      !sameSpec || plan?.current === undefined
+        ? null
+        : { id: plan.current.id, startedAt: Date.parse(plan.current.startedAt) },
     proof: verified ?? null,
-    rollBack: rollBack ?? null,
-    corrections: corrections ?? [],
+    // Another spec starts anew: latched failures end with the spec that failed.
+    rollBack: rollBack?.generation === generation ? rollBack : null,
+    corrections: sameSpec ? (corrections ?? []) : [],
     appliedGeneration: appliedGeneration ?? null,
   };
 }

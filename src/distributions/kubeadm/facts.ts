@@ -30,6 +30,8 @@ export const DEFAULT_SERVICE_CIDR: ObjectRef = {
   kind: 'ServiceCIDR',
   name: 'kubernetes',
 };
+/** Holds the primary Service network while ServiceCIDR `kubernetes` is made anew. Ours, and gone again afterwards. */
+export const KEEPER_SERVICE_CIDR: ObjectRef = { ...DEFAULT_SERVICE_CIDR, name: 'dualstack-keeper' };
 /** Read by the admission policy that lets a Lease pass to one holder; written when a step asks for it. */
 export const LEASE_TRANSFER: ObjectRef = {
   apiVersion: 'v1',
@@ -53,6 +55,7 @@ export interface KubeadmFacts {
   /** The transfer of that Lease that was asked for last. */
   readonly transfer: LeaseTransferFacts | null;
   readonly defaultServiceCIDR: Known<ServiceCIDRFacts | null>;
+  readonly keeperServiceCIDR: Known<ServiceCIDRFacts | null>;
 }
 
 /** One text in a ConfigMap. */
@@ -92,7 +95,7 @@ export interface MirrorPod {
 }
 
 export async function observe(reader: Reader, basics: Basics): Promise<KubeadmFacts> {
-  const [pods, clusterConfig, proxyConfig, proxy, lease, transfer, serviceCIDR] = await Promise.all([
+  const [pods, clusterConfig, proxyConfig, proxy, lease, transfer, serviceCIDR, keeper] = await Promise.all([
     reader.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', labelSelector: 'tier=control-plane' }),
     reader.get(KUBEADM_CONFIG),
     reader.get(PROXY_CONFIG),
@@ -100,6 +103,7 @@ export async function observe(reader: Reader, basics: Basics): Promise<KubeadmFa
     reader.get(MANAGER_LEASE),
     reader.get(LEASE_TRANSFER),
     reader.get(DEFAULT_SERVICE_CIDR),
+    reader.get(KEEPER_SERVICE_CIDR),
   ]);
   const mirrorPods = toMirrorPods(pods);
   return {
@@ -110,6 +114,7 @@ export async function observe(reader: Reader, basics: Basics): Promise<KubeadmFa
     lease: ifThere(lease, toLease),
     transfer: transfer.is === 'Found' ? toTransfer(transfer.value) : null,
     defaultServiceCIDR: ifThere(serviceCIDR, toServiceCIDR),
+    keeperServiceCIDR: ifThere(keeper, toServiceCIDR),
   };
 }
 

@@ -66,7 +66,13 @@ export const permissions: readonly Permission[] = [
     why: 'see which Service networks there are, and on the way back let the API server make the object again with one',
     apiGroups: ['networking.k8s.io'],
     resources: ['servicecidrs'],
-    resourceNames: ['kubernetes'],
+    resourceNames: ['kubernetes', 'dualstack-keeper'],
     verbs: ['get', 'delete'],
+  },
+  {
+    why: 'hold the primary Service network while that object is made again; a create cannot be limited to one name',
+    apiGroups: ['networking.k8s.io'],
+    resources: ['servicecidrs'],
+    verbs: ['create'],
   },
 ];

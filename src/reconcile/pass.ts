@@ -1,0 +1,273 @@
+import { execute, FIELD_MANAGER } from '../apply/execute.ts';
+import { keepInventory } from '../apply/inventory.ts';
+import { clusterStatusOf } from '../api/cluster-status.ts';
+import type { ClusterStatus } from '../api/cluster-status.ts';
+import { governing } from '../api/governing.ts';
+import { API_VERSION, CLUSTER, FINALIZER } from '../api/names.ts';
+import { resolve } from '../api/resolve.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Cluster } from '../kube/connect.ts';
+import { errorText, type KubeError } from '../kube/errors.ts';
+import { type EventRecorder, eventRecorder } from '../kube/events.ts';
+import { clientReader, snapshotReader } from '../kube/reader.ts';
+import type { ClusterFacts } from '../model/facts.ts';
+import type { Memory } from '../model/memory.ts';
+import type { KubeObject, ObjectRef } from '../model/object.ts';
+import type { Outcome } from '../model/outcome.ts';
+import type { Request } from '../model/request.ts';
+import { observe } from '../observe/observe.ts';
+import { decide, type Decision } from '../plan/next.ts';
+import { makePlan } from '../plan/plan.ts';
+import type { Goal } from '../plan/wanted.ts';
+import { registry, vocabulary } from '../registry.ts';
+import { memoryOf } from '../report/memory.ts';
+import { type Looked, makeStatus, type Said } from '../report/status.ts';
+import { transitions } from '../report/transitions.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { afterAct, afterDecision } from './memory.ts';
+
+/** When to look again. */
+export type Next =
+  | { readonly is: 'Again'; readonly afterMs: number }
+  | { readonly is: 'Idle' }
+  | { readonly is: 'Gone' }
+  | { readonly is: 'BackOff'; readonly afterMs?: number };
+
+export interface PassDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly events: EventRecorder;
+  readonly namespace: string;
+  readonly newId: () => string;
+}
+
+export const passDeps = (
+  deps: { readonly cluster: Cluster; readonly clock: Clock; readonly log: Logger; readonly newId: () => string },
+  options: { readonly namespace: string; readonly identity: string },
+): PassDeps => ({
+  client: deps.cluster.client,
+  clock: deps.clock,
+  log: deps.log,
+  namespace: options.namespace,
+  newId: deps.newId,
+  events: eventRecorder({
+    client: deps.cluster.client,
+    clock: deps.clock,
+    newId: deps.newId,
+    controller: 'dualstack.dev/operator',
+    instance: options.identity,
+    onError: (error) => deps.log.debug('an Event could not be written', { error: errorText(error) }),
+  }),
+});
+
+/** After an act the next look comes at once; watches wake the rest, and this is for what no watch shows, such as time passing. */
+const AFTER_ACT_MS = 100;
+const WHILE_WAITING_MS = 1_000;
+const WHILE_BLOCKED_MS = 10_000;
+
+interface Subject {
+  readonly name: string;
+  readonly resource: KubeObject;
+  readonly generation: number;
+  readonly status: ClusterStatus;
+  readonly deleting: boolean;
+}
+
+/**
+ * One pass over one DualStackCluster: look, plan, do the first thing that is not yet true, tell. It remembers nothing of the last pass but what
+ * the status holds.
+ */
+export async function pass(name: string, deps: PassDeps): Promise<Next> {
+  const read = await deps.client.get(refOf(name));
+  if (!read.ok) return read.error.kind === 'NotFound' ? { is: 'Gone' } : backOff(read.error, deps);
+  const subject = subjectOf(name, read.value);
+
+  const all = await deps.client.list({ apiVersion: API_VERSION, kind: CLUSTER.kind });
+  if (!all.ok) return backOff(all.error, deps);
+  const governor = governing(all.value.items);
+  if (governor !== null && governor.metadata.name !== name) {
+    if (subject.deleting) return dropFinalizer(subject, deps);
+    return tell(subject, { is: 'AnotherGoverns', name: governor.metadata.name }, deps, { is: 'Idle' });
+  }
+  const request = resolve(subject.resource['spec'], vocabulary);
+  if (!request.ok) return tell(subject, { is: 'Invalid', problems: request.error }, deps, { is: 'Idle' });
+
+  if (subject.deleting && request.value.deletionPolicy === 'Orphan') return dropFinalizer(subject, deps);
+  const guarded = await keepFinalizer(subject, request.value, deps);
+  if (!guarded.ok) return backOff(guarded.error, deps);
+
+  const facts = await look(request.value, deps);
+  if (!facts.ok) return tell(subject, { is: 'Unreadable', message: facts.error }, deps, { is: 'BackOff' });
+  const inventory = await keepInventory(deps.client, facts.value.nodes);
+  if (!inventory.ok) return tell(subject, { is: 'Unreadable', message: inventory.error }, deps, { is: 'BackOff' });
+  return advance(subject, request.value, facts.value, deps);
+}
+
+async function look(request: Request, { client, clock }: PassDeps): Promise<Result<ClusterFacts, string>> {
+  const [version, groupVersions] = await Promise.all([client.serverVersion(), client.groupVersions()]);
+  if (!version.ok) return err(errorText(version.error));
+  if (!groupVersions.ok) return err(errorText(groupVersions.error));
+  const server = { kubernetesVersion: version.value.gitVersion, groupVersions: groupVersions.value };
+  return observe(snapshotReader(clientReader(client)), server, registry, request, clock.now());
+}
+
+/** Plans, decides, and at most one change. The intent is in the status before the change is made. */
+async function advance(subject: Subject, request: Request, facts: ClusterFacts, deps: PassDeps): Promise<Next> {
+  const { generation } = subject;
+  const memory = memoryOf(subject.status, generation);
+  const goal: Goal = subject.deleting || memory.rollBack !== null ? 'FirstState' : 'Spec';
+  const plugins = registry.bind(facts);
+  const plan = makePlan(request, facts, plugins, memory, goal);
+  const decision: Decision =
+    memory.rollBack?.state === 'Done' && !subject.deleting
+      ? { is: 'Done' }
+      : decide(plan, facts, request, memory, generation);
+  const looked: Looked = {
+    is: 'Looked',
+    request,
+    facts,
+    plugins,
+    plan,
+    decision,
+    goal,
+    deleting: subject.deleting,
+    memory: afterDecision(memory, decision, { request, goal, generation, now: facts.at, plan }),
+    refused: null,
+  };
+  if (subject.deleting && decision.is === 'Done') return dropFinalizer(subject, deps);
+  if (decision.is !== 'Act') return tell(subject, looked, deps, nextAfter(decision, looked));
+
+  const intended = await write(subject, looked, deps);
+  if (!intended.ok) return backOff(intended.error, deps);
+  deps.log.info('carrying out a step', {
+    step: decision.step.id,
+    phase: decision.step.phase,
+    target: decision.step.target,
+  });
+  const outcome = await execute(decision.step, { ...deps, suffix: deps.newId });
+  deps.log.info('carried out a step', { step: decision.step.id, outcome: outcomeText(outcome) });
+  const after: Looked = {
+    ...looked,
+    memory: afterAct(looked.memory, outcome),
+    refused: outcome.is === 'Refused' ? outcome.error : null,
+  };
+  return tell({ ...subject, status: intended.value }, after, deps, nextAfterOutcome(outcome));
+}
+
+function nextAfter(decision: Decision, looked: Looked): Next {
+  switch (decision.is) {
+    case 'Wait':
+    case 'Act':
+      return { is: 'Again', afterMs: WHILE_WAITING_MS };
+    case 'Failed':
+      // A roll-back that was just decided on begins with the next pass.
+      return { is: 'Again', afterMs: looked.memory.rollBack?.state === 'Running' ? AFTER_ACT_MS : WHILE_BLOCKED_MS };
+    case 'Blocked':
+    case 'NodesPending':
+    case 'WaitingForUser':
+      return { is: 'Again', afterMs: WHILE_BLOCKED_MS };
+    case 'Paused':
+    case 'PlanOnly':
+    case 'AwaitingApproval':
+    case 'Done':
+      return { is: 'Idle' };
+  }
+}
+
+function nextAfterOutcome(outcome: Outcome): Next {
+  if (outcome.is !== 'Refused') return { is: 'Again', afterMs: AFTER_ACT_MS };
+  const { error } = outcome;
+  if (error.kind !== 'Transient') return { is: 'Again', afterMs: WHILE_BLOCKED_MS };
+  return error.retryAfterSeconds === undefined
+    ? { is: 'BackOff' }
+    : { is: 'BackOff', afterMs: error.retryAfterSeconds * 1000 };
+}
+
+const outcomeText = (outcome: Outcome): string => {
+  switch (outcome.is) {
+    case 'Changed':
+      return outcome.what;
+    case 'Unchanged':
+      return 'nothing to do';
+    case 'Proven':
+      return `${outcome.proof.checks.filter((check) => check.ok).length} of ${outcome.proof.checks.length} checks passed`;
+    case 'Refused':
+      return outcome.error.message;
+  }
+};
+
+/** Writes the status if it says anything new, tells the transitions as Events, and passes on when to look again. */
+async function tell(subject: Subject, said: Said, deps: PassDeps, next: Next): Promise<Next> {
+  const written = await write(subject, said, deps);
+  return written.ok ? next : backOff(written.error, deps);
+}
+
+async function write(subject: Subject, said: Said, deps: PassDeps): Promise<Result<ClusterStatus, KubeError>> {
+  const now = new Date(deps.clock.now()).toISOString();
+  const status = makeStatus(said, subject.status, subject.generation, now);
+  if (JSON.stringify(status) === JSON.stringify(subject.status)) return ok(status);
+  const body = { ...refOf(subject.name), metadata: { name: subject.name }, status };
+  const applied = await deps.client.apply(body, { fieldManager: FIELD_MANAGER, force: true, subresource: 'status' });
+  if (!applied.ok) return applied;
+  const regarding = {
+    ...refOf(subject.name),
+    ...(subject.resource.metadata.uid === undefined ? {} : { uid: subject.resource.metadata.uid }),
+  };
+  for (const event of transitions(subject.status, status)) void deps.events.record(regarding, event);
+  // As the server has it: what it left out or put in order must not look like a change next time.
+  return ok(clusterStatusOf(applied.value));
+}
+
+/** Kept only where deleting has something to do, so that an uninstalled operator leaves nothing behind that cannot be deleted. */
+async function keepFinalizer(
+  subject: Subject,
+  request: Request,
+  { client }: PassDeps,
+): Promise<Result<void, KubeError>> {
+  const has = subject.resource.metadata.finalizers ?? [];
+  const wants = request.deletionPolicy === 'Revert';
+  if (subject.deleting || has.includes(FINALIZER) === wants) return ok(undefined);
+  const finalizers = wants ? [...has, FINALIZER] : has.filter((each) => each !== FINALIZER);
+  return patchFinalizers(subject, finalizers, client);
+}
+
+async function dropFinalizer(subject: Subject, deps: PassDeps): Promise<Next> {
+  const has = subject.resource.metadata.finalizers ?? [];
+  if (!has.includes(FINALIZER)) return { is: 'Gone' };
+  const dropped = await patchFinalizers(
+    subject,
+    has.filter((each) => each !== FINALIZER),
+    deps.client,
+  );
+  return dropped.ok || dropped.error.kind === 'NotFound' ? { is: 'Gone' } : backOff(dropped.error, deps);
+}
+
+async function patchFinalizers(
+  { name, resource }: Subject,
+  finalizers: readonly string[],
+  client: KubeClient,
+): Promise<Result<void, KubeError>> {
+  const metadata = { finalizers, resourceVersion: resource.metadata.resourceVersion };
+  const patched = await client.mergePatch(refOf(name), { metadata }, { fieldManager: FIELD_MANAGER });
+  return patched.ok ? ok(undefined) : patched;
+}
+
+const refOf = (name: string): ObjectRef => ({ apiVersion: API_VERSION, kind: CLUSTER.kind, name });
+
+const subjectOf = (name: string, resource: KubeObject): Subject => ({
+  name,
+  resource,
+  generation: resource.metadata.generation ?? 0,
+  status: clusterStatusOf(resource),
+  deleting: resource.metadata.deletionTimestamp !== undefined,
+});
+
+function backOff(error: KubeError, { log }: PassDeps): Next {
+  log.warn('a pass could not be finished and is tried again', { error: errorText(error) });
+  return error.retryAfterSeconds === undefined
+    ? { is: 'BackOff' }
+    : { is: 'BackOff', afterMs: error.retryAfterSeconds * 1000 };
+}

@@ -78,7 +78,7 @@ export function agentSteps(
       disrupts: null,
       timeoutSeconds: WRITE_SECONDS,
       kind: 'ApplyObject',
-      write: { is: 'Apply', force: true, body: daemonSet(goal, 'RollingUpdate') },
+      write: { is: 'Apply', force: true, body: daemonSet(goal, 'OnDelete') },
       diff:
         env.is === 'Satisfied'
           ? []

@@ -3,7 +3,7 @@ import type { KubeadmFacts } from '../../src/distributions/kubeadm/facts.ts';
 import type { ClusterFacts, NodeFacts, PodFacts } from '../../src/model/facts.ts';
 import type { AgentFacts, HostReport, HostSettings, StaticPod } from '../../src/model/host.ts';
 import { STATIC_PODS } from '../../src/model/host.ts';
-import { asString, at } from '../../src/model/object.ts';
+import { asArray, asString, at } from '../../src/model/object.ts';
 import { known } from '../../src/model/reader.ts';
 import type { Step } from '../../src/model/step.ts';
 import { unreachable } from '../../src/result.ts';
@@ -189,7 +189,14 @@ function restarted(node: NodeFacts, now: number): NodeFacts {
 
 function applyObject(world: World, step: Step & { kind: 'ApplyObject' }): World {
   const changedAt = iso(world.facts.at);
+  const isKeeper = step.ref.name === 'dualstack-keeper';
+  if (step.write.is === 'Create' && isKeeper) {
+    const cidrs = asArray(at(step.write.body, 'spec', 'cidrs')).map(String);
+    return withOwn(world, { keeperServiceCIDR: known({ uid: 'uid-keeper', cidrs, deleting: false }) });
+  }
+  if (step.write.is === 'Delete' && isKeeper) return withOwn(world, { keeperServiceCIDR: known(null) });
   if (step.write.is === 'Delete') {
+    if (valueOf(world.own.keeperServiceCIDR) === null) throw new Error('addresses in use hold the ServiceCIDR');
     const cidrs = apiServerCIDRs(world.facts.nodes);
     const remade = { uid: `uid-${world.facts.at}`, cidrs, deleting: false };
     return withOwn(

@@ -102,6 +102,7 @@ export function kubeadmFacts(
       cidrs: dual ? [SERVICES.IPv4, SERVICES.IPv6] : [SERVICES.IPv4],
       deleting: false,
     }),
+    keeperServiceCIDR: known(null),
     ...change,
   };
 }

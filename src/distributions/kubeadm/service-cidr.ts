@@ -92,6 +92,8 @@ function release(view: View): Step {
   return {
     kind: 'ApplyObject',
     ...base('service-cidr/release', KEEPER_SERVICE_CIDR.name, view.keeper, null),
+    // Shown also while it is still to be made; gone for good, there is nothing to show.
+    diff: isAsWanted(view) && view.keeper === null ? [] : [{ path: 'spec.cidrs', before: view.range, after: null }],
     why: 'ServiceCIDR kubernetes holds the network again.',
     state: releasedState(view),
     ref: KEEPER_SERVICE_CIDR,

@@ -61,7 +61,7 @@ export class StaticPods {
   readonly pods = new Map<string, StaticPod>();
   readonly #context: RunnerContext;
   readonly #folder: string;
-  readonly #lastGood = new Map<string, { manifest: PodManifest; misses: number }>();
+  readonly #lastGood = new Map<string, { text: string; manifest: PodManifest; misses: number }>();
 
   constructor(context: RunnerContext) {
     this.#context = context;
@@ -91,12 +91,14 @@ export class StaticPods {
   }
 
   async #read(file: string): Promise<PodManifest | undefined> {
-    const manifest = await readManifest(join(this.#folder, file));
+    const before = this.#lastGood.get(file);
+    const text = await readText(join(this.#folder, file));
+    if (before && text === before.text) return before.manifest;
+    const manifest = parseManifest(text);
     if (manifest) {
-      this.#lastGood.set(file, { manifest, misses: 0 });
+      this.#lastGood.set(file, { text, manifest, misses: 0 });
       return manifest;
     }
-    const before = this.#lastGood.get(file);
     if (!before || ++before.misses > UNREADABLE_POLLS) return undefined;
     return before.manifest;
   }
@@ -119,10 +121,17 @@ export class StaticPods {
   }
 }
 
-async function readManifest(path: string): Promise<PodManifest | undefined> {
+async function readText(path: string): Promise<string> {
   try {
-    if (!(await stat(path)).isFile()) return undefined;
-    const pod = parse(await readFile(path, 'utf8')) as Partial<PodManifest> & { kind?: string };
+    return (await stat(path)).isFile() ? await readFile(path, 'utf8') : '';
+  } catch {
+    return ''; // gone between listing and reading
+  }
+}
+
+function parseManifest(text: string): PodManifest | undefined {
+  try {
+    const pod = parse(text) as Partial<PodManifest> & { kind?: string };
     const usable = pod?.kind === 'Pod' && typeof pod.metadata?.name === 'string' && Array.isArray(pod.spec?.containers);
     return usable ? (pod as PodManifest) : undefined;
   } catch {

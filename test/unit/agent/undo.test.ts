@@ -170,8 +170,29 @@ test('killed between putting the old text back and remembering it: it is still r
   host.newAgent();
   host.apiUp = true;
   await host.settle(1);
-  expect(host.condition('RolledBack').status).toBe('True');
+  expect(host.condition('RolledBack')).toMatchObject({
+    status: 'True',
+    message: expect.stringContaining('has not been seen running with the new arguments 300 s after the change'),
+  });
   expect(host.read(APISERVER)).toBe(apiServerManifest());
+});
+
+test('the time begins when the old process is gone, and a kubelet that never takes the change up does not stretch it for ever', async () => {
+  for (const leaves of [true, false]) {
+    host.ask({ staticPods: { 'kube-apiserver': { 'service-cluster-ip-range': BROKEN } } });
+    await host.settle();
+    await host.settle();
+    host.health['/readyz'] = false;
+    for (let i = 0; i < 10; i += 1) await host.settle(10);
+    if (leaves) host.stop('kube-apiserver');
+    await host.settle(170);
+    expect(host.read(APISERVER)).toBe(apiServerManifest(BROKEN));
+    await host.settle(leaves ? 20 : 280);
+    expect(host.read(APISERVER)).toBe(apiServerManifest());
+    host.startFromManifest('kube-apiserver');
+    host.health['/readyz'] = true;
+    await host.settle(2);
+  }
 });
 
 test('an edit that somebody takes out by hand while it is watched is not made again', async () => {

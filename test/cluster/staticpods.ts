@@ -93,7 +93,10 @@ export class StaticPods {
   async #read(file: string): Promise<PodManifest | undefined> {
     const before = this.#lastGood.get(file);
     const text = await readText(join(this.#folder, file));
-    if (before && text === before.text) return before.manifest;
+    if (before && text === before.text) {
+      before.misses = 0;
+      return before.manifest;
+    }
     const manifest = parseManifest(text);
     if (manifest) {
       this.#lastGood.set(file, { text, manifest, misses: 0 });

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import type { Step } from '../../../src/model/step.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import {
   calicoCluster,
@@ -12,15 +13,20 @@ import {
 import { CalicoModel } from '../../support/calico-model.ts';
 import { hostIPv4, hostIPv6, wantedDual, wantedSingle } from '../../support/facts.ts';
 
+/** What each pass met, until everything is satisfied. */
+function* passes(model: CalicoModel, wanted: Wanted): Generator<Step, undefined> {
+  for (let pass = 0; pass < 500; pass++) {
+    const step = model.advance(wanted);
+    if (step === null) return undefined;
+    yield step;
+  }
+  const open = model.steps(wanted).map(({ id, state }) => [id, state]);
+  throw new Error(`not done after 500 passes: ${JSON.stringify(open)}`);
+}
+
 /** Runs to the end; checks after every pass what must never be. */
 function run(model: CalicoModel, wanted: Wanted): void {
-  for (let pass = 0; pass < 500; pass++) {
-    if (model.advance(wanted) === null) return;
-    expectNeverBroken(model);
-  }
-  throw new Error(
-    `not done after 500 passes: ${JSON.stringify(model.steps(wanted).map(({ id, state }) => [id, state]))}`,
-  );
+  for (const _ of passes(model, wanted)) expectNeverBroken(model);
 }
 
 function expectNeverBroken(model: CalicoModel): void {
@@ -67,7 +73,7 @@ test('a stock installation is converted step by step, control-plane nodes last, 
 test('pods are replaced one node at a time, in the order of names, workers first', () => {
   const model = new CalicoModel({ ...nodesAreDual, controlPlanes: 2, workers: 2 });
   const replaced: string[] = [];
-  for (let step = model.advance(wantedDual()); step !== null; step = model.advance(wantedDual())) {
+  for (const step of passes(model, wantedDual())) {
     if (step.kind !== 'RolloutWorkload' || step.next.is !== 'DeletePods') continue;
     expect(step.next.pods).toHaveLength(1);
     replaced.push(step.next.pods[0]!.name);
@@ -79,7 +85,7 @@ test('maxUnavailable lets more workers go at once, but never more than one contr
   const model = new CalicoModel({ ...nodesAreDual, controlPlanes: 2, workers: 3 });
   const wanted = wantedDual({ nodes: { maxUnavailable: 2 } });
   const batches: number[] = [];
-  for (let step = model.advance(wanted); step !== null; step = model.advance(wanted)) {
+  for (const step of passes(model, wanted)) {
     if (step.kind === 'RolloutWorkload' && step.next.is === 'DeletePods') batches.push(step.next.pods.length);
   }
   expect(batches).toEqual([2, 1, 1, 1]);
@@ -212,8 +218,8 @@ test('configuration changed after the pods started: they are made anew though th
 test('the first node without proof stops the roll-out, is named, and the others keep IPv4', () => {
   const model = new CalicoModel({ ...nodesAreDual, controlPlanes: 1, workers: 3 });
   model.broken.add('worker-2');
-  let last = model.advance(wantedDual());
-  while (last !== null && last.state.is !== 'Failed') last = model.advance(wantedDual());
+  let last: Step | undefined;
+  for (last of passes(model, wantedDual())) if (last.state.is === 'Failed') break;
   expect(last?.id).toBe('calico/rollout');
   expect(last?.state).toMatchObject({
     is: 'Failed',

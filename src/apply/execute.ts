@@ -59,7 +59,7 @@ async function applyObject({ ref, write }: ApplyObject, { client }: ExecuteDeps)
     case 'MergePatch': {
       const metadata = {
         ...(at(write.body, 'metadata') as JsonObject | undefined),
-        resourceVersion: write.resourceVersion,
+        ...(write.resourceVersion === null ? {} : { resourceVersion: write.resourceVersion }),
       };
       return told('patched', ref, await client.mergePatch(ref, { ...write.body, metadata }, manager));
     }

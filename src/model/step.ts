@@ -68,8 +68,11 @@ export interface ApplyObject {
   readonly ref: ObjectRef;
   readonly write: /** Server-side apply. `force` only on what is ours: otherwise a conflict is told, not won. */
     | { readonly is: 'Apply'; readonly body: JsonObject; readonly force: boolean }
-    /** For what server-side apply cannot say (removing a field another manager owns). */
-    | { readonly is: 'MergePatch'; readonly body: JsonObject; readonly resourceVersion: string }
+    /**
+     * For what server-side apply cannot say (removing a field another manager owns). `resourceVersion` null: right whatever
+     * else has changed in the object meanwhile.
+     */
+    | { readonly is: 'MergePatch'; readonly body: JsonObject; readonly resourceVersion: string | null }
     | { readonly is: 'JsonPatch'; readonly body: readonly JsonObject[] }
     /** Fails when it exists: never overwrites. */
     | { readonly is: 'Create'; readonly body: JsonObject }

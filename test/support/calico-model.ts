@@ -156,11 +156,10 @@ export class CalicoModel {
   #removeAnnotations({ ref, write }: ApplyObject): void {
     const node = this.facts.nodes.find((each) => each.name === ref.name);
     const annotations = { ...node?.annotations };
-    for (const operation of asArray(at(write, 'body'))) {
-      const key = (asString(at(operation, 'path')) ?? '').replace('/metadata/annotations/', '').replaceAll('~1', '/');
-      if (at(operation, 'op') === 'test' && annotations[key] !== at(operation, 'value'))
-        throw new Error(`${key} differs`);
-      if (at(operation, 'op') === 'remove') delete annotations[key];
+    const sent = at(write, 'body', 'metadata', 'annotations') as Readonly<Record<string, string | null>>;
+    for (const [key, value] of Object.entries(sent)) {
+      if (value !== null) throw new Error(`${key} of a Node is Calico's to write`);
+      delete annotations[key];
     }
     this.changeNode(ref.name, { annotations });
   }

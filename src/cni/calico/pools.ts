@@ -147,15 +147,11 @@ function addressStep(node: string, annotations: Readonly<Record<string, string>>
       timeoutSeconds: POOL_SECONDS,
       kind: 'ApplyObject',
       ref: { apiVersion: 'v1', kind: 'Node', name: node },
+      // Unconditional, because Calico removes the tunnel's address by itself, perhaps just now, and Nodes change all the time.
       write: {
-        is: 'JsonPatch',
-        body: present.flatMap(({ key, value }) => {
-          const path = `/metadata/annotations/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-          return [
-            { op: 'test', path, value },
-            { op: 'remove', path },
-          ];
-        }),
+        is: 'MergePatch',
+        body: { metadata: { annotations: Object.fromEntries(present.map(({ key }) => [key, null])) } },
+        resourceVersion: null,
       },
       diff: present.map(({ key, value }) => ({ path: `metadata.annotations[${key}]`, before: value, after: null })),
       state:

@@ -1,0 +1,420 @@
+import type { CalicoFacts } from '../../src/cni/calico/facts.ts';
+import type { KubeadmFacts } from '../../src/distributions/kubeadm/facts.ts';
+import { mergeSettings } from '../../src/apply/settings.ts';
+import type { ClusterFacts, NodeFacts, PodFacts, ServiceFacts } from '../../src/model/facts.ts';
+import type { AgentFacts } from '../../src/model/host.ts';
+import { at } from '../../src/model/object.ts';
+import type { Outcome, Proof } from '../../src/model/outcome.ts';
+import { known } from '../../src/model/reader.ts';
+import { fromRecordEntry, type Recorded } from '../../src/model/record.ts';
+import type { ApplyObject, EditHost, MigrateService, RolloutWorkload, Step, Verify } from '../../src/model/step.ts';
+import { unreachable } from '../../src/result.ts';
+import { CalicoModel } from '../support/calico-model.ts';
+import { hostIPv4, hostIPv6, nodeFacts, podFacts } from '../support/facts.ts';
+import { kubeadmFacts } from '../support/kubeadm.ts';
+import { carryOut, wait } from '../support/kubeadm-player.ts';
+
+export interface SimOptions {
+  readonly controlPlanes: number;
+  readonly workers: number;
+  readonly dual?: boolean;
+}
+
+/** An edit of a host that was asked for and that its agent has not finished. */
+interface Pending {
+  readonly step: EditHost & Step;
+  readonly dueAt: number;
+  readonly refuse: boolean;
+}
+
+/**
+ * A whole kubeadm cluster with Calico in memory: what the models of both folders' tests show, joined, with CoreDNS, Services, records and slow
+ * or failing agents around them. It refuses what the real one would refuse by throwing.
+ */
+export class SimCluster {
+  kubeadm: KubeadmFacts;
+  /** Node whose next edit of each component fails and is undone by its agent. */
+  readonly refusing = new Set<string>();
+  /** Seconds that an agent takes for an edit. */
+  agentSeconds = 20;
+  readonly #calico: CalicoModel;
+  readonly #pending: Pending[] = [];
+  #facts: ClusterFacts;
+  #restarts = 0;
+
+  constructor(options: SimOptions) {
+    this.#calico = new CalicoModel({ ...options, proven: options.dual ?? false });
+    this.#facts = { ...this.#calico.facts, records: known({}) };
+    this.kubeadm = kubeadmFacts(this.#facts.nodes, { dual: options.dual ?? false });
+    this.#facts = { ...this.#facts, coreDNS: known(withHash(this.#facts)) };
+  }
+
+  get now(): number {
+    return this.#facts.at;
+  }
+
+  get nodes(): readonly NodeFacts[] {
+    return this.#facts.nodes;
+  }
+
+  get calico(): CalicoFacts {
+    return this.#calico.own;
+  }
+
+  set calico(own: CalicoFacts) {
+    this.#calico.own = own;
+  }
+
+  get calicoText(): string {
+    return this.#calico.configText;
+  }
+
+  get calicoEnv() {
+    return this.#calico.agent.env;
+  }
+
+  get records(): Recorded {
+    return this.#facts.records.known ? this.#facts.records.value : {};
+  }
+
+  /** Nodes with an edit under way. */
+  get busy(): readonly string[] {
+    return this.#pending.map(({ step }) => step.node);
+  }
+
+  /** All that a pass can see. A static pod in the middle of its edit is away for half of the time. */
+  observe(): ClusterFacts {
+    const nodes = this.#facts.nodes.map((node) => this.#asSeen(node));
+    const { instances, etcdNotReady } = kubeadmFacts(nodes);
+    return {
+      ...this.#facts,
+      nodes,
+      basics: { ...this.#facts.basics, nodes },
+      distribution: { ...this.#facts.distribution, own: { ...this.kubeadm, instances, etcdNotReady } },
+      cni: { ...this.#facts.cni, own: this.#calico.own },
+    };
+  }
+
+  #asSeen(node: NodeFacts): NodeFacts {
+    const edit = this.#pending.find(({ step }) => step.node === node.name);
+    const isAway = edit !== undefined && edit.dueAt - this.now < this.agentSeconds * 500;
+    const report = node.agent?.report;
+    if (!isAway || report == null || node.agent === null) return node;
+    const staticPods = Object.fromEntries(
+      Object.entries(report.staticPods).map(([name, pod]) => [
+        name,
+        edit.step.settings.staticPods?.[name as 'kube-apiserver'] === undefined ? pod : { ...pod, healthy: false },
+      ]),
+    );
+    return { ...node, agent: { ...node.agent, report: { ...report, staticPods } } };
+  }
+
+  pass(seconds: number): void {
+    this.#world(wait({ facts: this.#facts, own: this.kubeadm }, seconds));
+    this.#settle();
+  }
+
+  execute(step: Step): Outcome {
+    switch (step.kind) {
+      case 'EditHost':
+        this.#askAgent(step);
+        return { is: 'Changed', what: step.id };
+      case 'Verify':
+        return { is: 'Proven', proof: this.#prove(step) };
+      case 'MigrateService':
+        this.#migrate(step);
+        return { is: 'Changed', what: step.id };
+      case 'WaitFor':
+      case 'Handoff':
+        return { is: 'Unchanged' };
+      case 'ApplyObject':
+      case 'RolloutWorkload':
+      case 'TransferLease':
+        this.#change(step);
+        return { is: 'Changed', what: step.id };
+      default:
+        return unreachable(step);
+    }
+  }
+
+  /** As somebody would do it by hand: at once. */
+  byHand(step: Step): void {
+    if (step.kind === 'EditHost') this.#world(carryOut({ facts: this.#facts, own: this.kubeadm }, step));
+    else this.execute(step);
+  }
+
+  changeNode(name: string, change: (node: NodeFacts) => NodeFacts): void {
+    this.#setNodes(this.#facts.nodes.map((node) => (node.name === name ? change(node) : node)));
+  }
+
+  changeServices(change: (services: readonly ServiceFacts[]) => readonly ServiceFacts[]): void {
+    const services = this.#facts.services.known ? this.#facts.services.value : [];
+    this.#facts = { ...this.#facts, services: known(change(services)) };
+  }
+
+  /** A worker joins. Node IPAM gives it a network of each family that the leader knows of. */
+  join(name: string, ipv6: boolean): void {
+    const n = this.#facts.nodes.length + 1;
+    const leader = this.kubeadm.lease.known ? this.kubeadm.lease.value?.holder : undefined;
+    const isDual = this.kubeadm.instances.some(
+      (instance) =>
+        instance.component === 'kube-controller-manager' &&
+        leader?.startsWith(`${instance.node}_`) === true &&
+        instance.flags.known &&
+        (instance.flags.value['cluster-cidr'] ?? '').includes(','),
+    );
+    const joined = nodeFacts(n, { name, ipv6 });
+    const node: NodeFacts = {
+      ...joined,
+      createdAt: new Date(this.now).toISOString(),
+      podCIDRs: isDual ? [`10.244.${n}.0/24`, `fd00:10:244:${n}::/64`] : [`10.244.${n}.0/24`],
+      annotations: { 'projectcalico.org/IPv4Address': `${hostIPv4(n)}/24` },
+    };
+    this.#setNodes([...this.#facts.nodes, node]);
+    this.#addPods(name);
+  }
+
+  /** The host of a node gets an IPv6 address. */
+  giveIPv6(name: string): void {
+    const n = this.#facts.nodes.findIndex((node) => node.name === name) + 1;
+    this.changeNode(name, (node) => {
+      const report = node.agent?.report;
+      if (node.agent === null || report == null) return node;
+      const full = nodeFacts(n, { name, controlPlane: node.controlPlane }).agent?.report;
+      return { ...node, agent: { ...node.agent, report: { ...report, addresses: full?.addresses ?? [] } } };
+    });
+    // The Node's calico-node looks again and finds it as soon as the Node has it.
+  }
+
+  /** The leader's process ends and another takes the Lease. */
+  changeLeader(): void {
+    const lease = this.kubeadm.lease.known ? this.kubeadm.lease.value : null;
+    const members = this.#facts.nodes.filter((node) => node.controlPlane && node.ready);
+    const next = members.find((node) => lease?.holder.startsWith(`${node.name}_`) !== true);
+    if (lease === null || next === undefined) return;
+    const time = new Date(this.now).toISOString();
+    this.kubeadm = {
+      ...this.kubeadm,
+      lease: known({ holder: `${next.name}_${this.now}`, acquiredAt: time, renewedAt: time }),
+    };
+  }
+
+  /** Pods of calico-node come up anew of a template that somebody else wrote, paced by the DaemonSet itself. */
+  replaceCalico(change: (own: CalicoFacts) => CalicoFacts): void {
+    this.#restarts += 1;
+    const own = change(this.#calico.own);
+    if (!own.agent.known || own.agent.value === null) throw new Error('calico-node is there');
+    const hash = `by-hand-${this.#restarts}`;
+    const startedAt = new Date(this.now).toISOString();
+    const { workload } = own.agent.value;
+    const pods = workload.pods.map((pod) => ({ ...pod, uid: `${pod.uid}*`, hash, startedAt }));
+    this.#calico.own = {
+      ...own,
+      agent: known({ ...own.agent.value, workload: { ...workload, newestHash: hash, pods } }),
+    };
+  }
+
+  #change(step: (ApplyObject | RolloutWorkload | (Step & { kind: 'TransferLease' })) & Step): void {
+    if (step.id.startsWith('calico/')) {
+      this.#calico.facts = this.#facts;
+      this.#calico.execute(step);
+      const { nodes } = this.#calico.facts;
+      this.#setNodes(nodes);
+      return;
+    }
+    if (step.id === 'record/cluster') return this.#record(step as ApplyObject & Step);
+    if (step.id === 'dns/pods') return this.#restartDNS(step as RolloutWorkload & Step);
+    this.#world(carryOut({ facts: this.#facts, own: this.kubeadm }, step));
+  }
+
+  /** Server-side apply: what the owner of the fields no longer names is gone. */
+  #record(step: ApplyObject & Step): void {
+    const data = at(step.write, 'body', 'data') as Readonly<Record<string, string>>;
+    const entries = Object.values(data).map((text) => fromRecordEntry(Buffer.from(text, 'base64').toString('utf8')));
+    this.#facts = {
+      ...this.#facts,
+      records: known(Object.fromEntries(entries.map((entry) => [entry!.key, entry!.value]))),
+    };
+  }
+
+  #restartDNS({ next }: RolloutWorkload & Step): void {
+    const workload = this.#facts.coreDNS.known ? this.#facts.coreDNS.value : null;
+    if (workload === null || next.is !== 'Annotate') throw new Error('CoreDNS is restarted by an annotation');
+    this.#restarts += 1;
+    const { [next.annotation]: _, ...others } = workload.templateAnnotations;
+    const templateAnnotations = next.value === null ? others : { ...others, [next.annotation]: next.value };
+    const changed = withHash({ ...this.#facts, coreDNS: known({ ...workload, templateAnnotations }) });
+    const pods = changed.pods.map((pod): PodFacts => {
+      const [ipv4 = '10.244.9.9'] = pod.podIPs;
+      return {
+        ...pod,
+        uid: `coredns-${this.#restarts}-${pod.name}`,
+        podIPs: this.#assignsIPv6(pod.node) ? [ipv4, `fd00:10:244::${this.#restarts}`] : [ipv4],
+        startedAt: new Date(this.now).toISOString(),
+        hash: changed.newestHash ?? '',
+      };
+    });
+    this.#facts = { ...this.#facts, coreDNS: known({ ...changed, pods }) };
+  }
+
+  #assignsIPv6(name: string): boolean {
+    const node = this.#facts.nodes.find((each) => each.name === name);
+    return (
+      this.#calico.configText.includes('"assign_ipv6": "true"') &&
+      this.#calico.pools.some((pool) => pool.family === 'IPv6' && !pool.disabled) &&
+      node?.annotations['projectcalico.org/IPv6Address'] !== undefined
+    );
+  }
+
+  #migrate({ ref, policy, families }: MigrateService & Step): void {
+    const ranges = this.#facts.nodes.flatMap(
+      (node) => node.agent?.report?.staticPods['kube-apiserver']?.running?.args['service-cluster-ip-range'] ?? [],
+    );
+    const isServed = ranges.every((range) => families.every((family) => range.includes(':') || family === 'IPv4'));
+    if (!isServed) throw new Error(`an API server without the family refuses ${families.join()}`);
+    this.changeServices((services) =>
+      services.map((service) =>
+        service.namespace === ref.namespace && service.name === ref.name
+          ? {
+              ...service,
+              policy,
+              families: [...families],
+              clusterIPs: families.map((family) => (family === 'IPv4' ? '10.96.0.10' : 'fd00:10:96::a')),
+            }
+          : service,
+      ),
+    );
+  }
+
+  #prove({ fingerprint, families }: Verify & Step): Proof {
+    const cidrs = this.#facts.serviceCIDR.known ? this.#facts.serviceCIDR.value : [];
+    const ok = cidrs.length === families.length;
+    const check = { name: 'ServiceCIDR kubernetes', ok, detail: cidrs.join() };
+    return { fingerprint, at: new Date(this.now).toISOString(), checks: [check] };
+  }
+
+  #askAgent(step: EditHost & Step): void {
+    this.changeNode(step.node, (node) =>
+      withAgent(node, (agent) => ({
+        ...agent,
+        spec: mergeSettings(agent.spec, step.settings),
+        generation: agent.generation + 1,
+      })),
+    );
+    const refuse = this.refusing.has(step.node);
+    this.#pending.push({ step, dueAt: this.now + this.agentSeconds * 1000, refuse });
+  }
+
+  /** What time brings: agents finish, the DaemonSets go on where nodes came back, calico-node finds its address. */
+  #settle(): void {
+    for (const edit of this.#pending.filter(({ dueAt }) => dueAt <= this.now)) {
+      this.#pending.splice(this.#pending.indexOf(edit), 1);
+      if (edit.refuse) this.#refuse(edit.step);
+      else this.#world(carryOut({ facts: this.#facts, own: this.kubeadm }, edit.step));
+    }
+    this.#settleProxy();
+    this.#settleCalico();
+  }
+
+  /** The agent put the old text back and says so. */
+  #refuse(step: EditHost & Step): void {
+    this.refusing.delete(step.node);
+    this.changeNode(step.node, (node) =>
+      withAgent(node, (agent) => ({
+        ...agent,
+        observedGeneration: agent.generation,
+        conditions: [
+          {
+            type: 'RolledBack',
+            status: 'True',
+            reason: 'DidNotComeBack',
+            message: `the edit for ${step.id} was undone`,
+            observedGeneration: agent.generation,
+            lastTransitionTime: new Date(this.now).toISOString(),
+          },
+        ],
+      })),
+    );
+  }
+
+  #settleProxy(): void {
+    const workload = this.kubeadm.proxy.known ? this.kubeadm.proxy.value : null;
+    const isAllReady = this.#facts.nodes.every((node) => node.ready);
+    if (workload === null || !isAllReady) return;
+    const startedAt = new Date(this.now).toISOString();
+    const pods = workload.pods.map((pod) =>
+      pod.hash === workload.newestHash
+        ? pod
+        : { ...pod, uid: `${pod.uid}~`, hash: workload.newestHash ?? '', startedAt },
+    );
+    this.kubeadm = { ...this.kubeadm, proxy: known({ ...workload, pods }) };
+  }
+
+  /** calico-node looks for its address until it finds one. */
+  #settleCalico(): void {
+    const { agent } = this.#calico;
+    const ip6 = agent.env['IP6'];
+    if (ip6?.is !== 'Value' || ip6.value !== 'autodetect') return;
+    for (const pod of agent.workload.pods) {
+      const node = this.#facts.nodes.find((each) => each.name === pod.node);
+      if (node === undefined || pod.hash !== agent.workload.newestHash) continue;
+      if ('projectcalico.org/IPv6Address' in node.annotations) continue;
+      const address = node.internalIPs.find((each) => each.includes(':'));
+      if (address === undefined) continue;
+      this.changeNode(pod.node, (each) => ({
+        ...each,
+        annotations: {
+          ...each.annotations,
+          'projectcalico.org/IPv4Address': `${each.internalIPs[0] ?? ''}/24`,
+          'projectcalico.org/IPv6Address': `${address}/64`,
+        },
+      }));
+      this.#readyPod(pod.uid);
+    }
+  }
+
+  #readyPod(uid: string): void {
+    const { agent } = this.#calico;
+    const pods = agent.workload.pods.map((pod) => (pod.uid === uid ? { ...pod, ready: true, waiting: null } : pod));
+    this.#calico.own = { ...this.#calico.own, agent: known({ ...agent, workload: { ...agent.workload, pods } }) };
+  }
+
+  #addPods(name: string): void {
+    const startedAt = new Date(this.now).toISOString();
+    const proxy = this.kubeadm.proxy.known ? this.kubeadm.proxy.value : null;
+    if (proxy !== null) {
+      const pod = podFacts({ name: `kube-proxy-${name}`, node: name, hash: proxy.newestHash ?? '', startedAt });
+      const grown = { ...proxy, desired: proxy.desired + 1, pods: [...proxy.pods, pod] };
+      this.kubeadm = { ...this.kubeadm, proxy: known(grown) };
+    }
+    const { agent } = this.#calico;
+    const { workload } = agent;
+    const pod = podFacts({ name: `calico-node-${name}`, node: name, hash: workload.newestHash ?? '', startedAt });
+    const grown = { ...workload, desired: workload.desired + 1, pods: [...workload.pods, pod] };
+    this.#calico.own = { ...this.#calico.own, agent: known({ ...agent, workload: grown }) };
+  }
+
+  #world({ facts, own }: { readonly facts: ClusterFacts; readonly own: KubeadmFacts }): void {
+    this.#facts = facts;
+    this.kubeadm = own;
+  }
+
+  #setNodes(nodes: readonly NodeFacts[]): void {
+    this.#facts = { ...this.#facts, nodes, basics: { ...this.#facts.basics, nodes } };
+    const { instances, etcdNotReady } = kubeadmFacts(nodes);
+    this.kubeadm = { ...this.kubeadm, instances, etcdNotReady };
+  }
+}
+
+const withAgent = (node: NodeFacts, change: (agent: AgentFacts) => AgentFacts): NodeFacts =>
+  node.agent === null ? node : { ...node, agent: change(node.agent) };
+
+/** CoreDNS whose template's hash follows from its annotations, with pods of it. */
+function withHash(facts: ClusterFacts) {
+  const workload = facts.coreDNS.known ? facts.coreDNS.value : null;
+  if (workload === null) throw new Error('the simulated cluster has CoreDNS');
+  const newestHash = JSON.stringify(workload.templateAnnotations);
+  return { ...workload, newestHash, pods: workload.pods.map((pod) => ({ ...pod, hash: newestHash })) };
+}
+
+export const hostPair = (n: number): readonly string[] => [hostIPv4(n), hostIPv6(n)];

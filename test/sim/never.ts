@@ -1,0 +1,112 @@
+import { asArray, at } from '../../src/model/object.ts';
+import type { Step } from '../../src/model/step.ts';
+import { PODS, SERVICES } from '../support/facts.ts';
+import type { SimCluster } from './cluster.ts';
+import type { PassResult } from './operator.ts';
+
+/** What must never be, looked at right before a step is carried out. Throws with the rule that is broken. */
+export function checkBefore(cluster: SimCluster, step: Step): void {
+  const { nodes } = cluster;
+  const lacking = nodes.filter((node) => !node.internalIPs.some((ip) => ip.includes(':')));
+  const rule = (holds: boolean, text: string): void => {
+    if (!holds) throw new Error(`never: ${text} (${step.id})`);
+  };
+
+  if (step.kind === 'EditHost') {
+    rule(
+      cluster.busy.every((node) => node === step.node),
+      `two nodes at once, while ${cluster.busy.join()} is not back`,
+    );
+    const isStaticPod = step.settings.staticPods !== undefined || step.settings.absent?.['kube-controller-manager'];
+    const others = cluster.kubeadm.instances.filter((instance) => instance.node !== step.node);
+    rule(
+      isStaticPod === undefined || others.every((instance) => instance.ailment === null),
+      'a restart while another instance is away',
+    );
+    const cidr = step.settings.staticPods?.['kube-controller-manager']?.['cluster-cidr'];
+    const isOne = cidr !== undefined && !cidr.includes(',');
+    const isDualNow = nodes.some((node) => node.podCIDRs.length > 1);
+    rule(!(isOne && isDualNow), 'a controller manager of one family while a Node has two podCIDRs');
+  }
+  if (step.phase !== 'Record') {
+    rule(Object.keys(cluster.records).length > 0, 'a change before its record');
+  }
+  if (step.id === 'calico/env') {
+    const env = asArray(at(step, 'write', 'body', 'spec', 'template', 'spec', 'containers', 0, 'env'));
+    const looks = env.some((entry) => at(entry, 'name') === 'IP6' && at(entry, 'value') === 'autodetect');
+    rule(!looks || lacking.length === 0, `IP6=autodetect while ${lacking.map((node) => node.name).join()} has no IPv6`);
+  }
+  if (step.id === 'calico/rollout' && step.kind === 'RolloutWorkload' && step.next.is === 'DeletePods') {
+    rule(step.next.pods.length > 0, 'a roll-out of no pods');
+    const unready = nodes.filter((node) => !node.ready).map((node) => node.name);
+    rule(
+      !step.next.pods.some((pod) => unready.some((name) => pod.name.endsWith(name))),
+      'a pod on a node that is away',
+    );
+  }
+}
+
+/** What must hold after every pass, whatever happened. */
+export function checkAfter(cluster: SimCluster, { plan }: PassResult): void {
+  const rule = (holds: boolean, text: string): void => {
+    if (!holds) throw new Error(`never: ${text}`);
+  };
+  for (const { component, node, flags } of cluster.kubeadm.instances) {
+    if (!flags.known) continue;
+    const where = `${component} on ${node}`;
+    const services = flags.value['service-cluster-ip-range'];
+    rule(services === undefined || services.split(',')[0] === SERVICES.IPv4, `${where} changed its primary range`);
+    const pods = flags.value['cluster-cidr'];
+    rule(pods === undefined || pods.split(',')[0] === PODS.IPv4, `${where} changed its primary pod network`);
+  }
+  for (const node of cluster.nodes) {
+    rule(node.internalIPs[0]?.includes(':') === false, `${node.name} lost its primary address`);
+  }
+  const ids = plan.steps.map((step) => step.id);
+  rule(new Set(ids).size === ids.length, `two steps of one name: ${ids.join()}`);
+}
+
+/** Whether everything that shows families shows both. */
+export function isDual(cluster: SimCluster): boolean {
+  const { nodes, kubeadm } = cluster;
+  const facts = cluster.observe();
+  const service = facts.services.known ? facts.services.value.find(({ name }) => name === 'kube-dns') : undefined;
+  return (
+    nodes.every((node) => node.internalIPs.length === 2) &&
+    kubeadm.instances.every(
+      ({ flags }) => flags.known && flags.value['service-cluster-ip-range'] === Object.values(SERVICES).join(),
+    ) &&
+    facts.serviceCIDR.known &&
+    facts.serviceCIDR.value.length === 2 &&
+    cluster.calicoText.includes('"assign_ipv6": "true"') &&
+    nodes.every((node) => node.annotations['projectcalico.org/IPv6Address'] !== undefined) &&
+    service?.clusterIPs.length === 2
+  );
+}
+
+/** All that a conversion changes, to compare a first state with a last one. */
+export function stateOf(cluster: SimCluster): unknown {
+  const { kubeadm, calico, nodes } = cluster;
+  const facts = cluster.observe();
+  const agent = calico.agent.known ? calico.agent.value : null;
+  const proxy = kubeadm.proxy.known ? kubeadm.proxy.value : null;
+  const text = (value: { readonly known: boolean } | undefined): unknown => at(value, 'value', 'text');
+  return {
+    flags: kubeadm.instances.map(({ component, node, flags }) => ({ component, node, flags })),
+    clusterConfig: text(kubeadm.clusterConfig),
+    proxyConfig: text(kubeadm.proxyConfig),
+    proxyAnnotations: proxy?.templateAnnotations,
+    addresses: nodes.map((node) => node.internalIPs),
+    forwarding: nodes.map((node) => node.agent?.report?.network.forwarding),
+    serviceCIDR: facts.serviceCIDR,
+    calicoText: cluster.calicoText,
+    calicoEnv: agent?.env,
+    calicoStrategy: agent?.updateStrategy,
+    calicoAnnotations: agent?.workload.templateAnnotations,
+    calicoOnNodes: nodes.map((node) => node.annotations),
+    services: facts.services.known
+      ? facts.services.value.map(({ name, policy, families, clusterIPs }) => ({ name, policy, families, clusterIPs }))
+      : null,
+    coreDNS: facts.coreDNS.known ? facts.coreDNS.value?.templateAnnotations : null,
+  };
+}

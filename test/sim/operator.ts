@@ -1,0 +1,91 @@
+import type { ClusterStatus } from '../../src/api/cluster-status.ts';
+import type { ClusterFacts } from '../../src/model/facts.ts';
+import type { Plan } from '../../src/model/plan.ts';
+import type { Request } from '../../src/model/request.ts';
+import type { Step } from '../../src/model/step.ts';
+import { decide, type Decision } from '../../src/plan/next.ts';
+import { makePlan } from '../../src/plan/plan.ts';
+import type { Goal } from '../../src/plan/wanted.ts';
+import { afterAct, afterDecision } from '../../src/reconcile/memory.ts';
+import { registry } from '../../src/registry.ts';
+import { memoryOf } from '../../src/report/memory.ts';
+import { type Looked, makeStatus } from '../../src/report/status.ts';
+import { type Told, transitions } from '../../src/report/transitions.ts';
+import type { SimCluster } from './cluster.ts';
+
+/** Where a pass ends before its end. */
+export type Crash = 'BeforeIntent' | 'BeforeAct' | 'AfterAct' | null;
+
+export interface PassResult {
+  readonly plan: Plan;
+  readonly goal: Goal;
+  readonly decision: Decision;
+  /** The step that was carried out in this pass. */
+  readonly acted: Step | null;
+}
+
+/** The loop of the operator over a simulated cluster: it remembers nothing between two passes but what the status holds. */
+export class SimOperator {
+  status: ClusterStatus = { observedGeneration: -1 };
+  generation = 1;
+  deleting = false;
+  writes = 0;
+  readonly told: Told[] = [];
+  readonly cluster: SimCluster;
+  request: Request;
+
+  constructor(cluster: SimCluster, request: Request) {
+    this.cluster = cluster;
+    this.request = request;
+  }
+
+  ask(request: Request): void {
+    this.request = request;
+    this.generation += 1;
+  }
+
+  pass(
+    crash: Crash = null,
+    facts: ClusterFacts = this.cluster.observe(),
+    beforeAct?: (step: Step) => void,
+  ): PassResult {
+    const { request, generation } = this;
+    const memory = memoryOf(this.status, generation);
+    const goal: Goal = this.deleting || memory.rollBack !== null ? 'FirstState' : 'Spec';
+    const plugins = registry.bind(facts);
+    const plan = makePlan(request, facts, plugins, memory, goal);
+    const decision: Decision =
+      memory.rollBack?.state === 'Done' && !this.deleting
+        ? { is: 'Done' }
+        : decide(plan, facts, request, memory, generation);
+    const looked: Looked = {
+      is: 'Looked',
+      request,
+      facts,
+      plugins,
+      plan,
+      decision,
+      goal,
+      deleting: this.deleting,
+      memory: afterDecision(memory, decision, { request, goal, generation, now: facts.at, plan }),
+      refused: null,
+    };
+    const result = { plan, goal, decision };
+    if (crash === 'BeforeIntent') return { ...result, acted: null };
+    this.#write(looked);
+    if (decision.is !== 'Act' || crash === 'BeforeAct') return { ...result, acted: null };
+    beforeAct?.(decision.step);
+    const outcome = this.cluster.execute(decision.step);
+    if (crash !== 'AfterAct') this.#write({ ...looked, memory: afterAct(looked.memory, outcome) });
+    return { ...result, acted: decision.step };
+  }
+
+  #write(looked: Looked): void {
+    const next = makeStatus(looked, this.status, this.generation, new Date(this.cluster.now).toISOString());
+    if (JSON.stringify(next) === JSON.stringify(this.status)) return;
+    this.told.push(...transitions(this.status, next));
+    this.writes += 1;
+    // As the server would hold it: plain JSON.
+    this.status = JSON.parse(JSON.stringify(next)) as ClusterStatus;
+  }
+}

@@ -110,7 +110,7 @@ async function editHost({ node, settings }: EditHost, { client }: ExecuteDeps): 
   const spec = mergeSettings((at(current.value, 'spec') ?? {}) as HostSettings, settings);
   // With the resourceVersion that was read, so that settings merged into an older spec cannot win over a newer one.
   const metadata = { name: node, resourceVersion: current.value.metadata.resourceVersion ?? '' };
-  const body = { ...ref, metadata, spec };
+  const body = { metadata, spec };
   return told(
     'set',
     ref,

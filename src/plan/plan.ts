@@ -50,11 +50,16 @@ export function makePlan(
       ...findings,
       ...checkCluster(wanted, facts, plugins, steps),
       ...plugins.distribution.check(wanted, facts),
-      ...plugins.cni.check(wanted, facts),
+      ...plugins.cni.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, steps)),
     ]),
     recordables,
   };
 }
+
+/** While steps are open that give nodes the family, that it is missing stands in nobody's way: the CNI's own step waits for it. */
+const isCuredBySteps = (finding: Finding, steps: readonly Step[]): boolean =>
+  finding.reason === 'NodesWithoutFamily' &&
+  steps.some((step) => step.phase === 'NodeIPs' && (step.state.is === 'Pending' || step.state.is === 'InProgress'));
 
 const firstFamilies = (live: readonly Family[]): Recordable => ({
   key: FIRST_FAMILIES_KEY,

@@ -209,7 +209,7 @@ async function write(subject: Subject, said: Said, deps: PassDeps): Promise<Resu
   const now = new Date(deps.clock.now()).toISOString();
   const status = makeStatus(said, subject.status, subject.generation, now);
   if (JSON.stringify(status) === JSON.stringify(subject.status)) return ok(status);
-  const body = { ...refOf(subject.name), metadata: { name: subject.name }, status };
+  const body = { apiVersion: API_VERSION, kind: CLUSTER.kind, metadata: { name: subject.name }, status };
   const applied = await deps.client.apply(body, { fieldManager: FIELD_MANAGER, force: true, subresource: 'status' });
   if (!applied.ok) return applied;
   const regarding = {

@@ -35,7 +35,7 @@ export const permissions: readonly Permission[] = [
     why: 'give Calico an IPv6 pool, and disable it on the way back',
     apiGroups: ['crd.projectcalico.org', 'projectcalico.org'],
     resources: ['ippools'],
-    verbs: ['get', 'list', 'create', 'patch'],
+    verbs: ['get', 'list', 'watch', 'create', 'patch'],
   },
   {
     why: 'see whether the eBPF data plane is on',

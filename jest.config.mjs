@@ -9,6 +9,7 @@ export default {
     ],
   },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  globalSetup: '<rootDir>/hack/jest-global-setup.mjs',
   testTimeout: 120_000,
   reporters: ['default', '<rootDir>/hack/summary-reporter.mjs'],
 };

@@ -26,7 +26,10 @@ export async function takeSnapshot(cluster: TestCluster): Promise<readonly Row[]
       name: 'calico-node env',
       value: await get(
         '{range .spec.template.spec.containers[0].env[?(@.name=="IP6")]}IP6={.value} {end}',
-        ...['-n', 'kube-system', 'daemonset', 'calico-node'],
+        '-n',
+        'kube-system',
+        'daemonset',
+        'calico-node',
       ),
     },
     {

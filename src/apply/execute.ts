@@ -1,6 +1,5 @@
 import type { KubeClient } from '../kube/client.ts';
 import { type KubeError, toOperatorError } from '../kube/errors.ts';
-import type { HostSettings } from '../model/host.ts';
 import { at, type JsonObject, type KubeObject, type ObjectRef, refText } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { ApplyObject, EditHost, MigrateService, RolloutWorkload, Step, TransferLease } from '../model/step.ts';
@@ -107,7 +106,7 @@ async function editHost({ node, settings }: EditHost, { client }: ExecuteDeps): 
   const ref: ObjectRef = { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode', name: node };
   const current = await client.get(ref);
   if (!current.ok) return refused(current.error);
-  const spec = mergeSettings((at(current.value, 'spec') ?? {}) as HostSettings, settings);
+  const spec = mergeSettings(at(current.value, 'spec') ?? {}, settings);
   // With the resourceVersion that was read, so that settings merged into an older spec cannot win over a newer one.
   const metadata = { name: node, resourceVersion: current.value.metadata.resourceVersion ?? '' };
   const body = { metadata, spec };
@@ -140,7 +139,7 @@ function withIdentity({ apiVersion, kind, name, namespace }: ObjectRef, body: Js
     name,
     ...(namespace === undefined ? {} : { namespace }),
   };
-  return { ...body, apiVersion, kind, metadata } as KubeObject;
+  return { ...body, apiVersion, kind, metadata };
 }
 
 function told(verb: string, ref: ObjectRef, result: Result<unknown, KubeError>): Outcome {

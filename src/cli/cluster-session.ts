@@ -84,6 +84,8 @@ async function getResource({ client }: Cluster, name?: string): Promise<Result<K
   return ok(all.value.items.find((resource) => resource.metadata.name === name) ?? null);
 }
 
+const doNothing = (): void => undefined;
+
 async function* watchResource(
   { client }: Cluster,
   name: string,
@@ -92,7 +94,7 @@ async function* watchResource(
 ): AsyncIterable<KubeObject | null> {
   const ending = new AbortController();
   const either = AbortSignal.any([signal, ending.signal]);
-  let wake: () => void = () => undefined;
+  let wake: () => void = doNothing;
   const cache = reflector<KubeObject>({
     client,
     ...deps,

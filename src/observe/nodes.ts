@@ -1,5 +1,5 @@
 import type { NodeFacts } from '../model/facts.ts';
-import type { AgentCondition, AgentFacts, HostReport, HostSettings } from '../model/host.ts';
+import type { AgentCondition, AgentFacts, HostReport } from '../model/host.ts';
 import { asArray, asNumber, asString, at, type KubeObject } from '../model/object.ts';
 
 const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
@@ -43,7 +43,7 @@ function toAgentFacts(object: KubeObject): AgentFacts {
   return {
     generation: object.metadata.generation ?? 0,
     observedGeneration: asNumber(at(status, 'observedGeneration')) ?? -1,
-    spec: (at(object, 'spec') ?? {}) as HostSettings,
+    spec: at(object, 'spec') ?? {},
     report: reported ? (status as HostReport) : null,
     conditions: asArray(at(status, 'conditions')) as readonly AgentCondition[],
   };

@@ -76,9 +76,9 @@ function inOrder(direction: Direction, steps: readonly Step[]): readonly Step[] 
  * What is wanted and which kinds of step lead there: not how far the work is, which node leads, or how many nodes there are. So an
  * approval given before the work still holds in the middle of it.
  */
-function planHash({ restore: _, ...wanted }: Wanted, steps: readonly Step[]): string {
+function planHash(wanted: Wanted, steps: readonly Step[]): string {
   const kinds = new Set(steps.map(({ phase, group, kind }) => `${phase}/${group}/${kind}`));
-  return fingerprintOf({ wanted, kinds: [...kinds].sort() });
+  return fingerprintOf({ wanted: { ...wanted, restore: undefined }, kinds: [...kinds].sort() });
 }
 
 function unique(findings: readonly Finding[]): readonly Finding[] {

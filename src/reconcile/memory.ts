@@ -5,6 +5,7 @@ import type { Request } from '../model/request.ts';
 import { isSatisfied } from '../model/step.ts';
 import type { Decision } from '../plan/next.ts';
 import type { Goal } from '../plan/wanted.ts';
+import { unreachable } from '../result.ts';
 
 interface Situation {
   readonly request: Request;
@@ -35,10 +36,19 @@ function currentAfter(memory: Memory, decision: Decision, { now, plan }: Situati
       return { id: decision.step.id, startedAt: now };
     case 'Wait':
       return memory.current?.id === decision.step.id ? memory.current : { id: decision.step.id, startedAt: now };
-    default: {
+    case 'Blocked':
+    case 'Failed':
+    case 'Paused':
+    case 'PlanOnly':
+    case 'AwaitingApproval':
+    case 'WaitingForUser':
+    case 'NodesPending':
+    case 'Done': {
       const step = plan.steps.find(({ id }) => id === memory.current?.id);
       return step === undefined || isSatisfied(step) ? null : memory.current;
     }
+    default:
+      return unreachable(decision);
   }
 }
 

@@ -140,7 +140,7 @@ async function work(
   });
   const watching = triggers(
     { client: deps.cluster.client, clock: deps.clock, random: deps.random, log: deps.log },
-    queue.add,
+    (name) => queue.add(name),
   );
 
   const workOn = async (name: string): Promise<void> => {
@@ -181,7 +181,7 @@ async function work(
   const watches = watching.run(signal);
   if (await watching.whenSynced(signal)) {
     onSynced();
-    watching.names().forEach(queue.add);
+    for (const name of watching.names()) queue.add(name);
   }
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

@@ -11,7 +11,6 @@ import { errorText, type KubeError } from '../kube/errors.ts';
 import { type EventRecorder, eventRecorder } from '../kube/events.ts';
 import { clientReader, snapshotReader } from '../kube/reader.ts';
 import type { ClusterFacts } from '../model/facts.ts';
-import type { Memory } from '../model/memory.ts';
 import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';

@@ -86,29 +86,34 @@ export function conditionsAfterLook(said: Looked, generation: number): readonly 
   ];
 }
 
+const working = (reason: ConditionReason, message: string): Verdict => ({
+  ready: false,
+  reconciling: true,
+  stalled: false,
+  reason,
+  message,
+});
+
+/** It will not go on by itself. */
+const stopped = (reason: ConditionReason, message: string): Verdict => ({
+  ready: false,
+  reconciling: false,
+  stalled: true,
+  reason,
+  message,
+});
+
+/** Nothing is being done, because that was asked for. */
+const resting = (reason: ConditionReason, message: string): Verdict => ({
+  ready: false,
+  reconciling: false,
+  stalled: false,
+  reason,
+  message,
+});
+
 function verdict(said: Looked): Verdict {
   const { decision, plan, memory, refused } = said;
-  const working = (reason: ConditionReason, message: string): Verdict => ({
-    ready: false,
-    reconciling: true,
-    stalled: false,
-    reason,
-    message,
-  });
-  const stopped = (reason: ConditionReason, message: string): Verdict => ({
-    ready: false,
-    reconciling: false,
-    stalled: true,
-    reason,
-    message,
-  });
-  const resting = (reason: ConditionReason, message: string): Verdict => ({
-    ready: false,
-    reconciling: false,
-    stalled: false,
-    reason,
-    message,
-  });
   const progress = `${plan.steps.filter(isSatisfied).length} of ${plan.steps.length} steps done`;
 
   if (memory.rollBack?.state === 'Done') {

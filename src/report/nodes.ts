@@ -7,7 +7,6 @@ import { whyMissing } from './causes.ts';
 
 /** Counts of the nodes by families, and the worst of those that are not as wanted. */
 export function nodesStatus(wanted: Wanted, nodes: readonly NodeFacts[], now: number): NodesStatus {
-  const has = (node: NodeFacts, family: Family): boolean => familiesOf(node).includes(family);
   const lacking = nodes.filter((node) => wanted.families.some((family) => !has(node, family)));
   return {
     total: nodes.length,
@@ -47,3 +46,5 @@ function exceptionOf(node: NodeFacts, families: readonly Family[]): readonly Nod
 export const familiesOf = (node: NodeFacts): readonly Family[] => [
   ...new Set(node.internalIPs.map((ip): Family => (ip.includes(':') ? 'IPv6' : 'IPv4'))),
 ];
+
+const has = (node: NodeFacts, family: Family): boolean => familiesOf(node).includes(family);

@@ -75,7 +75,7 @@ function merge(
 }
 
 function afterLook(said: Looked, previous: ClusterStatus, generation: number, now: string): ClusterStatus {
-  const { request, facts, plugins, plan, decision, memory } = said;
+  const { facts, plugins, plan, decision, memory } = said;
   const { wanted } = plan;
   const primaryFamily = wanted.families[0];
   const done = decision.is === 'Done' && said.goal === 'Spec';

@@ -33,7 +33,13 @@ export async function install(cluster: TestCluster): Promise<void> {
 export async function serviceAccountKubeconfig(cluster: TestCluster, account: string, node?: string): Promise<string> {
   const bound = node === undefined ? [] : ['--bound-object-kind', 'Node', '--bound-object-name', node];
   const { stdout: token } = await cluster.kubectl([
-    ...['create', 'token', account, '-n', NAMESPACE, '--duration', '8h'],
+    'create',
+    'token',
+    account,
+    '-n',
+    NAMESPACE,
+    '--duration',
+    '8h',
     ...bound,
   ]);
   const admin = parse(await readFile(cluster.kubeconfig, 'utf8')) as { clusters: unknown };
@@ -69,8 +75,16 @@ export async function startOperator(cluster: TestCluster): Promise<OperatorProce
   const child: ChildProcess = spawn(
     process.execPath,
     [
-      ...[PROGRAM, 'operator', '--kubeconfig', kubeconfig, '--log-level', 'debug'],
-      ...['--metrics-bind-address', '127.0.0.1:0', '--health-probe-bind-address', '127.0.0.1:0'],
+      PROGRAM,
+      'operator',
+      '--kubeconfig',
+      kubeconfig,
+      '--log-level',
+      'debug',
+      '--metrics-bind-address',
+      '127.0.0.1:0',
+      '--health-probe-bind-address',
+      '127.0.0.1:0',
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );

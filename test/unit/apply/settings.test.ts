@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { mergeSettings } from '../../../src/apply/settings.ts';
 import { EDITABLE_FLAGS, STATIC_PODS, type HostSettings } from '../../../src/model/host.ts';
 

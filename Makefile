@@ -1,9 +1,50 @@
-# What a newcomer needs: `make tools` builds the real Kubernetes binaries, once; everything else is npm scripts.
-.PHONY: tools
+# `make demo` and `make test` need nothing but Node.js ≥ 20 with npm, Go and make; what else they need they fetch and build.
+.PHONY: all demo test e2e bench lint build generate tools clean
 
-node_modules: package-lock.json
+# npm scripts have the Node.js of node_modules first on their PATH; recipes here do the same.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+all: test
+
+## Start a real control plane, convert it before your eyes, and take it away again. KEEP=1 leaves it up until Ctrl-C.
+demo: node_modules tools build
+	@node hack/demo.ts $(if $(KEEP),--keep)
+
+## All checks that end within minutes: types, lint, format, units, simulation, and the parts on a real control plane.
+test: node_modules tools build
+	npm run --silent typecheck
+	npm run --silent lint
+	npm run --silent format:check
+	npm test -- --testPathIgnorePatterns '/e2e/'
+
+## Whole conversions on real control planes: availability, crashes, undo, roll-back, slow restarts, released manifests.
+e2e: node_modules tools build
+	npm test -- test/e2e --runInBand
+
+## Figures, each as a ratio to a reference measured in the same run.
+bench: node_modules tools build
+	@node bench/run.ts
+
+build: node_modules
+	@npm run --silent build
+
+lint: node_modules
+	npm run --silent typecheck
+	npm run --silent lint
+	npm run --silent format:check
+
+## What is made from the sources: CRDs, field reference, RBAC.
+generate: node_modules
+	node hack/generate-crds.ts
+	node hack/generate-rbac.ts
+
+node_modules: package.json package-lock.json
 	npm ci --no-audit --no-fund
 	@touch node_modules
 
+## The real Kubernetes binaries, built from source once and kept in the user's cache.
 tools:
-	node hack/binaries.mjs
+	@node hack/binaries.mjs
+
+clean:
+	rm -rf node_modules dist coverage

@@ -1,6 +1,5 @@
 // Bundles the program into one file: it starts three times as fast as from node_modules and needs nothing beside it.
-import { chmod, rm, symlink } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -21,6 +20,7 @@ const bundled = await build({
   absWorkingDir: root,
   entryPoints: ['src/main.ts'],
   outfile,
+  write: false,
   bundle: true,
   platform: 'node',
   target: 'node22',
@@ -41,9 +41,17 @@ const bundled = await build({
 }).catch(() => null);
 // What is wrong has been printed by then.
 if (bundled === null) process.exit(1);
-await chmod(outfile, 0o755);
+mkdirSync(dirname(outfile), { recursive: true });
+// By rename, so that a program which is just starting reads the old bundle or the new one, and nothing in between.
+for (const { path, contents } of bundled.outputFiles) replaceFile(path, contents);
 
 // Under this name kubectl finds it on the PATH as `kubectl dualstack`.
 const plugin = join(dirname(outfile), 'kubectl-dualstack');
-await rm(plugin, { force: true });
-await symlink(basename(outfile), plugin);
+rmSync(plugin, { force: true });
+symlinkSync(basename(outfile), plugin);
+
+function replaceFile(path, contents) {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, contents, { mode: path.endsWith('.js') ? 0o755 : 0o644 });
+  renameSync(draft, path);
+}

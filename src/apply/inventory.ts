@@ -1,6 +1,5 @@
 import type { KubeClient } from '../kube/client.ts';
 import { errorText } from '../kube/errors.ts';
-import type { NodeFacts } from '../model/facts.ts';
 import { err, ok, type Result } from '../result.ts';
 import { FIELD_MANAGER } from './execute.ts';
 
@@ -11,11 +10,11 @@ const DUAL_STACK_NODE = { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStack
  * program's own, so this is no step of a plan. They have no owner reference: replacing a Node must not take its record away.
  * Says how many were made or removed.
  */
-export async function keepInventory(client: KubeClient, nodes: readonly NodeFacts[]): Promise<Result<number, string>> {
+export async function keepInventory(client: KubeClient, nodes: readonly string[]): Promise<Result<number, string>> {
   const existing = await client.list(DUAL_STACK_NODE);
   if (!existing.ok) return err(errorText(existing.error));
   const have = new Set(existing.value.items.map((item) => item.metadata.name));
-  const want = new Set(nodes.map((node) => node.name));
+  const want = new Set(nodes);
   let changed = 0;
   for (const name of want) {
     if (have.has(name)) continue;

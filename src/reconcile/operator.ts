@@ -7,7 +7,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { workQueue } from '../runtime/queue.ts';
 import { err, ok, type Result } from '../result.ts';
-import { pass, passDeps } from './pass.ts';
+import { inventoryPass, pass, passDeps } from './pass.ts';
 import { triggers } from './triggers.ts';
 
 export interface OperatorOptions {
@@ -33,6 +33,8 @@ export interface OperatorDeps {
 
 const LEASE = 'dualstack-operator';
 const CONTROLLER = 'dualstackcluster';
+/** A key that no DualStackCluster can have as its name: see to the DualStackNodes. */
+const INVENTORY = '';
 /** A look without any reason, in case that something was missed or cannot be watched. */
 const RESYNC_MS = 60_000;
 
@@ -141,13 +143,14 @@ async function work(
   const watching = triggers(
     { client: deps.cluster.client, clock: deps.clock, random: deps.random, log: deps.log },
     (name) => queue.add(name),
+    () => queue.add(INVENTORY),
   );
 
   const workOn = async (name: string): Promise<void> => {
     const started = deps.clock.monotonic();
     metrics.workers(1);
     try {
-      const next = await pass(name, forPass);
+      const next = name === INVENTORY ? await inventoryPass(forPass) : await pass(name, forPass);
       const seconds = (deps.clock.monotonic() - started) / 1000;
       switch (next.is) {
         case 'Again':
@@ -181,7 +184,7 @@ async function work(
   const watches = watching.run(signal);
   if (await watching.whenSynced(signal)) {
     onSynced();
-    for (const name of watching.names()) queue.add(name);
+    for (const name of [INVENTORY, ...watching.names()]) queue.add(name);
   }
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

@@ -100,9 +100,23 @@ export async function pass(name: string, deps: PassDeps): Promise<Next> {
 
   const facts = await look(request.value, deps);
   if (!facts.ok) return tell(subject, { is: 'Unreadable', message: facts.error }, deps, { is: 'BackOff' });
-  const inventory = await keepInventory(deps.client, facts.value.nodes);
-  if (!inventory.ok) return tell(subject, { is: 'Unreadable', message: inventory.error }, deps, { is: 'BackOff' });
   return advance(subject, request.value, facts.value, deps);
+}
+
+/**
+ * Every Node has a DualStackNode to report in, also before there is a DualStackCluster: so the first plan that anybody looks at can
+ * already say what each host shows.
+ */
+export async function inventoryPass(deps: PassDeps): Promise<Next> {
+  const nodes = await deps.client.list({ apiVersion: 'v1', kind: 'Node' });
+  if (!nodes.ok) return backOff(nodes.error, deps);
+  const kept = await keepInventory(
+    deps.client,
+    nodes.value.items.map((node) => node.metadata.name),
+  );
+  if (kept.ok) return { is: 'Idle' };
+  deps.log.warn('the DualStackNodes could not be brought in line with the Nodes', { error: kept.error });
+  return { is: 'BackOff' };
 }
 
 async function look(request: Request, { client, clock }: PassDeps): Promise<Result<ClusterFacts, string>> {

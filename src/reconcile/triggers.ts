@@ -81,6 +81,8 @@ const TRIGGERS: readonly Trigger[] = [
   },
 ];
 
+const NODE_KINDS: ReadonlySet<string> = new Set(['Node', 'DualStackNode']);
+
 /** What a DualStackCluster's own change is: its spec and its life, not its status, which this program writes. */
 const RESOURCE: Trigger = {
   query: { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackCluster' },
@@ -94,8 +96,11 @@ export interface Triggers {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Calls `wake` with the name of each DualStackCluster whenever something changed that a pass would look at. */
-export function triggers(deps: TriggerDeps, wake: (name: string) => void): Triggers {
+/**
+ * Calls `wake` with the name of each DualStackCluster whenever something changed that a pass would look at, and `onNodes` when the Nodes or
+ * the DualStackNodes may no longer match.
+ */
+export function triggers(deps: TriggerDeps, wake: (name: string) => void, onNodes: () => void): Triggers {
   const watch = (trigger: Trigger, changed: (key: string) => void): Reflector<string> =>
     reflector<string>({
       ...deps,
@@ -112,7 +117,13 @@ export function triggers(deps: TriggerDeps, wake: (name: string) => void): Trigg
     });
   const resources = watch(RESOURCE, wake);
   const wakeAll = (): void => resources.keys().forEach(wake);
-  const others = TRIGGERS.map((trigger) => ({ trigger, cache: watch(trigger, wakeAll) }));
+  const others = TRIGGERS.map((trigger) => ({
+    trigger,
+    cache: watch(trigger, () => {
+      wakeAll();
+      if (NODE_KINDS.has(trigger.query.kind)) onNodes();
+    }),
+  }));
 
   return {
     names: () => resources.keys(),

@@ -1,4 +1,4 @@
-import type { ClusterFacts, ServiceFacts, WorkloadFacts } from '../model/facts.ts';
+import type { ClusterFacts, PodFacts, ServiceFacts, WorkloadFacts } from '../model/facts.ts';
 import { at, asArray, asString, type ObjectRef } from '../model/object.ts';
 import type { Recordable } from '../model/record.ts';
 import type { Step, StepState } from '../model/step.ts';
@@ -10,6 +10,10 @@ const DEPLOYMENT: ObjectRef = { apiVersion: 'apps/v1', kind: 'Deployment', names
 const SERVICE: ObjectRef = { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'kube-dns' };
 const SERVICE_KEY = 'Service/kube-system/kube-dns';
 const ANNOTATION = 'dualstack.dev/restarted';
+/** Restarts that follow each other soon; what does not help so often counts as failed, and is tried again now and then. */
+const SOON = 3;
+const SOON_MS = 60_000;
+const LATER_MS = 3_600_000;
 
 /** First state of the cluster's DNS Service. */
 export function dnsRecords(facts: ClusterFacts): readonly Recordable[] {
@@ -32,7 +36,7 @@ export function dnsSteps(wanted: Wanted, facts: ClusterFacts): readonly Step[] {
 
 function podsStep(wanted: Wanted, facts: ClusterFacts): Step {
   const forward = wanted.direction === 'Forward';
-  const value = forward ? cidrList(wanted.families, wanted.pods).join() : null;
+  const value = forward ? restartMark(wanted, facts) : null;
   return {
     kind: 'RolloutWorkload',
     id: 'dns/pods',
@@ -56,26 +60,64 @@ function diffOf({ coreDNS }: ClusterFacts, after: string | null): Step['diff'] {
   return before === after ? [] : [{ path: `pod template annotation ${ANNOTATION}`, before, after }];
 }
 
-function podsState({ direction, families }: Wanted, { coreDNS }: ClusterFacts, value: string | null): StepState {
+/** What the template is marked with: the networks, and which restart for them this is. */
+function restartMark(wanted: Wanted, facts: ClusterFacts): string {
+  const networks = cidrList(wanted.families, wanted.pods).join();
+  const workload = facts.coreDNS.known ? facts.coreDNS.value : null;
+  const restarts = workload === null ? 0 : restartsOf(workload, networks);
+  if (workload === null || restarts === 0) return markOf(networks, 1);
+  const wait = restarts < SOON ? SOON_MS : LATER_MS;
+  return markOf(networks, lacksFor(workload, wanted.families, facts.at) > wait ? restarts + 1 : restarts);
+}
+
+const markOf = (networks: string, restarts: number): string => (restarts === 1 ? networks : `${networks} #${restarts}`);
+
+/** 0: it is not marked with these networks. */
+function restartsOf({ templateAnnotations }: WorkloadFacts, networks: string): number {
+  const [marked, restarts = '1'] = (templateAnnotations[ANNOTATION] ?? '').split(' #');
+  return marked === networks ? Number(restarts) : 0;
+}
+
+/** Milliseconds for which all pods have been there and some without the family; 0: that is not so. */
+const lacksFor = (workload: WorkloadFacts, families: readonly Family[], now: number): number =>
+  isRolledOut(workload) && podsWithout(workload, families).length > 0
+    ? now - Math.max(...workload.pods.map((pod) => Date.parse(pod.startedAt)))
+    : 0;
+
+function podsState(
+  { direction, families }: Wanted,
+  { coreDNS, at: now }: ClusterFacts,
+  value: string | null,
+): StepState {
   if (!coreDNS.known) return { is: 'Unknown', why: coreDNS.why };
   const workload = coreDNS.value;
   if (workload === null) return { is: 'Satisfied', evidence: 'there is no CoreDNS' };
   const annotated = (workload.templateAnnotations[ANNOTATION] ?? null) === value;
   const lacking = direction === 'Forward' ? podsWithout(workload, families) : [];
+  const names = lacking.map((pod) => `Pod ${pod.name}`).join(', ');
   if (lacking.length === 0 && (direction === 'Forward' || annotated) && isRolledOut(workload)) {
     return { is: 'Satisfied', evidence: `${workload.pods.length} CoreDNS pods are ready` };
   }
   if (!annotated && (lacking.length > 0 || direction === 'Back')) return { is: 'Pending' };
+  const restarts = value === null ? 0 : restartsOf(workload, value.split(' #')[0] ?? '');
+  if (restarts >= SOON && lacksFor(workload, families, now) > SOON_MS) {
+    return {
+      is: 'Failed',
+      why: `CoreDNS was restarted ${restarts} times, and still these have no address of each family: ${names}.`,
+      remedy:
+        'See why the network plug-in gives new pods on their nodes one address only. They are restarted once an hour; sooner by: kubectl -n kube-system rollout restart deployment coredns.',
+    };
+  }
   return {
     is: 'InProgress',
-    why: lacking.length > 0 ? `${lacking.join(', ')} has no address of each family` : 'CoreDNS pods are being replaced',
+    why: lacking.length > 0 ? `no address of each family yet: ${names}` : 'CoreDNS pods are being replaced',
   };
 }
 
-const podsWithout = (workload: WorkloadFacts, families: readonly Family[]): readonly string[] =>
-  workload.pods
-    .filter((pod) => !pod.terminating && families.some((family) => !pod.podIPs.some((ip) => familyOf(ip) === family)))
-    .map((pod) => `Pod ${pod.name}`);
+const podsWithout = (workload: WorkloadFacts, families: readonly Family[]): readonly PodFacts[] =>
+  workload.pods.filter(
+    (pod) => !pod.terminating && families.some((family) => !pod.podIPs.some((ip) => familyOf(ip) === family)),
+  );
 
 const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4');
 

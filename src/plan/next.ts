@@ -1,7 +1,7 @@
-import type { ClusterFacts } from '../model/facts.ts';
+import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Memory } from '../model/memory.ts';
-import type { Phase } from '../model/phase.ts';
+import { type Phase, phaseOrder } from '../model/phase.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Request } from '../model/request.ts';
 import type { Step } from '../model/step.ts';
@@ -10,7 +10,8 @@ import { unreachable } from '../result.ts';
 /** What this pass does. */
 export type Decision =
   | { readonly is: 'Act'; readonly step: Step; readonly correction: boolean }
-  | { readonly is: 'Wait'; readonly step: Step; readonly why: string }
+  /** `correction`: its agent puts right what somebody else changed. */
+  | { readonly is: 'Wait'; readonly step: Step; readonly why: string; readonly correction: boolean }
   | { readonly is: 'Blocked'; readonly step: Step; readonly findings: readonly Finding[] }
   | { readonly is: 'Failed'; readonly step: Step; readonly why: string; readonly remedy: string }
   | { readonly is: 'Paused'; readonly step: Step }
@@ -45,9 +46,7 @@ export function decide(
       case 'Failed':
         return { is: 'Failed', step, why: step.state.why, remedy: step.state.remedy };
       case 'InProgress':
-        return isOverdue(step, memory, facts.at)
-          ? overdue(step, step.state.why)
-          : { is: 'Wait', step, why: step.state.why };
+        return waitFor(step, step.state.why, plan, memory, facts.at, generation);
       case 'Pending':
       case 'Unknown':
         break;
@@ -58,17 +57,29 @@ export function decide(
       waitingForUser.push(step);
       continue;
     }
-    const blockers = blockersOf(step.phase, plan.findings);
+    const blockers = blockersOf(step.phase, plan);
     if (blockers.length > 0) return { is: 'Blocked', step, findings: blockers };
-    if (step.state.is === 'Unknown') return { is: 'Wait', step, why: step.state.why };
-    if (step.kind === 'WaitFor') {
-      return isOverdue(step, memory, facts.at) ? overdue(step, step.what) : { is: 'Wait', step, why: step.what };
-    }
-    return gate(step, plan, request) ?? mayAct(step, memory, facts.at, generation);
+    if (step.state.is === 'Unknown') return { is: 'Wait', step, why: step.state.why, correction: false };
+    if (step.kind === 'WaitFor') return waitFor(step, step.what, plan, memory, facts.at, generation);
+    return (
+      gate(step, plan, request) ??
+      othersFirst(step, plan, memory, facts, generation) ??
+      mayAct(step, memory, facts.at, generation)
+    );
   }
   const [user] = waitingForUser;
   if (user !== undefined) return { is: 'WaitingForUser', step: user };
   return deferred.length > 0 ? { is: 'NodesPending', steps: deferred } : { is: 'Done' };
+}
+
+/** What takes too long for a reason that is told is not failed but blocked. */
+function waitFor(step: Step, why: string, plan: Plan, memory: Memory, now: number, generation: number): Decision {
+  if (!isOverdue(step, memory, now)) {
+    const isRepair = step.kind === 'EditHost' && step.diff.length > 0 && memory.current?.id !== step.id;
+    return { is: 'Wait', step, why, correction: isRepair && isCorrection(step, memory, generation) };
+  }
+  const blockers = blockersOf(step.phase, plan);
+  return blockers.length > 0 ? { is: 'Blocked', step, findings: blockers } : overdue(step, why);
 }
 
 function gate(step: Step, plan: Plan, request: Request): Decision | null {
@@ -78,9 +89,34 @@ function gate(step: Step, plan: Plan, request: Request): Decision | null {
   return approved ? null : { is: 'AwaitingApproval', step };
 }
 
+/**
+ * No node is touched while another is not back from its own edit. The order of the steps alone does not see to that: a node may join, or the
+ * spec may change, in the middle of an edit that comes later in the order.
+ */
+function othersFirst(step: Step, plan: Plan, memory: Memory, facts: ClusterFacts, generation: number): Decision | null {
+  if (step.kind !== 'EditHost' && step.kind !== 'RolloutWorkload' && step.kind !== 'TransferLease') return null;
+  const own = step.kind === 'EditHost' ? step.node : null;
+  const begun = plan.steps.find(({ id }) => id === memory.current?.id);
+  if (begun?.kind === 'EditHost' && begun.node !== own && begun.state.is === 'InProgress') {
+    return waitFor(begun, begun.state.why, plan, memory, facts.at, generation);
+  }
+  const busy = facts.nodes.find((node) => node.name !== own && node.ready && isApplying(node));
+  const why = `the agent on ${busy?.name ?? ''} has not finished its last edit`;
+  return busy === undefined ? null : waitFor(step, why, plan, memory, facts.at, generation);
+}
+
+function isApplying({ agent }: NodeFacts): boolean {
+  if (agent === null || agent.report === null || agent.report.stopped) return false;
+  const applied = agent.conditions.find((condition) => condition.type === 'Applied');
+  return agent.observedGeneration !== agent.generation || applied?.reason === 'Applying';
+}
+
 /** What was right once for this very spec and is no longer was changed from outside. */
+const isCorrection = (step: Step, memory: Memory, generation: number): boolean =>
+  memory.appliedGeneration === generation && isShared(step.phase);
+
 function mayAct(step: Step, memory: Memory, now: number, generation: number): Decision {
-  const correction = memory.appliedGeneration === generation && isShared(step.phase);
+  const correction = isCorrection(step, memory, generation);
   const before = memory.corrections.find((entry) => entry.id === step.id);
   const contested =
     correction && before !== undefined && before.count >= CONTEST_LIMIT && now - Date.parse(before.lastAt) < CONTEST_MS;
@@ -124,8 +160,12 @@ function contestedFinding(step: Step, count: number): Finding {
   };
 }
 
-const blockersOf = (phase: Phase, findings: readonly Finding[]): readonly Finding[] =>
-  findings.filter((finding) => finding.blocks.includes(phase));
+/** A blocker stops its phases and all that follow them. */
+function blockersOf(phase: Phase, { direction, findings }: Plan): readonly Finding[] {
+  const order = phaseOrder(direction);
+  const upTo = new Set(order.slice(0, order.indexOf(phase) + 1));
+  return findings.filter((finding) => finding.blocks.some((blocked) => upTo.has(blocked)));
+}
 
 const isOverdue = (step: Step, memory: Memory, now: number): boolean =>
   memory.current?.id === step.id && now - memory.current.startedAt > step.timeoutSeconds * 1000;

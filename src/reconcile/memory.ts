@@ -53,7 +53,7 @@ function currentAfter(memory: Memory, decision: Decision, { now, plan }: Situati
 }
 
 function correctionsAfter(memory: Memory, decision: Decision, { now }: Situation): Memory['corrections'] {
-  if (decision.is !== 'Act' || !decision.correction) return memory.corrections;
+  if ((decision.is !== 'Act' && decision.is !== 'Wait') || !decision.correction) return memory.corrections;
   const { id } = decision.step;
   const before = memory.corrections.find((entry) => entry.id === id);
   const entry = { id, count: (before?.count ?? 0) + 1, lastAt: new Date(now).toISOString() };
@@ -67,9 +67,9 @@ function rollBackAfter(memory: Memory, decision: Decision, situation: Situation)
     const isOver = goal === 'FirstState' && decision.is === 'Done';
     return isOver ? { ...memory.rollBack, state: 'Done' } : memory.rollBack;
   }
-  if (decision.is !== 'Failed' || request.onFailure !== 'RollBack' || goal !== 'Spec' || plan.direction !== 'Forward') {
-    return null;
-  }
+  // A cluster that was converted once is mended, not undone: what fails there later, such as a new node, is no failed conversion.
+  const isConverting = goal === 'Spec' && plan.direction === 'Forward' && memory.appliedGeneration !== generation;
+  if (decision.is !== 'Failed' || request.onFailure !== 'RollBack' || !isConverting) return null;
   return {
     generation,
     state: 'Running',

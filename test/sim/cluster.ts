@@ -2,7 +2,7 @@ import type { CalicoFacts } from '../../src/cni/calico/facts.ts';
 import type { KubeadmFacts } from '../../src/distributions/kubeadm/facts.ts';
 import { mergeSettings } from '../../src/apply/settings.ts';
 import type { ClusterFacts, NodeFacts, PodFacts, ServiceFacts } from '../../src/model/facts.ts';
-import type { AgentFacts } from '../../src/model/host.ts';
+import { type AgentFacts, STATIC_PODS } from '../../src/model/host.ts';
 import { at } from '../../src/model/object.ts';
 import type { Outcome, Proof } from '../../src/model/outcome.ts';
 import { known } from '../../src/model/reader.ts';
@@ -314,6 +314,26 @@ export class SimCluster {
     }
     this.#settleProxy();
     this.#settleCalico();
+    this.#holdSettings();
+  }
+
+  /** An agent puts right what differs from its settings, as long as nothing says that they were refused. */
+  #holdSettings(): void {
+    for (const { name, agent } of this.#facts.nodes) {
+      if (agent === null || agent.conditions.length > 0 || this.busy.includes(name)) continue;
+      const differs = STATIC_PODS.some((component) => {
+        const args = agent.report?.staticPods[component]?.running?.args ?? {};
+        const asked = Object.entries(agent.spec.staticPods?.[component] ?? {});
+        return asked.some(([flag, value]) => args[flag] !== value);
+      });
+      if (!differs) continue;
+      const step = { node: name, settings: agent.spec } as EditHost & Step;
+      this.#pending.push({
+        step: { ...step, kind: 'EditHost' },
+        dueAt: this.now + this.agentSeconds * 1000,
+        refuse: false,
+      });
+    }
   }
 
   /** The agent put the old text back and says so. */
@@ -414,7 +434,13 @@ function withHash(facts: ClusterFacts) {
   const workload = facts.coreDNS.known ? facts.coreDNS.value : null;
   if (workload === null) throw new Error('the simulated cluster has CoreDNS');
   const newestHash = JSON.stringify(workload.templateAnnotations);
-  return { ...workload, newestHash, pods: workload.pods.map((pod) => ({ ...pod, hash: newestHash })) };
+  const nodes = facts.nodes.filter((node) => node.ready).toReversed();
+  const pods = workload.pods.map((pod, index) => ({
+    ...pod,
+    hash: newestHash,
+    node: nodes[index % nodes.length]?.name ?? '',
+  }));
+  return { ...workload, newestHash, pods };
 }
 
 export const hostPair = (n: number): readonly string[] => [hostIPv4(n), hostIPv6(n)];

@@ -89,13 +89,11 @@ export function stateOf(cluster: SimCluster): unknown {
   const { kubeadm, calico, nodes } = cluster;
   const facts = cluster.observe();
   const agent = calico.agent.known ? calico.agent.value : null;
-  const proxy = kubeadm.proxy.known ? kubeadm.proxy.value : null;
   const text = (value: { readonly known: boolean } | undefined): unknown => at(value, 'value', 'text');
   return {
     flags: kubeadm.instances.map(({ component, node, flags }) => ({ component, node, flags })),
     clusterConfig: text(kubeadm.clusterConfig),
     proxyConfig: text(kubeadm.proxyConfig),
-    proxyAnnotations: proxy?.templateAnnotations,
     addresses: nodes.map((node) => node.internalIPs),
     forwarding: nodes.map((node) => node.agent?.report?.network.forwarding),
     serviceCIDR: facts.serviceCIDR,

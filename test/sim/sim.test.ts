@@ -1,72 +1,124 @@
 import { expect, test } from '@jest/globals';
-import { resolve } from '../../src/api/resolve.ts';
-import type { Request } from '../../src/model/request.ts';
-import { vocabulary } from '../../src/registry.ts';
-import { PODS, SERVICES } from '../support/facts.ts';
-import { SimCluster } from './cluster.ts';
-import { checkAfter, checkBefore, isDual, stateOf } from './never.ts';
-import { type Crash, type PassResult, SimOperator } from './operator.ts';
+import type { PassResult } from './operator.ts';
+import { isDual, stateOf } from './never.ts';
+import { type Disturbance, HAND_EDITS, lateWorker, leaderChange, nodeDown, refusal } from './disturbances.ts';
+import { asked, type Faults, Run } from './run.ts';
+import { random, type Random } from './random.ts';
 
-export function asked(change: Record<string, unknown> = {}): Request {
-  const spec = {
-    ipFamilies: ['IPv4', 'IPv6'],
-    clusterNetwork: { pods: { cidrBlocks: [PODS.IPv6] }, services: { cidrBlocks: [SERVICES.IPv6] } },
-    ...change,
-  };
-  const request = resolve(spec, vocabulary);
-  if (!request.ok) throw new Error(JSON.stringify(request.error));
-  return request.value;
-}
+const SEEDS = Number(process.env['SIM_SEEDS'] ?? '60');
+const FIRST = Number(process.env['SIM_FIRST'] ?? '1');
 
-function onePass(operator: SimOperator, crash: Crash = null): PassResult {
-  const { cluster } = operator;
-  const result = operator.pass(crash, cluster.observe(), (step) => checkBefore(cluster, step));
-  checkAfter(cluster, result);
-  cluster.pass(result.acted === null ? 5 : 1);
-  return result;
-}
-
-function runToRest(operator: SimOperator, limit = 400): readonly string[] {
-  const acted: string[] = [];
-  for (let pass = 0; pass < limit; pass += 1) {
-    const result = onePass(operator);
-    if (result.acted !== null) acted.push(result.acted.id);
-    const { decision } = result;
-    if (
-      [
-        'Done',
-        'Blocked',
-        'Failed',
-        'WaitingForUser',
-        'NodesPending',
-        'PlanOnly',
-        'Paused',
-        'AwaitingApproval',
-      ].includes(decision.is)
-    ) {
-      return [
-        ...acted,
-        decision.is === 'Blocked'
-          ? JSON.stringify(decision.findings)
-          : decision.is === 'Failed'
-            ? decision.why
-            : decision.is,
-      ];
+/** Runs one story per seed; a failure names its seed and all that had happened. */
+function forSeeds(story: (random: Random, begin: (run: Run) => Run) => void, seeds = SEEDS): void {
+  const failures: string[] = [];
+  for (let seed = FIRST; seed < FIRST + seeds; seed += 1) {
+    let run: Run | null = null;
+    try {
+      story(random(seed), (begun) => {
+        run = begun;
+        return begun;
+      });
+    } catch (error) {
+      const log = (run as Run | null)?.log ?? [];
+      failures.push(`seed ${seed}: ${(error as Error).message.slice(0, 1500)}\n  ${log.join('\n  ')}`);
     }
   }
-  throw new Error(`no rest after ${limit} passes: ${acted.join(' ')}`);
+  if (failures.length > 0)
+    throw new Error(
+      `${failures.length} of ${seeds} seeds fail (SIM_FIRST=<seed> SIM_SEEDS=1)\n${failures.slice(0, 3).join('\n')}`,
+    );
 }
 
-test('smoke', () => {
-  for (const controlPlanes of [1, 3]) {
-    const cluster = new SimCluster({ controlPlanes, workers: 2 });
-    const first = stateOf(cluster);
-    const operator = new SimOperator(cluster, asked());
-    console.log(runToRest(operator).join('\n'));
-    console.log(JSON.stringify(operator.status.conditions, null, 1));
-    expect(isDual(cluster)).toBe(true);
-    operator.ask(asked({ ipFamilies: ['IPv4'], clusterNetwork: {} }));
-    console.log(runToRest(operator).join('\n'));
-    expect(stateOf(cluster)).toEqual(first);
-  }
+const SHAPES = [1, 1, 3] as const;
+
+const shape = (random: Random) => ({ controlPlanes: random.pick(SHAPES), workers: random.int(0, 3) });
+
+/** Steps that somebody may have done by hand. */
+function someSteps(run: Run, random: Random): readonly string[] {
+  const { plan } = run.operator.pass('BeforeIntent');
+  const ids = plan.steps
+    .filter(({ id }) => !/^(record|verify)|rollout|strategy|lease|^dns/u.test(id))
+    .map(({ id }) => id);
+  return random.subset(ids, random.next());
+}
+
+const told = ({ decision }: PassResult): string =>
+  decision.is === 'Blocked'
+    ? `Blocked ${decision.findings.map(({ reason, message }) => `${reason}: ${message}`).join()}`
+    : decision.is === 'Failed'
+      ? `Failed ${decision.why}`
+      : decision.is;
+
+test('half-converted starts, crashes and unreadable facts: converted in the end, and nothing is done twice', () => {
+  forSeeds((random, begin) => {
+    const run = begin(new Run(shape(random), asked(), random));
+    if (random.chance(0.5)) run.byHand(someSteps(run, random));
+    const end = run.toRest({ crash: 0.1, blur: 0.05, disturbances: [] });
+    expect(told(end)).toBe('Done');
+    expect(isDual(run.cluster)).toBe(true);
+  });
+});
+
+/** What passes by itself: nodes that come back, another leader, workers that join. */
+function passing(run: Run, random: Random): Faults {
+  const disturbances: readonly Disturbance[] = [
+    nodeDown(run.cluster, random, random.int(30, 2000)),
+    leaderChange,
+    lateWorker('worker-8', random.pick([0, 120, 1500])),
+    leaderChange,
+    nodeDown(run.cluster, random, random.int(30, 2000)),
+  ];
+  return { crash: 0.05, blur: 0.03, disturbances: random.subset(disturbances, 0.5) };
+}
+
+test('nodes that go down and come back, other leaders and workers that join: converted in the end', () => {
+  forSeeds((random, begin) => {
+    const run = begin(new Run(shape(random), asked({ rollout: { tolerateUnavailable: random.int(0, 1) } }), random));
+    const end = run.toRest(passing(run, random));
+    expect(told(end)).toBe('Done');
+    expect(isDual(run.cluster)).toBe(true);
+  });
+});
+
+test('hand edits after the conversion are put right, counted and told', () => {
+  forSeeds((random, begin) => {
+    const run = begin(new Run(shape(random), asked(), random));
+    run.toRest();
+    run.operator.told.length = 0;
+    const edits = random.subset(HAND_EDITS, 0.4);
+    for (const edit of edits) {
+      run.disturb(edit);
+      expect(told(run.toRest({ crash: 0.05, blur: 0, disturbances: [] }))).toBe('Done');
+    }
+    expect(isDual(run.cluster)).toBe(true);
+    if (edits.length > 0) expect(run.operator.told.map(({ reason }) => reason)).toContain('Corrected');
+  });
+});
+
+test('an edit that a host does not stand: halted with the reason, or everything as it was', () => {
+  forSeeds((random, begin) => {
+    const onFailure = random.pick(['Halt', 'RollBack']);
+    const run = begin(new Run(shape(random), asked({ rollout: { onFailure } }), random));
+    const first = stateOf(run.cluster);
+    const end = run.toRest({ crash: 0.05, blur: 0, disturbances: [refusal(run.cluster, random)] });
+    if (run.log.every((line) => !line.includes('fails')) || isDual(run.cluster)) return;
+    if (onFailure === 'Halt') {
+      expect(told(end)).toContain('was undone');
+    } else {
+      expect(run.operator.status.rollBack).toMatchObject({ state: 'Done' });
+      expect(stateOf(run.cluster)).toEqual(first);
+    }
+  });
+});
+
+test('there, and back in the middle or from the end: every value as it was', () => {
+  forSeeds((random, begin) => {
+    const run = begin(new Run(shape(random), asked(), random));
+    const first = stateOf(run.cluster);
+    if (random.chance(0.5)) run.toRest({ crash: 0.05, blur: 0.03, disturbances: [] });
+    else run.some(random.int(1, 60));
+    run.operator.ask(asked({ ipFamilies: ['IPv4'], clusterNetwork: {} }));
+    expect(told(run.toRest({ crash: 0.05, blur: 0.03, disturbances: [] }))).toBe('Done');
+    expect(stateOf(run.cluster)).toEqual(first);
+  });
 });

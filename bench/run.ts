@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type ClusterOptions, startCluster, type TestCluster } from '../test/cluster/index.ts';
-import { install, startAgents, startOperator } from '../test/support/install.ts';
+import { hostsReported, install, startAgents, startOperator } from '../test/support/install.ts';
 import { convertByHand } from './by-hand.ts';
 
 const { values } = parseArgs({
@@ -55,7 +55,7 @@ type Operator = Awaited<ReturnType<typeof startOperator>>;
 
 async function convert(cluster: TestCluster): Promise<readonly [Operator, number]> {
   const operator = await startOperator(cluster);
-  await reported(cluster);
+  await hostsReported(cluster);
   progress('converting by the operator');
   const took = await seconds(async () => {
     await cluster.kubectl(['apply', '-f', SAMPLE]);
@@ -63,11 +63,6 @@ async function convert(cluster: TestCluster): Promise<readonly [Operator, number
   });
   progress(`by the operator: ${took.toFixed(1)} s`);
   return [operator, took];
-}
-
-/** The hosts have told what they are, as they have long done where the operator was installed before. */
-async function reported(cluster: TestCluster): Promise<void> {
-  await cluster.kubectl(['wait', '--for=jsonpath={.status.hostname}', '--timeout=120s', 'dualstacknode', '--all']);
 }
 
 /**

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startCluster, type TestCluster } from '../test/cluster/index.ts';
 import { unavoidableRestarts } from '../test/support/downtime.ts';
-import { install, PROGRAM, startAgents, startOperator } from '../test/support/install.ts';
+import { hostsReported, install, PROGRAM, startAgents, startOperator } from '../test/support/install.ts';
 import { sideBySide, takeSnapshot } from './demo-snapshot.ts';
 
 const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
@@ -14,6 +14,12 @@ const SAMPLE = fileURLToPath(new URL('../config/samples/dualstackcluster.yaml', 
 const started = Date.now();
 const seconds = (since: number): string => `${((Date.now() - since) / 1000).toFixed(0)} s`;
 const title = (text: string): void => console.log(`\n── ${text} ${'─'.repeat(Math.max(0, 76 - text.length))}`);
+
+const REQUIRE_DUAL_STACK = `apiVersion: v1
+kind: Service
+metadata: {name: after, namespace: default}
+spec: {ipFamilyPolicy: RequireDualStack, selector: {app: after}, ports: [{port: 80}]}
+`;
 
 let cluster: TestCluster | undefined;
 let stopParts: () => Promise<void> = () => Promise.resolve();
@@ -44,7 +50,7 @@ async function run(): Promise<void> {
     await operator.stop();
     await agents.stop();
   };
-  await here.kubectl(['-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s']);
+  await hostsReported(here);
   await here.kubectl(['create', 'service', 'clusterip', 'before', '--tcp=80:80']);
   console.log(`  [${seconds(started)}] real etcd, kube-apiserver, kube-controller-manager and kube-scheduler run;`);
   console.log('         kubelets, pods and Calico are played, the operator and its agents are real.');
@@ -103,9 +109,3 @@ function dualstack(here: TestCluster, args: readonly string[]): Promise<number> 
     child.once('exit', (code) => resolve(code ?? 1));
   });
 }
-
-const REQUIRE_DUAL_STACK = `apiVersion: v1
-kind: Service
-metadata: {name: after, namespace: default}
-spec: {ipFamilyPolicy: RequireDualStack, selector: {app: after}, ports: [{port: 80}]}
-`;

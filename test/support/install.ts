@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { createAgent } from '../../src/agent/run.ts';
@@ -56,6 +57,19 @@ export async function serviceAccountKubeconfig(cluster: TestCluster, account: st
   };
   await writeFile(file, stringify(config), { mode: 0o600 });
   return file;
+}
+
+const REPORT_DEADLINE_MS = 60_000;
+
+/** Until the agent of every node has told what its host is. */
+export async function hostsReported(cluster: TestCluster): Promise<void> {
+  const deadline = Date.now() + REPORT_DEADLINE_MS;
+  for (;;) {
+    const { stdout } = await cluster.kubectl(['get', 'dualstacknodes', '-o', 'jsonpath={.items[*].status.hostname}']);
+    if (stdout.split(' ').filter(Boolean).length === cluster.nodes.length) return;
+    if (Date.now() > deadline) throw new Error(`not every host has reported: only ${stdout || 'none'}`);
+    await sleep(200);
+  }
 }
 
 export interface OperatorProcess {

@@ -152,8 +152,8 @@ export const statusShape = {
       state: z
         .enum(['Running', 'Done'])
         .meta({ description: 'Running: on its way back. Done: the first state is restored.' }),
-      reason: name('Why, in one word.'),
-      step: name('The step that failed; empty when it was asked for.'),
+      reason: text('Why the conversion was given up.'),
+      step: name('The step that failed.'),
       at: time('When it was begun.'),
     })
     .meta({ description: 'A roll-back; absent: none.' })

@@ -51,9 +51,8 @@ function checkAgents({ nodes }: ClusterFacts, steps: readonly Step[]): readonly 
   const edits = steps.flatMap((step) =>
     step.kind === 'EditHost' && step.state.is !== 'Satisfied' && step.state.is !== 'Deferred' ? [step] : [],
   );
-  const silent = nodes.filter(
-    (node) => (node.agent?.report ?? null) === null && edits.some((step) => step.node === node.name),
-  );
+  const edited = new Set(edits.map((step) => step.node));
+  const silent = nodes.filter((node) => (node.agent?.report ?? null) === null && edited.has(node.name));
   const [first] = silent;
   if (first === undefined) return [];
   const installed = nodes.some((node) => node.agent !== null);
@@ -211,11 +210,12 @@ const capacity = (reason: string, message: string, field: string): Finding => ({
 
 /** Nodes whose own step cannot give them the family. Those that will get it by a step are no finding. */
 function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
-  const isOpen = (node: NodeFacts): boolean =>
-    steps.some(
-      (step) => step.id === `node-ips/${node.name}` && (step.state.is === 'Pending' || step.state.is === 'InProgress'),
-    );
-  const lacking = nodes.filter((node) => missingFamilies(wanted.families, node).length > 0 && !isOpen(node));
+  const open = new Set(
+    steps.filter(({ state }) => state.is === 'Pending' || state.is === 'InProgress').map((step) => step.id),
+  );
+  const lacking = nodes.filter(
+    (node) => missingFamilies(wanted.families, node).length > 0 && !open.has(`node-ips/${node.name}`),
+  );
   const [first] = lacking;
   if (first === undefined) return [];
   const missing = missingFamilies(wanted.families, first).join(' and ');

@@ -11,6 +11,7 @@ export type Cause =
   | 'LateAddress'
   | 'KubeletNodeIPSingleFamily'
   | 'CloudProviderDoesNotPublish'
+  | 'CloudProviderPending'
   | 'CNILostPrimary'
   | 'Unknown';
 
@@ -24,17 +25,21 @@ export interface Missing {
   readonly mayFix: boolean;
 }
 
-/** Null: the node has the family. The first cause that the evidence bears out is told. */
-export function whyMissing(node: NodeFacts, family: Family): Missing | null {
+/**
+ * Null: the node has the family. The first cause that the evidence bears out is told.
+ * @param isNew True while the grace period of a new node lasts: then a cloud provider may still be at work.
+ */
+export function whyMissing(node: NodeFacts, family: Family, isNew = false): Missing | null {
   if (node.internalIPs.some((ip) => familyOf(ip) === family)) return null;
-  return lostPrimary(node, family) ?? withoutAgent(node, family) ?? fromHost(node, family);
+  return lostPrimary(node, family) ?? withoutAgent(node, family) ?? fromHost(node, family, isNew);
 }
 
 /** Calico takes a node's IPv4 away when it looks for an IPv6 address and finds none; the Node stays Ready all the while. */
 function lostPrimary(node: NodeFacts, family: Family): Missing | null {
   const lost =
     family === 'IPv6' &&
-    'projectcalico.org/IPv4IPIPTunnelAddr' in node.annotations &&
+    node.internalIPs.some((ip) => familyOf(ip) === 'IPv4') &&
+    Object.keys(node.annotations).some((key) => key.startsWith('projectcalico.org/')) &&
     !('projectcalico.org/IPv4Address' in node.annotations);
   if (!lost) return null;
   return {
@@ -55,7 +60,7 @@ function withoutAgent(node: NodeFacts, family: Family): Missing | null {
   };
 }
 
-function fromHost(node: NodeFacts, family: Family): Missing | null {
+function fromHost(node: NodeFacts, family: Family, isNew: boolean): Missing | null {
   const report = node.agent?.report;
   if (report == null) return null;
   const disabled = family === 'IPv6' && report.network.ipv6Disabled;
@@ -79,7 +84,7 @@ function fromHost(node: NodeFacts, family: Family): Missing | null {
       mayFix: false,
     };
   }
-  if (usable.length > 0) return withAddress(node, family, usable);
+  if (usable.length > 0) return withAddress(node, family, usable, isNew);
   if (own.some((entry) => entry.scope === 'LinkLocal')) {
     return {
       cause: 'LinkLocalOnly',
@@ -97,11 +102,19 @@ function fromHost(node: NodeFacts, family: Family): Missing | null {
 }
 
 /** The host has an address, and the Node does not say so. */
-function withAddress(node: NodeFacts, family: Family, usable: readonly HostAddress[]): Missing {
+function withAddress(node: NodeFacts, family: Family, usable: readonly HostAddress[], isNew: boolean): Missing {
   const running = node.agent?.report?.kubelet.running;
   const nodeIP = running?.args['node-ip'] ?? '';
   const address = usable[0]?.address ?? '';
   if (running?.args['cloud-provider'] === 'external') {
+    if (isNew) {
+      return {
+        cause: 'CloudProviderPending',
+        sentence: `${node.name} has ${address}; its cloud controller manager has not published it yet.`,
+        remedy: 'Wait a few minutes: it does so after a Node has joined.',
+        mayFix: false,
+      };
+    }
     return {
       cause: 'CloudProviderDoesNotPublish',
       sentence: `${node.name} has ${address}, and its cloud controller manager does not publish it.`,

@@ -18,7 +18,7 @@ export function nodesStatus(wanted: Wanted, nodes: readonly NodeFacts[], now: nu
     exceptions: lacking
       .toSorted((a, b) => familiesOf(a).length - familiesOf(b).length || a.name.localeCompare(b.name))
       .slice(0, LIMITS.exceptions)
-      .flatMap((node) => exceptionOf(node, wanted.families)),
+      .flatMap((node) => exceptionOf(node, wanted.families, !isDelayed(node, wanted, now))),
   };
 }
 
@@ -26,9 +26,9 @@ export function nodesStatus(wanted: Wanted, nodes: readonly NodeFacts[], now: nu
 const isDelayed = (node: NodeFacts, wanted: Wanted, now: number): boolean =>
   now - Date.parse(node.createdAt) > wanted.nodes.gracePeriod * 1000;
 
-function exceptionOf(node: NodeFacts, families: readonly Family[]): readonly NodeException[] {
+function exceptionOf(node: NodeFacts, families: readonly Family[], isNew: boolean): readonly NodeException[] {
   for (const family of families) {
-    const missing = whyMissing(node, family);
+    const missing = whyMissing(node, family, isNew);
     if (missing === null) continue;
     return [
       {

@@ -112,7 +112,7 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
               .map(({ name, ok, detail }) => ({ name: clip(name, LIMITS.name), ok, detail: clip(detail) })),
           },
         }),
-    ...(memory.rollBack === null ? {} : { rollBack: memory.rollBack }),
+    ...(memory.rollBack === null ? {} : { rollBack: { ...memory.rollBack, reason: clip(memory.rollBack.reason) } }),
     ...(memory.corrections.length === 0 ? {} : { corrections: memory.corrections.slice(0, LIMITS.corrections) }),
   };
 }

@@ -83,9 +83,13 @@ function works(watch: Watch, processes: Watch['processes'], look: Look, now: num
   const newest = look.processes.at(-1);
   const current = processes.find((process) => process.key === newest?.key && !process.gone);
   if (current === undefined) return false;
-  const settled = now - current.seenAt >= options.settleMs;
-  return watch.component === 'kubelet' ? look.healthy !== false && settled : (look.healthy ?? settled);
+  const upFor = now - current.seenAt;
+  if (look.healthy === null) return upFor >= options.settleMs;
+  return look.healthy && (watch.component !== 'kubelet' || upFor >= Math.min(KUBELET_UP_MS, options.settleMs));
 }
+
+/** A kubelet that does not like its arguments may answer once before it exits, and then within a second. */
+const KUBELET_UP_MS = 2_000;
 
 const hasArguments = (process: HostProcess, watch: Watch): boolean =>
   watch.changes.every((change) => (process.flags[change.flag] ?? null) === change.after);

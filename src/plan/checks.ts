@@ -208,14 +208,23 @@ const capacity = (reason: string, message: string, field: string): Finding => ({
   blocks: PHASES,
 });
 
-/** Nodes whose own step cannot give them the family. Those that will get it by a step are no finding. */
+/**
+ * Nodes whose own step cannot give them the family. Those that will get it by a step are no finding, nor those of which nobody has told yet
+ * what addresses their hosts have.
+ */
 function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
-  const open = new Set(
-    steps.filter(({ state }) => state.is === 'Pending' || state.is === 'InProgress').map((step) => step.id),
+  const open = new Map(
+    steps.flatMap((step) =>
+      step.kind === 'EditHost' && step.phase === 'NodeIPs' && isOpen(step) ? [[step.node, step] as const] : [],
+    ),
   );
-  const lacking = nodes.filter(
-    (node) => missingFamilies(wanted.families, node).length > 0 && !open.has(`node-ips/${node.name}`),
-  );
+  const lacking = nodes.filter((node) => {
+    const missing = missingFamilies(wanted.families, node);
+    const step = open.get(node.name);
+    if (missing.length === 0 || step === undefined) return missing.length > 0;
+    const given = step.settings.kubelet?.nodeIPs ?? [];
+    return node.agent?.report != null && missing.some((family) => !hasFamily(given, family));
+  });
   const [first] = lacking;
   if (first === undefined) return [];
   const missing = missingFamilies(wanted.families, first).join(' and ');
@@ -231,8 +240,14 @@ function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps:
   ];
 }
 
+const isOpen = ({ state }: Step): boolean =>
+  state.is === 'Pending' || state.is === 'InProgress' || state.is === 'Unknown';
+
 const missingFamilies = (families: readonly Family[], node: NodeFacts): readonly Family[] =>
-  families.filter((family) => !node.internalIPs.some((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4') === family));
+  families.filter((family) => !hasFamily(node.internalIPs, family));
+
+const hasFamily = (addresses: readonly string[], family: Family): boolean =>
+  addresses.some((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4') === family);
 
 /** What the API takes and this version does not do. Said, not silently left out. */
 function checkOptions(wanted: Wanted): readonly Finding[] {

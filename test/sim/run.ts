@@ -43,6 +43,7 @@ export class Run {
   readonly log: string[] = [];
   readonly cluster: SimCluster;
   readonly #random: Random;
+  readonly #hashes = new Map<string, string>();
   /** Acts since the last disturbance, to find one that is done twice. */
   #acts = new Set<string>();
   #ends: { at: number; run: (cluster: SimCluster) => void; name: string }[] = [];
@@ -122,7 +123,16 @@ export class Run {
     if (result.acted !== null) this.log.push(`${result.acted.id}${crash === null ? '' : ` (crash ${crash})`}`);
     else if (crash !== null) this.log.push(`(crash ${crash})`);
     checkAfter(this.cluster, result);
+    if (seen === facts) this.#sameHash(result);
     return result;
+  }
+
+  /** An approval must hold from before the first step to after the last. */
+  #sameHash({ plan, goal }: PassResult): void {
+    const key = `${this.operator.generation} ${goal}`;
+    const first = this.#hashes.get(key) ?? plan.hash;
+    this.#hashes.set(key, first);
+    if (plan.hash !== first) throw new Error('never: the plan has another hash in the middle of the work');
   }
 
   #once(step: Step): void {

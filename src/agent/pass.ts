@@ -48,8 +48,10 @@ export interface PassDeps {
 export type Passed =
   /** Something was done: look again at once. */
   | 'Again'
-  /** Something is under way: look again soon. */
+  /** Something is under way that others wait for: look again soon. */
   | 'Busy'
+  /** An edit works, and its crashes are still counted: look more often than when idle. */
+  | 'Watching'
   | 'Idle';
 
 /**
@@ -100,9 +102,13 @@ export function makePass(deps: PassDeps): Pass {
 
     await reporter(seen, acted.journal, acted.failure === null ? decision.applied : failed(acted.failure), now);
     if (decision.action.kind !== 'None' && acted.failure === null) return 'Again';
-    return isBusy(acted.journal) ? 'Busy' : 'Idle';
+    if (!isBusy(acted.journal)) return 'Idle';
+    return isInFlight(acted.journal) ? 'Busy' : 'Watching';
   };
 }
+
+const isInFlight = ({ watches, restart }: Journal): boolean =>
+  restart !== null || watches.some((watch) => watch.provenAt === null);
 
 function askedOf(own: OwnObject): Asked {
   return { generation: own.generation, settings: checkSettings(own.spec), confirmed: parseRecorded(own.status) };

@@ -39,8 +39,8 @@ export interface Agent {
   problem(): string | undefined;
 }
 
-const IDLE_MS = 10_000;
-const BUSY_MS = 2_000;
+/** Until the next look, by what the last one came to. */
+const WAIT_MS = { Busy: 500, Watching: 2_000, Idle: 10_000 } as const;
 /** Events come in bursts: this long they are gathered. */
 const GATHER_MS = 100;
 /** A loop that has not turned for this long hangs. */
@@ -71,7 +71,7 @@ export function createAgent(options: AgentRunOptions, deps: AgentRunDeps): Agent
       while (!signal.aborted) {
         const passed = await safely(pass, log);
         turnedAt = clock.monotonic();
-        if (passed !== 'Again') await alarm.wait(passed === 'Busy' ? BUSY_MS : IDLE_MS, signal);
+        if (passed !== 'Again') await alarm.wait(WAIT_MS[passed], signal);
       }
       folders();
       await watching;

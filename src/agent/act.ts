@@ -56,6 +56,8 @@ export async function carryOut(action: AgentAction, context: ActContext): Promis
         restart: null,
         restartToken: journal.restart?.token ?? journal.restartToken,
       });
+    case 'MarkApplied':
+      return remember(context, { ...journal, appliedGeneration: context.generation });
     case 'Undo':
       return undo(context, action.component, action.why);
     default:

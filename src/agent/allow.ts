@@ -71,6 +71,7 @@ const settingsSchema = z.strictObject({
     })
     .optional(),
   restart: z.strictObject({ kubelet: z.string().min(1).max(MAX_TEXT).optional() }).optional(),
+  again: z.string().min(1).max(MAX_TEXT).optional(),
 });
 
 /** Values that a sysctl may take; null: it is not one of ours. */

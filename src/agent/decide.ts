@@ -26,6 +26,7 @@ export type AgentAction =
   | { readonly kind: 'AskRestart'; readonly token: string }
   | { readonly kind: 'RestartKubelet' }
   | { readonly kind: 'CompleteRestart' }
+  | { readonly kind: 'MarkApplied' }
   | { readonly kind: 'Undo'; readonly component: Component; readonly why: string };
 
 /** Why the settings are not (all) in force: the reasons of the condition `Applied`. */
@@ -38,6 +39,7 @@ export type AppliedReason =
   | 'NotAllowed'
   | 'AddressMissing'
   | 'NotFound'
+  | 'Drifted'
   | 'Refused'
   | 'Failed';
 
@@ -136,9 +138,26 @@ function decideSettings(host: HostView, asked: Asked | null, journal: Journal): 
     );
   }
   const next = firstNeed(host, asked.settings.value, journal);
-  if (next === null) return rest('Applied', 'All settings are in force.');
-  return 'applied' in next ? next : recordedFirst(next, asked.confirmed, journal);
+  if (next === null) {
+    const isNew = journal.appliedGeneration !== generation;
+    return { action: isNew ? { kind: 'MarkApplied' } : NONE, applied: IN_FORCE };
+  }
+  if ('applied' in next) return next;
+  if (journal.appliedGeneration === generation && restartsSomething(next.action)) return drifted(next);
+  return recordedFirst(next, asked.confirmed, journal);
 }
+
+const IN_FORCE: Verdict = { reason: 'Applied', message: 'All settings are in force.' };
+
+/**
+ * What was carried out once and then changed by another hand is not put right unasked: agents of several nodes, each on its own, could have
+ * all API servers restart at once. The operator asks one after another.
+ */
+const drifted = (need: Need): Decision =>
+  rest('Drifted', `Somebody changed this host after the settings had been in force. When asked again: ${need.message}`);
+
+const restartsSomething = (action: AgentAction): boolean =>
+  action.kind === 'EditManifest' || action.kind === 'EditKubelet';
 
 /** An edit that is needed, and the first values that must be safe before it is made. */
 interface Need {

@@ -73,6 +73,8 @@ const journalSchema = z.object({
     .nullable(),
   /** Token of the last restart that was done. */
   restartToken: z.string().nullable(),
+  /** Generation of the spec that was last in force as a whole; null: none yet. */
+  appliedGeneration: z.number().nullable().default(null),
 });
 export type Recorded = HostReport['recorded'];
 export type Journal = Omit<z.infer<typeof journalSchema>, 'recorded'> & { readonly recorded: Recorded };
@@ -86,6 +88,7 @@ export const emptyJournal: Journal = {
   refused: [],
   restart: null,
   restartToken: null,
+  appliedGeneration: null,
 };
 
 /** A journal that cannot be understood is an error, never an empty one: it would forget first values and edits in flight. */

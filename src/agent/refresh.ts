@@ -39,8 +39,10 @@ type Followed =
   | { readonly is: 'Watching'; readonly watch: Watch }
   /** The edit was never made: a crash came between journal and file. */
   | { readonly is: 'NeverMade' }
-  /** Somebody reverted it in the file. Doing it again would fight a human in an emergency. */
-  | { readonly is: 'TakenOut'; readonly watch: Watch };
+  /** Somebody reverted it in the file before it had proven to work. Doing it again would fight a human in an emergency. */
+  | { readonly is: 'TakenOut'; readonly watch: Watch }
+  /** Somebody reverted it, and it had worked: as any change by another hand, see `Drifted`. */
+  | { readonly is: 'Drifted' };
 
 function followFile(watch: Watch, host: HostView, files: HostFiles, now: number, options: WatchOptions): Followed {
   const look = lookAt(watch, host);
@@ -56,7 +58,7 @@ function followFile(watch: Watch, host: HostView, files: HostFiles, now: number,
   if (!readable || sha256(files.read(watch.file) ?? '') === watch.afterHash) {
     return { is: 'Watching', watch: followWatch(watch, look, now, options) };
   }
-  return { is: 'TakenOut', watch };
+  return watch.provenAt === null ? { is: 'TakenOut', watch } : { is: 'Drifted' };
 }
 
 function fileSays(watch: Watch, host: HostView): boolean {

@@ -93,6 +93,16 @@ export const hostSettingsSchema = z
       })
       .meta({ description: 'Restarts that are asked for.' })
       .exactOptional(),
+    again: z
+      .string()
+      .min(1)
+      .max(64)
+      .regex(/^[A-Za-z0-9._:-]+$/)
+      .meta({
+        description:
+          'A new token asks for everything once more, where somebody changed the host after it had been carried out.',
+      })
+      .exactOptional(),
   })
   .meta({
     description: 'What this host shall look like. What is left out is left alone. Written by the operator only.',

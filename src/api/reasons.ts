@@ -95,6 +95,8 @@ export const NODE_REASONS = {
   NotAllowed: 'The spec asks for something that may not be changed; nothing of it is done.',
   AddressMissing: 'An address asked for is not on this host.',
   NotFound: 'A file or component that is to be changed is not on this host.',
+  Drifted:
+    'Somebody changed the host after the spec had been carried out. The agent puts it right when the operator asks: one node at a time.',
   Refused: 'A value was undone here before and is not tried again for this generation.',
   Failed: 'A change could not be made; the message says why.',
   Healthy: 'The components of this host run and answer.',

@@ -102,11 +102,12 @@ async function rolloutWorkload({ ref, next }: RolloutWorkload, { client }: Execu
   }
 }
 
-async function editHost({ node, settings }: EditHost, { client }: ExecuteDeps): Promise<Outcome> {
+async function editHost({ node, settings, again }: EditHost, { client, suffix }: ExecuteDeps): Promise<Outcome> {
   const ref: ObjectRef = { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode', name: node };
   const current = await client.get(ref);
   if (!current.ok) return refused(current.error);
-  const spec = mergeSettings(at(current.value, 'spec') ?? {}, settings);
+  const merged = mergeSettings(at(current.value, 'spec') ?? {}, settings);
+  const spec = again ? { ...merged, again: suffix() } : merged;
   // With the resourceVersion that was read, so that settings merged into an older spec cannot win over a newer one.
   const metadata = { name: node, resourceVersion: current.value.metadata.resourceVersion ?? '' };
   const body = { metadata, spec };

@@ -26,6 +26,7 @@ export function mergeSettings(current: HostSettings, added: HostSettings): HostS
     ...(Object.keys(absent).length === 0 ? {} : { absent }),
     ...(Object.keys(sysctls).length === 0 ? {} : { sysctls }),
     ...(Object.keys(restart).length === 0 ? {} : { restart }),
+    ...(current.again === undefined ? {} : { again: current.again }),
   };
 }
 

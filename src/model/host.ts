@@ -34,6 +34,8 @@ export interface HostSettings {
   readonly sysctls?: Readonly<Record<string, string>>;
   /** A new token asks for one restart. */
   readonly restart?: { readonly kubelet?: string };
+  /** A new token asks for everything once more, where somebody changed the host after it had been carried out. */
+  readonly again?: string;
 }
 
 export interface HostAddress {

@@ -93,6 +93,8 @@ export interface EditHost {
   readonly kind: 'EditHost';
   readonly node: string;
   readonly settings: HostSettings;
+  /** The agent has carried this out before, and somebody changed the host since: it is to be asked once more. */
+  readonly again: boolean;
 }
 
 /**

@@ -10,8 +10,7 @@ import { unreachable } from '../result.ts';
 /** What this pass does. */
 export type Decision =
   | { readonly is: 'Act'; readonly step: Step; readonly correction: boolean }
-  /** `correction`: its agent puts right what somebody else changed. */
-  | { readonly is: 'Wait'; readonly step: Step; readonly why: string; readonly correction: boolean }
+  | { readonly is: 'Wait'; readonly step: Step; readonly why: string }
   | { readonly is: 'Blocked'; readonly step: Step; readonly findings: readonly Finding[] }
   | { readonly is: 'Failed'; readonly step: Step; readonly why: string; readonly remedy: string }
   | { readonly is: 'Paused'; readonly step: Step }
@@ -46,7 +45,7 @@ export function decide(
       case 'Failed':
         return { is: 'Failed', step, why: step.state.why, remedy: step.state.remedy };
       case 'InProgress':
-        return waitFor(step, step.state.why, plan, memory, facts.at, generation);
+        return waitFor(step, step.state.why, plan, memory, facts.at);
       case 'Pending':
       case 'Unknown':
         break;
@@ -59,12 +58,10 @@ export function decide(
     }
     const blockers = blockersOf(step.phase, plan);
     if (blockers.length > 0) return { is: 'Blocked', step, findings: blockers };
-    if (step.state.is === 'Unknown') return { is: 'Wait', step, why: step.state.why, correction: false };
-    if (step.kind === 'WaitFor') return waitFor(step, step.what, plan, memory, facts.at, generation);
+    if (step.state.is === 'Unknown') return { is: 'Wait', step, why: step.state.why };
+    if (step.kind === 'WaitFor') return waitFor(step, step.what, plan, memory, facts.at);
     return (
-      gate(step, plan, request) ??
-      othersFirst(step, plan, memory, facts, generation) ??
-      mayAct(step, memory, facts.at, generation)
+      gate(step, plan, request) ?? othersFirst(step, plan, memory, facts) ?? mayAct(step, memory, facts.at, generation)
     );
   }
   const [user] = waitingForUser;
@@ -73,11 +70,8 @@ export function decide(
 }
 
 /** What takes too long for a reason that is told is not failed but blocked. */
-function waitFor(step: Step, why: string, plan: Plan, memory: Memory, now: number, generation: number): Decision {
-  if (!isOverdue(step, memory, now)) {
-    const isRepair = step.kind === 'EditHost' && step.diff.length > 0 && memory.current?.id !== step.id;
-    return { is: 'Wait', step, why, correction: isRepair && isCorrection(step, memory, generation) };
-  }
+function waitFor(step: Step, why: string, plan: Plan, memory: Memory, now: number): Decision {
+  if (!isOverdue(step, memory, now)) return { is: 'Wait', step, why };
   const blockers = blockersOf(step.phase, plan);
   return blockers.length > 0 ? { is: 'Blocked', step, findings: blockers } : overdue(step, why);
 }
@@ -93,16 +87,16 @@ function gate(step: Step, plan: Plan, request: Request): Decision | null {
  * No node is touched while another is not back from its own edit. The order of the steps alone does not see to that: a node may join, or the
  * spec may change, in the middle of an edit that comes later in the order.
  */
-function othersFirst(step: Step, plan: Plan, memory: Memory, facts: ClusterFacts, generation: number): Decision | null {
+function othersFirst(step: Step, plan: Plan, memory: Memory, facts: ClusterFacts): Decision | null {
   if (step.kind !== 'EditHost' && step.kind !== 'RolloutWorkload' && step.kind !== 'TransferLease') return null;
   const own = step.kind === 'EditHost' ? step.node : null;
   const begun = plan.steps.find(({ id }) => id === memory.current?.id);
   if (begun?.kind === 'EditHost' && begun.node !== own && begun.state.is === 'InProgress') {
-    return waitFor(begun, begun.state.why, plan, memory, facts.at, generation);
+    return waitFor(begun, begun.state.why, plan, memory, facts.at);
   }
   const busy = facts.nodes.find((node) => node.name !== own && node.ready && isApplying(node));
   const why = `the agent on ${busy?.name ?? ''} has not finished its last edit`;
-  return busy === undefined ? null : waitFor(step, why, plan, memory, facts.at, generation);
+  return busy === undefined ? null : waitFor(step, why, plan, memory, facts.at);
 }
 
 function isApplying({ agent }: NodeFacts): boolean {
@@ -111,9 +105,27 @@ function isApplying({ agent }: NodeFacts): boolean {
   return agent.observedGeneration !== agent.generation || applied?.reason === 'Applying';
 }
 
-/** What was right once for this very spec and is no longer was changed from outside. */
-const isCorrection = (step: Step, memory: Memory, generation: number): boolean =>
-  memory.appliedGeneration === generation && isShared(step.phase);
+/**
+ * What was right once for this very spec and is no longer was changed from outside; of its host an agent says so itself. New pods for a corrected
+ * setting are part of that correction, not one more.
+ */
+function isCorrection(step: Step, memory: Memory, generation: number): boolean {
+  switch (step.kind) {
+    case 'EditHost':
+      return step.again || (memory.appliedGeneration === generation && isShared(step.phase));
+    case 'ApplyObject':
+    case 'MigrateService':
+      return memory.appliedGeneration === generation && isShared(step.phase);
+    case 'RolloutWorkload':
+    case 'TransferLease':
+    case 'Verify':
+    case 'WaitFor':
+    case 'Handoff':
+      return false;
+    default:
+      return unreachable(step);
+  }
+}
 
 function mayAct(step: Step, memory: Memory, now: number, generation: number): Decision {
   const correction = isCorrection(step, memory, generation);

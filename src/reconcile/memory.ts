@@ -53,7 +53,7 @@ function currentAfter(memory: Memory, decision: Decision, { now, plan }: Situati
 }
 
 function correctionsAfter(memory: Memory, decision: Decision, { now }: Situation): Memory['corrections'] {
-  if ((decision.is !== 'Act' && decision.is !== 'Wait') || !decision.correction) return memory.corrections;
+  if (decision.is !== 'Act' || !decision.correction) return memory.corrections;
   const { id } = decision.step;
   const before = memory.corrections.find((entry) => entry.id === id);
   const entry = { id, count: (before?.count ?? 0) + 1, lastAt: new Date(now).toISOString() };

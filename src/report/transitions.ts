@@ -68,8 +68,19 @@ function correctionsMade(before: ClusterStatus, after: ClusterStatus): readonly 
       type: 'Warning',
       reason: 'Corrected',
       action: 'Apply',
-      note: `${id} had been changed from outside and was put right (${count} times so far)`,
+      note: clip(
+        `${targetOf(after, id)} was changed from outside and is put right (${count === 1 ? 'the first time' : `${count} times so far`})`,
+      ),
     }));
+}
+
+/** The step that puts it right is the current one at that moment. */
+const targetOf = ({ plan }: ClusterStatus, id: string): string =>
+  plan?.current?.id === id ? `${plan.current.target} (${pathsOf(plan, id)})` : id;
+
+function pathsOf({ steps }: NonNullable<ClusterStatus['plan']>, id: string): string {
+  const entry = steps.find((step) => step.id === id || id.startsWith(`${step.id}/`));
+  return (entry?.diff ?? []).map(({ path }) => path).join(', ') || id;
 }
 
 const ready = (status: ClusterStatus): Condition | undefined =>

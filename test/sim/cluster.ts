@@ -2,7 +2,7 @@ import type { CalicoFacts } from '../../src/cni/calico/facts.ts';
 import type { KubeadmFacts } from '../../src/distributions/kubeadm/facts.ts';
 import { mergeSettings } from '../../src/apply/settings.ts';
 import type { ClusterFacts, NodeFacts, PodFacts, ServiceFacts } from '../../src/model/facts.ts';
-import { type AgentFacts, STATIC_PODS } from '../../src/model/host.ts';
+import { type AgentCondition, type AgentFacts, STATIC_PODS } from '../../src/model/host.ts';
 import { at } from '../../src/model/object.ts';
 import type { Outcome, Proof } from '../../src/model/outcome.ts';
 import { known } from '../../src/model/reader.ts';
@@ -314,25 +314,29 @@ export class SimCluster {
     }
     this.#settleProxy();
     this.#settleCalico();
-    this.#holdSettings();
+    this.#tellDrift();
   }
 
-  /** An agent puts right what differs from its settings, as long as nothing says that they were refused. */
-  #holdSettings(): void {
+  /** An agent says what differs from settings that were in force, as long as nothing says that they were refused. */
+  #tellDrift(): void {
     for (const { name, agent } of this.#facts.nodes) {
-      if (agent === null || agent.conditions.length > 0 || this.busy.includes(name)) continue;
+      if (agent === null || this.busy.includes(name)) continue;
+      if (agent.conditions.some((condition) => condition.observedGeneration === agent.generation)) continue;
       const differs = STATIC_PODS.some((component) => {
         const args = agent.report?.staticPods[component]?.running?.args ?? {};
         const asked = Object.entries(agent.spec.staticPods?.[component] ?? {});
         return asked.some(([flag, value]) => args[flag] !== value);
       });
       if (!differs) continue;
-      const step = { node: name, settings: agent.spec } as EditHost & Step;
-      this.#pending.push({
-        step: { ...step, kind: 'EditHost' },
-        dueAt: this.now + this.agentSeconds * 1000,
-        refuse: false,
-      });
+      const drifted: AgentCondition = {
+        type: 'Applied',
+        status: 'False',
+        reason: 'Drifted',
+        message: 'somebody changed the host',
+        observedGeneration: agent.generation,
+        lastTransitionTime: new Date(this.now).toISOString(),
+      };
+      this.changeNode(name, (node) => withAgent(node, (each) => ({ ...each, conditions: [drifted] })));
     }
   }
 

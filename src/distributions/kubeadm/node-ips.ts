@@ -3,6 +3,7 @@ import type { HostReport, HostSettings } from '../../model/host.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Family } from '../../net/family.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { hasDrifted } from './drift.ts';
 import { addressOfFamily, chooseAddress, familyOf } from './node-address.ts';
 import { startedFirst } from './order.ts';
 
@@ -21,6 +22,7 @@ export function nodeIPSteps(wanted: Wanted, facts: ClusterFacts): readonly Step[
 function nodeIPStep(wanted: Wanted, node: NodeFacts, tolerated: boolean): Step {
   const goal = wanted.direction === 'Forward' ? forwardGoal(wanted, node) : backGoal(wanted, node);
   const restarts = goal.settings.kubelet !== undefined || goal.settings.absent !== undefined;
+  const state = stateOf(goal, node, tolerated);
   return {
     kind: 'EditHost',
     id: `node-ips/${node.name}`,
@@ -32,11 +34,12 @@ function nodeIPStep(wanted: Wanted, node: NodeFacts, tolerated: boolean): Step {
         ? 'A Node has an address of a second family only when its kubelet is told both, and passes on packets only with forwarding on.'
         : 'The Node shall have an address of the wanted family alone.',
     diff: goal.diff,
-    state: stateOf(goal, node, tolerated),
+    state,
     disrupts: restarts ? { text: `the kubelet on ${node.name} restarts; its pods go on`, seconds: [1, 5] } : null,
     timeoutSeconds: 300,
     node: node.name,
     settings: goal.settings,
+    again: state.is === 'Pending' && hasDrifted(node),
   };
 }
 
@@ -56,7 +59,7 @@ function stateOf(goal: Goal, node: NodeFacts, tolerated: boolean): StepState {
   if (agent === null) return { is: 'Pending' };
   if (agent.report === null) return { is: 'Unknown', why: `the agent on ${node.name} has not reported yet` };
   if (goal.obstacle !== null && goal.diff.length === 0) return { is: 'Deferred', why: goal.obstacle };
-  if (!isAsked(agent.spec, goal.settings)) return { is: 'Pending' };
+  if (!isAsked(agent.spec, goal.settings) || hasDrifted(node)) return { is: 'Pending' };
   const refused = agent.report.refused.find(
     (entry) => entry.component === 'kubelet' && entry.generation === agent.generation,
   );

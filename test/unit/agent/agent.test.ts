@@ -129,6 +129,30 @@ test('an address that is not there, or is in doubt, is not given to the kubelet'
   expect(host.condition('Applied').status).toBe('True');
 });
 
+test('what another hand changes later is told, and put right only when asked again', async () => {
+  host.ask({ staticPods: { 'kube-apiserver': { 'service-cluster-ip-range': DUAL } } });
+  await host.settle();
+  await host.settle();
+  host.startFromManifest('kube-apiserver');
+  await host.settle(2);
+  expect(host.condition('Applied').status).toBe('True');
+
+  host.write(APISERVER, apiServerManifest());
+  for (const agent of ['the same', 'a new one']) {
+    if (agent === 'a new one') host.newAgent();
+    await host.settle(60);
+    expect(host.read(APISERVER)).toBe(apiServerManifest());
+    expect(host.condition('Applied')).toMatchObject({ status: 'False', reason: 'Drifted' });
+    expect(host.condition('Applied').message).toContain(`--service-cluster-ip-range=${DUAL}`);
+    expect(host.condition('RolledBack').status).toBe('False');
+  }
+
+  host.ask({ staticPods: { 'kube-apiserver': { 'service-cluster-ip-range': DUAL } }, again: '1' });
+  await host.settle();
+  await host.settle();
+  expect(host.read(APISERVER)).toBe(apiServerManifest(DUAL));
+});
+
 test('a restart token asks for one restart', async () => {
   host.onRestart = () => host.startKubelet();
   for (const token of ['1', '1', '2']) {

@@ -74,10 +74,17 @@ async function startOperator(options: OperatorOptions): Promise<ExitCode> {
       { cluster: cluster.value, clock, random, log, metrics: createMetrics(clock), newId: shortId },
       termination.signal,
     );
-    return ended.ok ? EXIT.OK : failed(log, ended.error);
+    if (ended.ok) return EXIT.OK;
+    endAnyway();
+    return failed(log, ended.error);
   } finally {
     await cluster.value.close();
   }
+}
+
+/** Work that hangs may hold the process for ever, and the next leader must not have it beside itself. */
+function endAnyway(): void {
+  setTimeout(() => process.exit(EXIT.Error), 5_000).unref();
 }
 
 async function startAgent(options: AgentOptions): Promise<ExitCode> {

@@ -7,7 +7,9 @@ import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { workQueue } from '../runtime/queue.ts';
 import { err, ok, type Result } from '../result.ts';
-import { inventoryPass, pass, passDeps } from './pass.ts';
+import { inTime } from './in-time.ts';
+import { watchedPass } from './mishaps.ts';
+import { inventoryPass, passDeps } from './pass.ts';
 import { triggers } from './triggers.ts';
 
 export interface OperatorOptions {
@@ -35,6 +37,8 @@ const LEASE = 'dualstack-operator';
 const CONTROLLER = 'dualstackcluster';
 /** A key that no DualStackCluster can have as its name: see to the DualStackNodes. */
 const INVENTORY = '';
+/** How long work in flight may take to end. A request gives up before that, so only a mistake of ours takes longer. */
+const END_WITHIN_MS = 30_000;
 /** A look without any reason, in case that something was missed or cannot be watched. */
 const RESYNC_MS = 60_000;
 
@@ -54,7 +58,9 @@ export async function runOperator(
     ready: () => (!health.leading || health.synced ? undefined : 'the first look at the cluster is not done'),
   });
   if (!servers.ok) return servers;
+  const mustEnd = new AbortController();
   const leadWork = async (leading: AbortSignal): Promise<void> => {
+    onAbort(leading, () => mustEnd.abort());
     health.leading = true;
     deps.metrics.leader(LEASE, true);
     await work(deps, options, leading, () => {
@@ -63,9 +69,13 @@ export async function runOperator(
   };
   try {
     deps.metrics.leader(LEASE, false);
-    if (options.leaderElect) return await elected(options, deps, signal, leadWork);
-    await leadWork(signal);
-    return ok(undefined);
+    const working = options.leaderElect
+      ? elected(options, deps, signal, leadWork)
+      : leadWork(signal).then(() => ok(undefined));
+    const end = await inTime(deps.clock, END_WITHIN_MS, mustEnd.signal, working);
+    return end === 'Stuck'
+      ? err(`work in flight did not end within ${END_WITHIN_MS / 1000} s: the process ends without waiting for it`)
+      : end;
   } finally {
     deps.metrics.leader(LEASE, false);
     await servers.value.close();
@@ -127,6 +137,7 @@ async function work(
   onSynced: () => void,
 ): Promise<void> {
   const forPass = passDeps(deps, options);
+  const pass = watchedPass(forPass);
   const metrics = deps.metrics.controller(CONTROLLER, 1);
   const queue = workQueue({
     concurrency: 1,
@@ -150,7 +161,7 @@ async function work(
     const started = deps.clock.monotonic();
     metrics.workers(1);
     try {
-      const next = name === INVENTORY ? await inventoryPass(forPass) : await pass(name, forPass);
+      const next = name === INVENTORY ? await inventoryPass(forPass) : await pass(name);
       const seconds = (deps.clock.monotonic() - started) / 1000;
       switch (next.is) {
         case 'Again':
@@ -186,10 +197,12 @@ async function work(
     onSynced();
     for (const name of [INVENTORY, ...watching.names()]) queue.add(name);
   }
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await new Promise<void>((resolve) => onAbort(signal, resolve));
   await queue.shutdown();
   await watches;
+}
+
+function onAbort(signal: AbortSignal, run: () => void): void {
+  if (signal.aborted) run();
+  else signal.addEventListener('abort', () => run(), { once: true });
 }

@@ -103,6 +103,12 @@ export async function pass(name: string, deps: PassDeps): Promise<Next> {
   return advance(subject, request.value, facts.value, deps);
 }
 
+/** Tells in the status that a pass ended in an exception that nobody expected, for so many times in a row. */
+export async function mishap(name: string, message: string, times: number, deps: PassDeps): Promise<void> {
+  const read = await deps.client.get(refOf(name));
+  if (read.ok) await tell(subjectOf(name, read.value), { is: 'Mishap', message, times }, deps, { is: 'BackOff' });
+}
+
 /**
  * Every Node has a DualStackNode to report in, also before there is a DualStackCluster: so the first plan that anybody looks at can
  * already say what each host shows.

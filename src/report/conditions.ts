@@ -22,6 +22,8 @@ interface Verdict {
 }
 
 const LONGEST_MESSAGE = 2000;
+/** So many unexpected exceptions in a row are no bad moment any more. */
+const GIVEN_UP_AFTER = 5;
 
 export function conditionsWithoutLook(said: Exclude<Said, Looked>, generation: number): readonly Update[] {
   const at = (type: ClusterConditionType, status: Status, reason: ConditionReason, message: string): Update => ({
@@ -46,6 +48,13 @@ export function conditionsWithoutLook(said: Exclude<Said, Looked>, generation: n
     case 'Unreadable': {
       const message = `The cluster could not be looked at, and is tried again: ${said.message}`;
       return overall({ ready: false, reconciling: true, stalled: false, reason: 'ObservationFailed', message }, at);
+    }
+    case 'Mishap': {
+      const stalled = said.times >= GIVEN_UP_AFTER;
+      // The count is not told each time: that would be one more write for each try.
+      const how = stalled ? `${GIVEN_UP_AFTER} times in a row; it is tried less and less often` : 'and tries again';
+      const message = `The operator came upon a mistake of its own (${how}): ${said.message} Please report it with the operator's log.`;
+      return overall({ ready: false, reconciling: !stalled, stalled, reason: 'InternalError', message }, at);
     }
     default:
       return unreachable(said);

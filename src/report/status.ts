@@ -22,6 +22,8 @@ export type Said =
   | { readonly is: 'Invalid'; readonly problems: readonly Problem[] }
   | { readonly is: 'AnotherGoverns'; readonly name: string }
   | { readonly is: 'Unreadable'; readonly message: string }
+  /** An unexpected exception, so many times in a row. */
+  | { readonly is: 'Mishap'; readonly message: string; readonly times: number }
   | Looked;
 
 export interface Looked {
@@ -48,7 +50,8 @@ export function makeStatus(said: Said, previous: ClusterStatus, generation: numb
   switch (said.is) {
     case 'Invalid':
     case 'AnotherGoverns':
-    case 'Unreadable': {
+    case 'Unreadable':
+    case 'Mishap': {
       const updates = conditionsWithoutLook(said, generation);
       return {
         ...previous,

@@ -16,6 +16,7 @@ const WARNINGS: ReadonlySet<string> = new Set<ConditionReason>([
   'StepFailed',
   'Invalid',
   'AnotherGoverns',
+  'InternalError',
   'RollingBack',
   'RolledBack',
   'WaitingForUser',

@@ -103,12 +103,16 @@ export function makePass(deps: PassDeps): Pass {
     await reporter(seen, acted.journal, acted.failure === null ? decision.applied : failed(acted.failure), now);
     if (decision.action.kind !== 'None' && acted.failure === null) return 'Again';
     if (!isBusy(acted.journal)) return 'Idle';
-    return isInFlight(acted.journal) ? 'Busy' : 'Watching';
+    return isInFlight(acted.journal, seen) ? 'Busy' : 'Watching';
   };
 }
 
-const isInFlight = ({ watches, restart }: Journal): boolean =>
-  restart !== null || watches.some((watch) => watch.provenAt === null);
+const isInFlight = ({ watches, restart }: Journal, { staticPods }: HostView): boolean =>
+  restart !== null ||
+  watches.some(
+    ({ component, provenAt }) =>
+      provenAt === null || (component !== 'kubelet' && staticPods[component]?.healthy !== true),
+  );
 
 function askedOf(own: OwnObject): Asked {
   return { generation: own.generation, settings: checkSettings(own.spec), confirmed: parseRecorded(own.status) };

@@ -1,8 +1,7 @@
 import type { CalicoFacts } from '../../src/cni/calico/facts.ts';
 import type { KubeadmFacts } from '../../src/distributions/kubeadm/facts.ts';
 import { mergeSettings } from '../../src/apply/settings.ts';
-import type { ClusterFacts, NodeFacts, PodFacts, ServiceFacts } from '../../src/model/facts.ts';
-import { type AgentCondition, type AgentFacts, STATIC_PODS } from '../../src/model/host.ts';
+import type { ClusterFacts, NodeFacts, ServiceFacts } from '../../src/model/facts.ts';
 import { at } from '../../src/model/object.ts';
 import type { Outcome, Proof } from '../../src/model/outcome.ts';
 import { known } from '../../src/model/reader.ts';
@@ -10,9 +9,20 @@ import { fromRecordEntry, type Recorded } from '../../src/model/record.ts';
 import type { ApplyObject, EditHost, MigrateService, RolloutWorkload, Step, Verify } from '../../src/model/step.ts';
 import { unreachable } from '../../src/result.ts';
 import { CalicoModel } from '../support/calico-model.ts';
-import { hostIPv4, hostIPv6, nodeFacts, podFacts } from '../support/facts.ts';
+import { hostIPv4, nodeFacts } from '../support/facts.ts';
 import { kubeadmFacts } from '../support/kubeadm.ts';
 import { carryOut, wait } from '../support/kubeadm-player.ts';
+import {
+  coreDNSOf,
+  grown,
+  restartedDNS,
+  rolledOn,
+  settledDNS,
+  withAgent,
+  withDrift,
+  withRefusal,
+  withRestart,
+} from './parts.ts';
 
 export interface SimOptions {
   readonly controlPlanes: number;
@@ -46,7 +56,7 @@ export class SimCluster {
     this.#calico = new CalicoModel({ ...options, proven: options.dual ?? false });
     this.#facts = { ...this.#calico.facts, records: known({}) };
     this.kubeadm = kubeadmFacts(this.#facts.nodes, { dual: options.dual ?? false });
-    this.#facts = { ...this.#facts, coreDNS: known(withHash(this.#facts)) };
+    this.#facts = { ...this.#facts, coreDNS: known(settledDNS(coreDNSOf(this.#facts), this.#facts.nodes)) };
   }
 
   get now(): number {
@@ -67,10 +77,6 @@ export class SimCluster {
 
   get calicoText(): string {
     return this.#calico.configText;
-  }
-
-  get calicoEnv() {
-    return this.#calico.agent.env;
   }
 
   get records(): Recorded {
@@ -98,15 +104,7 @@ export class SimCluster {
   #asSeen(node: NodeFacts): NodeFacts {
     const edit = this.#pending.find(({ step }) => step.node === node.name);
     const isAway = edit !== undefined && edit.dueAt - this.now < this.agentSeconds * 500;
-    const report = node.agent?.report;
-    if (!isAway || report == null || node.agent === null) return node;
-    const staticPods = Object.fromEntries(
-      Object.entries(report.staticPods).map(([name, pod]) => [
-        name,
-        edit.step.settings.staticPods?.[name as 'kube-apiserver'] === undefined ? pod : { ...pod, healthy: false },
-      ]),
-    );
-    return { ...node, agent: { ...node.agent, report: { ...report, staticPods } } };
+    return isAway ? withRestart(node, edit.step) : node;
   }
 
   pass(seconds: number): void {
@@ -231,30 +229,17 @@ export class SimCluster {
   #record(step: ApplyObject & Step): void {
     const data = at(step.write, 'body', 'data') as Readonly<Record<string, string>>;
     const entries = Object.values(data).map((text) => fromRecordEntry(Buffer.from(text, 'base64').toString('utf8')));
-    this.#facts = {
-      ...this.#facts,
-      records: known(Object.fromEntries(entries.map((entry) => [entry!.key, entry!.value]))),
-    };
+    const records: Recorded = Object.fromEntries(entries.map((entry) => [entry!.key, entry!.value]));
+    for (const [key, first] of Object.entries(this.records)) {
+      if (JSON.stringify(records[key]) !== JSON.stringify(first))
+        throw new Error(`never: the record of ${key} is lost`);
+    }
+    this.#facts = { ...this.#facts, records: known(records) };
   }
 
   #restartDNS({ next }: RolloutWorkload & Step): void {
-    const workload = this.#facts.coreDNS.known ? this.#facts.coreDNS.value : null;
-    if (workload === null || next.is !== 'Annotate') throw new Error('CoreDNS is restarted by an annotation');
-    this.#restarts += 1;
-    const { [next.annotation]: _, ...others } = workload.templateAnnotations;
-    const templateAnnotations = next.value === null ? others : { ...others, [next.annotation]: next.value };
-    const changed = withHash({ ...this.#facts, coreDNS: known({ ...workload, templateAnnotations }) });
-    const pods = changed.pods.map((pod): PodFacts => {
-      const [ipv4 = '10.244.9.9'] = pod.podIPs;
-      return {
-        ...pod,
-        uid: `coredns-${this.#restarts}-${pod.name}`,
-        podIPs: this.#assignsIPv6(pod.node) ? [ipv4, `fd00:10:244::${this.#restarts}`] : [ipv4],
-        startedAt: new Date(this.now).toISOString(),
-        hash: changed.newestHash ?? '',
-      };
-    });
-    this.#facts = { ...this.#facts, coreDNS: known({ ...changed, pods }) };
+    const workload = restartedDNS(coreDNSOf(this.#facts), next, this.#facts, (name) => this.#assignsIPv6(name));
+    this.#facts = { ...this.#facts, coreDNS: known(workload) };
   }
 
   #assignsIPv6(name: string): boolean {
@@ -312,66 +297,17 @@ export class SimCluster {
       if (edit.refuse) this.#refuse(edit.step);
       else this.#world(carryOut({ facts: this.#facts, own: this.kubeadm }, edit.step));
     }
-    this.#settleProxy();
-    this.#settleCalico();
-    this.#tellDrift();
-  }
-
-  /** An agent says what differs from settings that were in force, as long as nothing says that they were refused. */
-  #tellDrift(): void {
-    for (const { name, agent } of this.#facts.nodes) {
-      if (agent === null || this.busy.includes(name)) continue;
-      if (agent.conditions.some((condition) => condition.observedGeneration === agent.generation)) continue;
-      const differs = STATIC_PODS.some((component) => {
-        const args = agent.report?.staticPods[component]?.running?.args ?? {};
-        const asked = Object.entries(agent.spec.staticPods?.[component] ?? {});
-        return asked.some(([flag, value]) => args[flag] !== value);
-      });
-      if (!differs) continue;
-      const drifted: AgentCondition = {
-        type: 'Applied',
-        status: 'False',
-        reason: 'Drifted',
-        message: 'somebody changed the host',
-        observedGeneration: agent.generation,
-        lastTransitionTime: new Date(this.now).toISOString(),
-      };
-      this.changeNode(name, (node) => withAgent(node, (each) => ({ ...each, conditions: [drifted] })));
+    const { proxy } = this.kubeadm;
+    if (proxy.known && proxy.value !== null) {
+      this.kubeadm = { ...this.kubeadm, proxy: known(rolledOn(proxy.value, this.#facts.nodes, this.now)) };
     }
+    this.#settleCalico();
+    this.#setNodes(this.#facts.nodes.map((node) => (this.busy.includes(node.name) ? node : withDrift(node, this.now))));
   }
 
-  /** The agent put the old text back and says so. */
-  #refuse(step: EditHost & Step): void {
-    this.refusing.delete(step.node);
-    this.changeNode(step.node, (node) =>
-      withAgent(node, (agent) => ({
-        ...agent,
-        observedGeneration: agent.generation,
-        conditions: [
-          {
-            type: 'RolledBack',
-            status: 'True',
-            reason: 'DidNotComeBack',
-            message: `the edit for ${step.id} was undone`,
-            observedGeneration: agent.generation,
-            lastTransitionTime: new Date(this.now).toISOString(),
-          },
-        ],
-      })),
-    );
-  }
-
-  #settleProxy(): void {
-    const workload = this.kubeadm.proxy.known ? this.kubeadm.proxy.value : null;
-    const isAllReady = this.#facts.nodes.every((node) => node.ready);
-    if (workload === null || !isAllReady) return;
-    const startedAt = new Date(this.now).toISOString();
-    const pods = workload.pods.map((pod) =>
-      pod.hash === workload.newestHash
-        ? pod
-        : { ...pod, uid: `${pod.uid}~`, hash: workload.newestHash ?? '', startedAt },
-    );
-    this.kubeadm = { ...this.kubeadm, proxy: known({ ...workload, pods }) };
+  #refuse({ node, id }: EditHost & Step): void {
+    this.refusing.delete(node);
+    this.changeNode(node, (each) => withRefusal(each, id, this.now));
   }
 
   /** calico-node looks for its address until it finds one. */
@@ -404,18 +340,13 @@ export class SimCluster {
   }
 
   #addPods(name: string): void {
-    const startedAt = new Date(this.now).toISOString();
-    const proxy = this.kubeadm.proxy.known ? this.kubeadm.proxy.value : null;
-    if (proxy !== null) {
-      const pod = podFacts({ name: `kube-proxy-${name}`, node: name, hash: proxy.newestHash ?? '', startedAt });
-      const grown = { ...proxy, desired: proxy.desired + 1, pods: [...proxy.pods, pod] };
-      this.kubeadm = { ...this.kubeadm, proxy: known(grown) };
+    const { proxy } = this.kubeadm;
+    if (proxy.known && proxy.value !== null) {
+      this.kubeadm = { ...this.kubeadm, proxy: known(grown(proxy.value, name, this.now)) };
     }
     const { agent } = this.#calico;
-    const { workload } = agent;
-    const pod = podFacts({ name: `calico-node-${name}`, node: name, hash: workload.newestHash ?? '', startedAt });
-    const grown = { ...workload, desired: workload.desired + 1, pods: [...workload.pods, pod] };
-    this.#calico.own = { ...this.#calico.own, agent: known({ ...agent, workload: grown }) };
+    const workload = grown(agent.workload, name, this.now);
+    this.#calico.own = { ...this.#calico.own, agent: known({ ...agent, workload }) };
   }
 
   #world({ facts, own }: { readonly facts: ClusterFacts; readonly own: KubeadmFacts }): void {
@@ -429,22 +360,3 @@ export class SimCluster {
     this.kubeadm = { ...this.kubeadm, instances, etcdNotReady };
   }
 }
-
-const withAgent = (node: NodeFacts, change: (agent: AgentFacts) => AgentFacts): NodeFacts =>
-  node.agent === null ? node : { ...node, agent: change(node.agent) };
-
-/** CoreDNS whose template's hash follows from its annotations, with pods of it. */
-function withHash(facts: ClusterFacts) {
-  const workload = facts.coreDNS.known ? facts.coreDNS.value : null;
-  if (workload === null) throw new Error('the simulated cluster has CoreDNS');
-  const newestHash = JSON.stringify(workload.templateAnnotations);
-  const nodes = facts.nodes.filter((node) => node.ready).toReversed();
-  const pods = workload.pods.map((pod, index) => ({
-    ...pod,
-    hash: newestHash,
-    node: nodes[index % nodes.length]?.name ?? '',
-  }));
-  return { ...workload, newestHash, pods };
-}
-
-export const hostPair = (n: number): readonly string[] => [hostIPv4(n), hostIPv6(n)];

@@ -8,49 +8,48 @@ import type { PassResult } from './operator.ts';
 export function checkBefore(cluster: SimCluster, step: Step): void {
   const { nodes } = cluster;
   const lacking = nodes.filter((node) => !node.internalIPs.some((ip) => ip.includes(':')));
-  const rule = (holds: boolean, text: string): void => {
-    if (!holds) throw new Error(`never: ${text} (${step.id})`);
-  };
+  const must = (holds: boolean, words: string): void => rule(holds, `${words} (${step.id})`);
 
   if (step.kind === 'EditHost') {
-    rule(
+    must(
       cluster.busy.every((node) => node === step.node),
       `two nodes at once, while ${cluster.busy.join()} is not back`,
     );
     const isStaticPod = step.settings.staticPods !== undefined || step.settings.absent?.['kube-controller-manager'];
     const others = cluster.kubeadm.instances.filter((instance) => instance.node !== step.node);
-    rule(
+    must(
       isStaticPod === undefined || others.every((instance) => instance.ailment === null),
       'a restart while another instance is away',
     );
     const cidr = step.settings.staticPods?.['kube-controller-manager']?.['cluster-cidr'];
     const isOne = cidr !== undefined && !cidr.includes(',');
     const isDualNow = nodes.some((node) => node.podCIDRs.length > 1);
-    rule(!(isOne && isDualNow), 'a controller manager of one family while a Node has two podCIDRs');
+    must(!(isOne && isDualNow), 'a controller manager of one family while a Node has two podCIDRs');
   }
   if (step.phase !== 'Record') {
-    rule(Object.keys(cluster.records).length > 0, 'a change before its record');
+    must(Object.keys(cluster.records).length > 0, 'a change before its record');
   }
   if (step.id === 'calico/env') {
     const env = asArray(at(step, 'write', 'body', 'spec', 'template', 'spec', 'containers', 0, 'env'));
     const looks = env.some((entry) => at(entry, 'name') === 'IP6' && at(entry, 'value') === 'autodetect');
-    rule(!looks || lacking.length === 0, `IP6=autodetect while ${lacking.map((node) => node.name).join()} has no IPv6`);
+    must(!looks || lacking.length === 0, `IP6=autodetect while ${lacking.map((node) => node.name).join()} has no IPv6`);
   }
   if (step.id === 'calico/rollout' && step.kind === 'RolloutWorkload' && step.next.is === 'DeletePods') {
-    rule(step.next.pods.length > 0, 'a roll-out of no pods');
+    must(step.next.pods.length > 0, 'a roll-out of no pods');
     const unready = nodes.filter((node) => !node.ready).map((node) => node.name);
-    rule(
+    must(
       !step.next.pods.some((pod) => unready.some((name) => pod.name.endsWith(name))),
       'a pod on a node that is away',
     );
   }
 }
 
+function rule(holds: boolean, text: string): void {
+  if (!holds) throw new Error(`never: ${text}`);
+}
+
 /** What must hold after every pass, whatever happened. */
 export function checkAfter(cluster: SimCluster, { plan }: PassResult): void {
-  const rule = (holds: boolean, text: string): void => {
-    if (!holds) throw new Error(`never: ${text}`);
-  };
   for (const { component, node, flags } of cluster.kubeadm.instances) {
     if (!flags.known) continue;
     const where = `${component} on ${node}`;
@@ -84,12 +83,13 @@ export function isDual(cluster: SimCluster): boolean {
   );
 }
 
+const text = (value: unknown): unknown => at(value, 'value', 'text');
+
 /** All that a conversion changes, to compare a first state with a last one. */
 export function stateOf(cluster: SimCluster): unknown {
   const { kubeadm, calico, nodes } = cluster;
   const facts = cluster.observe();
   const agent = calico.agent.known ? calico.agent.value : null;
-  const text = (value: { readonly known: boolean } | undefined): unknown => at(value, 'value', 'text');
   return {
     flags: kubeadm.instances.map(({ component, node, flags }) => ({ component, node, flags })),
     clusterConfig: text(kubeadm.clusterConfig),

@@ -5,7 +5,7 @@ import { type Disturbance, HAND_EDITS, lateWorker, leaderChange, nodeDown, refus
 import { asked, type Faults, Run } from './run.ts';
 import { random, type Random } from './random.ts';
 
-const SEEDS = Number(process.env['SIM_SEEDS'] ?? '60');
+const SEEDS = Number(process.env['SIM_SEEDS'] ?? '12');
 const FIRST = Number(process.env['SIM_FIRST'] ?? '1');
 
 /** Runs one story per seed; a failure names its seed and all that had happened. */

@@ -23,7 +23,7 @@ const edit = (node: string, state: Step['state'] = { is: 'Pending' }, change: Pa
     settings: {},
     again: false,
     ...change,
-  } as Partial<Step>);
+  });
 const blocker = (...blocks: Phase[]): Finding => ({
   reason: 'CIDROverlap',
   object: null,
@@ -50,8 +50,8 @@ const begun = (id: string, seconds: number): Partial<Memory> => ({
   current: { id, startedAt: AT - seconds * 1000 },
 });
 
-const handoff = pending('cloud', { kind: 'Handoff', command: 'do it', watches: 'that' } as Partial<Step>);
-const waitFor = pending('lease', { kind: 'WaitFor', what: 'the Lease is held' } as Partial<Step>);
+const handoff = pending('cloud', { kind: 'Handoff', command: 'do it', watches: 'that' });
+const waitFor = pending('lease', { kind: 'WaitFor', what: 'the Lease is held' });
 const deferred = someStep('away', { is: 'Deferred', why: 'node is away' });
 const failed = someStep('bad', { is: 'Failed', why: 'it was undone', remedy: 'mend it' });
 const unread = someStep('dark', { is: 'Unknown', why: 'the server answered 503' });
@@ -126,10 +126,10 @@ test.each<[string, Partial<Step>, Partial<Memory>, boolean]>([
 });
 
 test('what somebody changed on a host is a correction, whatever the phase; new pods and a Lease passed on are none', () => {
-  const again = edit('cp-1', { is: 'Pending' }, { again: true, phase: 'NodeIPs' } as Partial<Step>);
+  const again = edit('cp-1', { is: 'Pending' }, { again: true, phase: 'NodeIPs' });
   expect(next({ steps: [again] })).toMatchObject({ is: 'Act', correction: true });
   for (const kind of ['RolloutWorkload', 'TransferLease'] as const) {
-    const step = pending('a', { kind, phase: 'Proxy' } as Partial<Step>);
+    const step = pending('a', { kind, phase: 'Proxy' });
     expect(next({ steps: [step], memory: applied })).toMatchObject({ is: 'Act', correction: false });
   }
 });
@@ -159,16 +159,17 @@ test('no node is touched while another is not back from its own edit', () => {
   expect(short(next({ steps: [pending('a'), underWay], memory: begun('api-server/cp-1', 10) }))).toBe('Act a');
 });
 
+const withBusyAgent = (ready: boolean) => {
+  const agent = agentFacts(hostReport(1, { name: 'cp-1', controlPlane: true }), {
+    generation: 2,
+    observedGeneration: 1,
+  });
+  return { nodes: [{ ...nodeFacts(1, { controlPlane: true }), ready, agent }, nodeFacts(2)] };
+};
+
 test('an agent that is still at work is waited for, also when no step remembers it; one on a node that is down is not', () => {
-  const busy = (ready: boolean) => {
-    const agent = agentFacts(hostReport(1, { name: 'cp-1', controlPlane: true }), {
-      generation: 2,
-      observedGeneration: 1,
-    });
-    return { nodes: [{ ...nodeFacts(1, { controlPlane: true }), ready, agent }, nodeFacts(2)] };
-  };
   const steps = [edit('worker-2')];
-  expect(next({ steps, facts: busy(true) })).toMatchObject({ is: 'Wait', why: expect.stringContaining('cp-1') });
-  expect(short(next({ steps, facts: busy(false) }))).toBe('Act api-server/worker-2');
-  expect(short(next({ steps: [edit('cp-1')], facts: busy(true) }))).toBe('Act api-server/cp-1');
+  expect(next({ steps, facts: withBusyAgent(true) })).toMatchObject({ is: 'Wait', why: expect.stringContaining('cp-1') });
+  expect(short(next({ steps, facts: withBusyAgent(false) }))).toBe('Act api-server/worker-2');
+  expect(short(next({ steps: [edit('cp-1')], facts: withBusyAgent(true) }))).toBe('Act api-server/cp-1');
 });

@@ -53,7 +53,7 @@ test('pausing or approving does not change the hash', () => {
 test('a text for a value does not hang on the order of its keys', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
-      const turned = Object.fromEntries(Object.entries(value).reverse());
+      const turned = Object.fromEntries(Object.entries(value).toReversed());
       expect(canonicalText(turned)).toBe(canonicalText(value));
       expect(JSON.parse(canonicalText(value))).toEqual(JSON.parse(JSON.stringify(value)));
     }),
@@ -149,13 +149,14 @@ test.each<[string, Parameters<typeof dnsService>[0], string]>([
   expect(stepOf(clusterScene({}, { services: dnsService(change) }), 'dns/service').state.is).toBe(state);
 });
 
+const dnsSteps = (request = asked()) =>
+  planScene(clusterScene(), request)
+    .plan.steps.filter(({ phase }) => phase === 'DNS')
+    .map(({ id }) => id);
+
 test('pods before the Service, and the other way round on the way back', () => {
-  const ids = (request = asked()) =>
-    planScene(clusterScene(), request)
-      .plan.steps.filter(({ phase }) => phase === 'DNS')
-      .map(({ id }) => id);
-  expect(ids()).toEqual(['dns/pods', 'dns/service']);
-  expect(ids(askedBack())).toEqual(['dns/service', 'dns/pods']);
+  expect(dnsSteps()).toEqual(['dns/pods', 'dns/service']);
+  expect(dnsSteps(askedBack())).toEqual(['dns/service', 'dns/pods']);
 });
 
 test('no CoreDNS, no steps for it; unreadable, no guess', () => {

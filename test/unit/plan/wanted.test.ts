@@ -87,11 +87,12 @@ test('one family is the way back, and keeps what is of it', () => {
 
 const recorded = (families: readonly string[]) => known({ families: { families: [...families] }, IPPools: [] });
 
+const recordedDual = (families: readonly string[]) => clusterScene({ dual: true }, { records: recorded(families) });
+
 test('the way back leads to what was recorded, if that was of these families', () => {
-  const facts = (families: readonly string[]) => clusterScene({ dual: true }, { records: recorded(families) });
-  expect(settled(facts(['IPv4']), askedBack()).wanted.restore).toHaveProperty('IPPools');
-  expect(settled(facts(['IPv4', 'IPv6']), askedBack()).wanted.restore).toEqual({});
-  expect(settled(facts(['IPv4']), asked()).wanted.restore).toEqual({});
+  expect(settled(recordedDual(['IPv4']), askedBack()).wanted.restore).toHaveProperty('IPPools');
+  expect(settled(recordedDual(['IPv4', 'IPv6']), askedBack()).wanted.restore).toEqual({});
+  expect(settled(recordedDual(['IPv4']), asked()).wanted.restore).toEqual({});
 });
 
 test('to the first state, whatever the spec asks', () => {

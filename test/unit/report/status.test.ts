@@ -18,11 +18,15 @@ const blocked = (reason: string): Decision => ({ is: 'Blocked', step: OPEN, find
 const failed: Decision = { is: 'Failed', step: OPEN, why: 'It was undone.', remedy: 'Mend it.' };
 const user: Decision = {
   is: 'WaitingForUser',
-  step: someStep('cloud', { is: 'Pending' }, {
-    kind: 'Handoff',
-    command: 'cloud do it',
-    watches: 'x',
-  } as Partial<Step>),
+  step: someStep(
+    'cloud',
+    { is: 'Pending' },
+    {
+      kind: 'Handoff',
+      command: 'cloud do it',
+      watches: 'x',
+    },
+  ),
 };
 const refused = (kind: 'Transient' | 'Blocked'): Partial<Looked> => ({
   refused: { kind, message: 'The server said no.' },
@@ -246,14 +250,16 @@ test('what the next pass needs comes back out of the status', () => {
   });
 });
 
+const begunLong = (id: string) => ({ current: { id, startedAt: AT } });
+
+const currentOf = (decision: Decision, id = OPEN.id) =>
+  statusOf(looked({ decision, memory: begunLong(id) })).plan?.current;
+
 test('the step in work is told until it is seen to be done', () => {
-  const memory = (id: string) => ({ current: { id, startedAt: AT } });
-  const current = (decision: Decision, id = OPEN.id) =>
-    statusOf(looked({ decision, memory: memory(id) })).plan?.current;
-  expect(current(act)).toMatchObject({ id: 'open', state: 'Intended', startedAt: new Date(AT).toISOString() });
-  expect(current(failed)).toMatchObject({ id: 'open', state: 'Failed', message: 'It was undone.' });
-  expect(current(act, DONE.id)).toBeUndefined();
-  expect(current(act, 'gone')).toBeUndefined();
+  expect(currentOf(act)).toMatchObject({ id: 'open', state: 'Intended', startedAt: new Date(AT).toISOString() });
+  expect(currentOf(failed)).toMatchObject({ id: 'open', state: 'Failed', message: 'It was undone.' });
+  expect(currentOf(act, DONE.id)).toBeUndefined();
+  expect(currentOf(act, 'gone')).toBeUndefined();
 });
 
 test('nodes are counted by families; exceptions are the worst first, with cause, and at most 50', () => {

@@ -1,0 +1,130 @@
+import { expect, test } from '@jest/globals';
+import type { KubeClient } from '../../../src/kube/client.ts';
+import type { Cluster } from '../../../src/kube/connect.ts';
+import { inTime } from '../../../src/reconcile/in-time.ts';
+import { runOperator } from '../../../src/reconcile/operator.ts';
+import { err, ok, type Result } from '../../../src/result.ts';
+import { silentLogger } from '../../../src/runtime/log.ts';
+import { createMetrics } from '../../../src/runtime/metrics.ts';
+import { fakeClock, settle } from '../../support/fake-clock.ts';
+import { type LeaseStore, leaseStore } from '../../support/fake-lease.ts';
+import { resource, scene } from './scene.ts';
+
+const NEVER = new Promise<never>(() => {});
+
+/** Lists and watches the one resource there is; `get` is what a pass begins with. */
+function clientThat(hangs: boolean): { readonly client: KubeClient; readonly asked: () => number } {
+  const { kube } = scene([resource()]);
+  let gets = 0;
+  const client = {
+    ...kube.client,
+    get: (...call: Parameters<KubeClient['get']>) => {
+      if (call[0].kind === 'DualStackCluster') gets += 1;
+      return hangs ? NEVER : kube.client.get(...call);
+    },
+    serves: () => Promise.resolve(ok(false)),
+    async *pages(...call: Parameters<KubeClient['pages']>) {
+      yield await kube.client.list(...call);
+    },
+    openWatch: (_query, _version, _seconds, options) =>
+      new Promise((resolve) => {
+        const stopped = err({
+          kind: 'Cancelled',
+          verb: 'watch',
+          object: 'DualStackClusters',
+          message: 'stopped',
+        } as const);
+        options?.signal?.addEventListener('abort', () => resolve(stopped), { once: true });
+      }),
+  } satisfies KubeClient;
+  return { client, asked: () => gets };
+}
+
+interface Running {
+  readonly end: () => Result<void, string> | undefined;
+  readonly lease: LeaseStore;
+  readonly clock: ReturnType<typeof fakeClock>;
+  readonly stop: () => void;
+}
+
+async function running(hangs: boolean): Promise<Running> {
+  const clock = fakeClock();
+  const lease = leaseStore();
+  const { client, asked } = clientThat(hangs);
+  const stopping = new AbortController();
+  let end: Result<void, string> | undefined;
+  const cluster = { client, leaseClient: lease.client() as KubeClient } as Cluster;
+  const options = {
+    identity: 'me',
+    namespace: 'dualstack-system',
+    metricsAddress: '127.0.0.1:0',
+    probeAddress: '127.0.0.1:0',
+    leaderElect: true,
+  };
+  const deps = {
+    cluster,
+    clock,
+    random: () => 0.5,
+    log: silentLogger,
+    metrics: createMetrics(clock),
+    newId: () => 'id',
+  };
+  void runOperator(options, deps, stopping.signal).then((value) => {
+    end = value;
+  });
+  // Its servers listen on real sockets, which no clock of ours drives.
+  for (const deadline = Date.now() + 10_000; asked() === 0 && Date.now() < deadline; ) await settle();
+  expect(asked()).toBeGreaterThan(0);
+  return { end: () => end, lease, clock, stop: () => stopping.abort() };
+}
+
+async function ended({ end }: Running): Promise<Result<void, string> | undefined> {
+  for (const deadline = Date.now() + 5_000; end() === undefined && Date.now() < deadline; ) await settle();
+  return end();
+}
+
+test('stopped: ends in order and gives the Lease back', async () => {
+  const run = await running(false);
+  run.stop();
+  expect(await ended(run)).toEqual({ ok: true, value: undefined });
+  expect(run.lease.holder).toBe('');
+});
+
+test('the Lease is lost: ends, and says why', async () => {
+  const run = await running(false);
+  run.lease.mood = 'Hangs';
+  await run.clock.advance(15_000);
+  expect(await ended(run)).toMatchObject({ ok: false, error: expect.stringContaining('Lease was lost') });
+});
+
+test('the Lease is lost while work hangs: ends all the same, and soon', async () => {
+  const run = await running(true);
+  run.lease.mood = 'Hangs';
+  await run.clock.advance(15_000);
+  expect(run.end()).toBeUndefined();
+  await run.clock.advance(30_000);
+  expect(await ended(run)).toMatchObject({ ok: false, error: expect.stringContaining('did not end within 30 s') });
+});
+
+test('stopped while work hangs: ends without giving the Lease to somebody else before its time', async () => {
+  const run = await running(true);
+  run.stop();
+  await run.clock.advance(29_000);
+  expect(run.end()).toBeUndefined();
+  await run.clock.advance(2_000);
+  expect(await ended(run)).toMatchObject({ ok: false });
+  expect(run.lease.holder).toBe('me');
+});
+
+test('work that ends in time is waited for, and leaves no timer', async () => {
+  const clock = fakeClock();
+  const asked = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const work = inTime(clock, 1000, asked.signal, promise);
+  await clock.advance(5000);
+  asked.abort();
+  await clock.advance(999);
+  resolve('done');
+  expect(await work).toBe('done');
+  expect(clock.pending).toBe(0);
+});

@@ -78,13 +78,18 @@ function checkAgents({ nodes }: ClusterFacts, steps: readonly Step[]): readonly 
 interface Named {
   readonly name: string;
   readonly cidr: Cidr;
+  /** Where it is written. */
+  readonly field: string;
 }
+
+const POD_FIELD = 'spec.clusterNetwork.pods.cidrBlocks';
+const SERVICE_FIELD = 'spec.clusterNetwork.services.cidrBlocks';
 
 /** Networks must be apart from each other, from the nodes' own addresses and from Services that live elsewhere. */
 function checkOverlaps(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
   const networks = wanted.families.flatMap((family) => [
-    ...named(`pod network ${wanted.pods[family] ?? ''}`, wanted.pods[family]),
-    ...named(`service network ${wanted.services[family] ?? ''}`, wanted.services[family]),
+    ...named(`pod network ${wanted.pods[family] ?? ''}`, wanted.pods[family], POD_FIELD),
+    ...named(`service network ${wanted.services[family] ?? ''}`, wanted.services[family], SERVICE_FIELD),
   ]);
   return [...overlapsAmong(networks), ...overlapsWithNodes(networks, facts), ...overlapsWithServices(wanted, facts)];
 }
@@ -95,7 +100,12 @@ function overlapsAmong(networks: readonly Named[]): readonly Finding[] {
       .slice(index + 1)
       .flatMap((b) =>
         overlaps(a.cidr, b.cidr)
-          ? [overlapFinding(`The ${a.name} and the ${b.name} overlap.`, 'Choose networks that share no address.')]
+          ? [
+              overlapFinding(
+                `The ${a.name} and the ${b.name} overlap.`,
+                `Choose networks that share no address in ${[...new Set([a.field, b.field])].join(' and ')}.`,
+              ),
+            ]
           : [],
       ),
   );
@@ -123,7 +133,7 @@ function overlapsWithNodes(networks: readonly Named[], { nodes }: ClusterFacts):
     return [
       overlapFinding(
         `The ${network.name} holds ${first.text}, an address of Node ${first.node.name}${others > 0 ? ` (and of ${others} more)` : ''}.`,
-        'Choose a network outside the one that the nodes are in.',
+        `Choose a network outside the one that the nodes are in, for ${network.field}.`,
       ),
     ];
   });
@@ -149,7 +159,7 @@ function overlapsWithServices(wanted: Wanted, { services }: ClusterFacts): reado
     return [
       overlapFinding(
         `The pod network ${pods.value.text} holds an address of Service ${hit.namespace}/${hit.name} (${hit.clusterIPs.join(', ')}).`,
-        'Choose a pod network that holds no address of a Service.',
+        `Choose a pod network that holds no address of a Service, for ${POD_FIELD}.`,
       ),
     ];
   });
@@ -204,7 +214,7 @@ const capacity = (reason: string, message: string, field: string): Finding => ({
   reason,
   object: null,
   message,
-  remedy: `Choose a shorter prefix for the pod network, or another ${field}.`,
+  remedy: `Choose a shorter prefix for the pod network in ${POD_FIELD}, or another ${field}.`,
   blocks: PHASES,
 });
 
@@ -301,7 +311,7 @@ function listOf(nodes: readonly NodeFacts[]): string {
   return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
 }
 
-function named(name: string, text: string | undefined): readonly Named[] {
+function named(name: string, text: string | undefined, field: string): readonly Named[] {
   const cidr = parseCidr(text ?? '');
-  return cidr.ok ? [{ name, cidr: cidr.value }] : [];
+  return cidr.ok ? [{ name, cidr: cidr.value, field }] : [];
 }

@@ -1,6 +1,7 @@
 import type { FindingReason } from '../../api/reasons.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { ObjectRef } from '../../model/object.ts';
+import { PHASES } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { type Cidr, overlaps, parseCidr } from '../../net/cidr.ts';
 import { poolsOf, type CalicoFacts, type ConfigFacts, type Pool } from './facts.ts';
@@ -26,7 +27,7 @@ function checkEncapsulation(wanted: Wanted, { backend }: ConfigFacts): readonly 
   const field = `spec.calico.pool.encapsulation: ${encapsulation}`;
   if (encapsulation === 'IPIP' || encapsulation === 'IPIPCrossSubnet') {
     return [
-      blocker('EncapsulationUnsupported', null, {
+      mistake('EncapsulationUnsupported', {
         message: `${field} cannot be had: IPIP carries no IPv6`,
         remedy: 'Set it to Auto: with BGP, IPv6 is routed beside the IPIP of IPv4; or to VXLAN.',
       }),
@@ -34,7 +35,7 @@ function checkEncapsulation(wanted: Wanted, { backend }: ConfigFacts): readonly 
   }
   if (backend === 'vxlan' && encapsulation === 'None') {
     return [
-      blocker('EncapsulationMismatch', null, {
+      mistake('EncapsulationMismatch', {
         message: `${field} does not fit calico_backend: vxlan: without BGP and without VXLAN no IPv6 gets from node to node`,
         remedy: 'Set it to Auto, VXLAN or VXLANCrossSubnet.',
       }),
@@ -62,7 +63,7 @@ function checkBlockSize(wanted: Wanted, own: CalicoFacts, cidr: Cidr): readonly 
   if (blockSize >= 116 && blockSize >= cidr.prefix) return [];
   const why = blockSize < 116 ? 'blocks of IPv6 are /116 to /128' : `the pool is only a /${cidr.prefix}`;
   return [
-    blocker('PoolBlockSize', null, {
+    mistake('PoolBlockSize', {
       message: `spec.calico.pool.blockSize: ${blockSize} does not fit the IPv6 pool ${cidr.text}: ${why}`,
       remedy: `Set it to a value from ${Math.max(116, cidr.prefix)} to 128.`,
     }),
@@ -118,3 +119,11 @@ const blocker = (
   object: ObjectRef | null,
   words: { readonly message: string; readonly remedy: string },
 ): Finding => ({ reason, object, blocks: ['Pools', 'CNIConfig', 'CNIAgents'], ...words });
+
+/** What only another spec can mend: nothing begins that would stop in the middle. */
+const mistake = (reason: FindingReason, words: { readonly message: string; readonly remedy: string }): Finding => ({
+  reason,
+  object: null,
+  blocks: PHASES,
+  ...words,
+});

@@ -4,6 +4,7 @@ import { FINDING_REASONS } from '../../../src/api/reasons.ts';
 import type { CalicoFacts } from '../../../src/cni/calico/facts.ts';
 import type { ClusterFacts } from '../../../src/model/facts.ts';
 import type { Finding } from '../../../src/model/finding.ts';
+import { PHASES } from '../../../src/model/phase.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import {
@@ -79,12 +80,12 @@ test.each<[string, Case, Partial<Finding> & { says: string }]>([
   [
     'IPIP for IPv6',
     { wanted: pool({ encapsulation: 'IPIP' }) },
-    { reason: 'EncapsulationUnsupported', blocks: CALICO as never, says: 'spec.calico.pool.encapsulation: IPIP' },
+    { reason: 'EncapsulationUnsupported', blocks: PHASES, says: 'spec.calico.pool.encapsulation: IPIP' },
   ],
   [
     'vxlan backend without VXLAN',
     { parts: { config: { backend: 'vxlan' } }, wanted: pool({ encapsulation: 'None' }) },
-    { reason: 'EncapsulationMismatch', blocks: CALICO as never, says: 'calico_backend: vxlan' },
+    { reason: 'EncapsulationMismatch', blocks: PHASES, says: 'calico_backend: vxlan' },
   ],
   [
     'backend none',
@@ -174,12 +175,12 @@ test.each<[string, Case, Partial<Finding> & { says: string }]>([
   [
     'block size of IPv4',
     { wanted: pool({ blockSize: 26 }) },
-    { reason: 'PoolBlockSize', blocks: CALICO as never, says: 'blocks of IPv6 are /116 to /128' },
+    { reason: 'PoolBlockSize', blocks: PHASES, says: 'blocks of IPv6 are /116 to /128' },
   ],
   [
     'block larger than the pool',
     { wanted: { ...pool({ blockSize: 118 }), pods: { IPv6: 'fd00::/120' } } },
-    { reason: 'PoolBlockSize', blocks: CALICO as never, says: 'the pool is only a /120' },
+    { reason: 'PoolBlockSize', blocks: PHASES, says: 'the pool is only a /120' },
   ],
   [
     'block size of an existing pool',

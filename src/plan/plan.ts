@@ -12,9 +12,9 @@ import type { Family } from '../net/family.ts';
 import { fingerprintOf } from './canonical.ts';
 import { checkCluster } from './checks.ts';
 import { dnsRecords, dnsSteps } from './dns-steps.ts';
-import { recordStep } from './record-step.ts';
+import { FIRST_FAMILIES_KEY, isRecordLost, recordLostFinding, recordStep } from './record-step.ts';
 import { verifySteps } from './verify-step.ts';
-import { FIRST_FAMILIES_KEY, type Goal, settle } from './wanted.ts';
+import { type Goal, settle } from './wanted.ts';
 
 /**
  * The ordered steps from the cluster as it is to what is asked. Pure: the same inputs give the same plan, so it may be made anew in
@@ -28,12 +28,8 @@ export function makePlan(
   goal: Goal = 'Spec',
 ): Plan {
   const { wanted, findings, live } = settle(request, facts, plugins, goal);
-  const recordables = [
-    firstFamilies(live),
-    ...plugins.distribution.records(facts),
-    ...plugins.cni.records(facts),
-    ...dnsRecords(facts),
-  ];
+  const isLost = isRecordLost(facts, live, memory);
+  const recordables = isLost ? [] : recordablesOf(facts, plugins, live);
   const steps = inOrder(wanted.direction, [
     recordStep(facts, recordables),
     ...plugins.distribution.steps(wanted, facts),
@@ -48,6 +44,7 @@ export function makePlan(
     steps,
     findings: unique([
       ...findings,
+      ...(isLost ? [recordLostFinding] : []),
       ...checkCluster(wanted, facts, plugins, steps),
       ...plugins.distribution.check(wanted, facts),
       ...plugins.cni.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, steps)),
@@ -61,10 +58,13 @@ const isCuredBySteps = (finding: Finding, steps: readonly Step[]): boolean =>
   finding.reason === 'NodesWithoutFamily' &&
   steps.some((step) => step.phase === 'NodeIPs' && (step.state.is === 'Pending' || step.state.is === 'InProgress'));
 
-const firstFamilies = (live: readonly Family[]): Recordable => ({
-  key: FIRST_FAMILIES_KEY,
-  value: { families: [...live] },
-});
+/** What could not be told is not recorded, and is as soon as it can be: a record is never overwritten. */
+const recordablesOf = (facts: ClusterFacts, plugins: BoundPlugins, live: readonly Family[]): readonly Recordable[] => [
+  ...(live.length === 0 ? [] : [{ key: FIRST_FAMILIES_KEY, value: { families: [...live] } }]),
+  ...plugins.distribution.records(facts),
+  ...plugins.cni.records(facts),
+  ...dnsRecords(facts),
+];
 
 /** By phase; within one phase as the folder gave them. */
 function inOrder(direction: Direction, steps: readonly Step[]): readonly Step[] {

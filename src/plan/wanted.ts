@@ -9,12 +9,10 @@ import type { Request } from '../model/request.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { parseCidr } from '../net/cidr.ts';
 import type { Family, PerFamily } from '../net/family.ts';
+import { FIRST_FAMILIES_KEY } from './record-step.ts';
 
 /** Where the plan leads: to what the spec asks, or back to the first state (roll-back and `deletionPolicy: Revert`). */
 export type Goal = 'Spec' | 'FirstState';
-
-/** Under this key the first families are recorded, beside the first states of the plug-ins. */
-export const FIRST_FAMILIES_KEY = 'families';
 
 export interface Settled {
   readonly wanted: Wanted;

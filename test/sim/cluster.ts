@@ -137,8 +137,16 @@ export class SimCluster {
 
   /** As somebody would do it by hand: at once. */
   byHand(step: Step): void {
-    if (step.kind === 'EditHost') this.#world(carryOut({ facts: this.#facts, own: this.kubeadm }, step));
-    else this.execute(step);
+    if (step.kind !== 'EditHost') return void this.execute(step);
+    const recorded = this.#facts.nodes.find(({ name }) => name === step.node)?.agent?.report?.recorded ?? {};
+    this.#world(carryOut({ facts: this.#facts, own: this.kubeadm }, step));
+    // No agent was asked, so none took first values.
+    this.changeNode(step.node, (node) =>
+      withAgent(node, (agent) => ({
+        ...agent,
+        report: agent.report === null ? null : { ...agent.report, recorded },
+      })),
+    );
   }
 
   changeNode(name: string, change: (node: NodeFacts) => NodeFacts): void {

@@ -1,3 +1,7 @@
+import { FINDING_REASONS, type FindingReason } from '../model/finding-reasons.ts';
+
+export { FINDING_REASONS, type FindingReason };
+
 /**
  * Every reason that the operator gives, in a condition, a Finding or an Event, with what it means. The list is closed: the
  * reference is made of it, and a reason that is not here does not compile where `Reason` is asked for.
@@ -36,55 +40,6 @@ export const CONDITION_REASONS = {
   VerificationOff: '`spec.verification.mode` is None.',
 } as const;
 
-/** Reasons of Findings: what was found about a cluster. */
-export const FINDING_REASONS = {
-  PrimaryFamilyMismatch: 'The primary family asked for is not the live one: it cannot change on a running cluster.',
-  ExistingCIDRImmutable: 'A CIDR asked for differs from the live one of that family: existing CIDRs cannot change.',
-  SecondaryCIDRMissing: 'A family is asked for and no CIDR for it is given or live.',
-  PrimaryCIDRUnknown: 'The live CIDR of the primary family could not be told: write it in the spec.',
-  CIDROverlap: 'Two networks share addresses.',
-  PrefixNotAllowed: 'A prefix length is outside what the components take.',
-  NodeCapacityExhausted: 'The pod network has fewer node subnets than there are Nodes.',
-  NodeCapacityLow: 'The pod network has node subnets for less than twice the Nodes.',
-  NodesWithoutFamily: 'Nodes lack an address of a wanted family.',
-  NodesNotReady: 'Nodes are not ready, more than `rollout.tolerateUnavailable`.',
-  AgentMissing: 'A node that has to be changed runs no agent.',
-  AgentStopped: 'The stop file on a host keeps its agent from changing anything.',
-  AgentRefused: 'The agent undid a value, or refuses it.',
-  UnhealthyControlPlane: 'A control-plane component is not healthy before the work begins.',
-  InconsistentControlPlane: 'Control-plane nodes run with different settings.',
-  ComponentUnreadable: 'Settings of a component could not be read.',
-  KubeadmConfigMissing: 'The ConfigMap kubeadm-config is missing or unreadable.',
-  KubeProxyMissing: 'kube-proxy was not found, or is not configured by its ConfigMap.',
-  AdvertiseAddressFamily: 'The API server advertises an address that is not of the primary family.',
-  RemovedFeatureGate: 'A component sets a feature gate that its version no longer knows.',
-  CloudProvider: 'A cloud provider sets node addresses.',
-  NodeIPFromScript: 'The kubelet takes its node address from a place that cannot be edited.',
-  UnsupportedVersion: 'The version of Kubernetes or of a component is too old, or not known to work.',
-  UnknownVersion: 'The version of a component could not be told.',
-  AnotherOwner: 'Another operator or tool owns what would be changed.',
-  FieldContested: 'Something keeps undoing a change; it is reported instead of fought.',
-  OptionNotCarriedOut: 'This version accepts the option and does not carry it out yet.',
-  DualStackServicesRemain: 'Services still use the family that leaves.',
-  NodesWithTwoPodCIDRs: 'Nodes hold two pod CIDRs: kube-controller-manager would not start with one family.',
-  PodCIDRsMissing: 'Nodes lack the second pod CIDR that the CNI needs.',
-  PodCIDROutsideNetwork: 'A Node holds a pod CIDR outside the pod network asked for.',
-  ServiceCIDRMismatch: 'The ServiceCIDR object does not say what the API servers run with.',
-  EncapsulationUnsupported: 'The encapsulation asked for cannot carry that family.',
-  EncapsulationMismatch: "The encapsulation asked for does not fit the CNI's backend.",
-  NodesOnDifferentLinks: 'Nodes do not share a link, and routes without encapsulation may not reach them.',
-  PoolConflict: 'An address pool of the CNI is in the way of the one that is needed.',
-  PoolBlockSize: 'The block size does not fit the pool.',
-  CNIConfigUnsupported: "The CNI's configuration has a form that cannot be edited safely.",
-  CNIConfigBroken: "The CNI's configuration has a value that breaks pods.",
-  CNILostPrimary: 'The CNI lost the primary family on a node while it looked for the second.',
-  DatastoreMigration: "The CNI's data is being migrated.",
-  NotRecognised: 'The distribution or CNI was not recognised.',
-  Unmanaged: 'This part is left to you; the message says what to set.',
-  LeaseTransferMissing: 'The admission policy by which a Lease is passed on is not installed.',
-  RecordMissing: 'The first state of something is not recorded, so the way back is not exact.',
-} as const;
-
 /** Reasons in the conditions of a DualStackNode, given by the agent there. */
 export const NODE_REASONS = {
   Applied: 'Everything that the spec asks of this host is in force in the running processes.',
@@ -110,5 +65,4 @@ export const NODE_REASONS = {
 
 export type NodeReason = keyof typeof NODE_REASONS;
 export type ConditionReason = keyof typeof CONDITION_REASONS;
-export type FindingReason = keyof typeof FINDING_REASONS;
 export type Reason = ConditionReason | FindingReason | NodeReason;

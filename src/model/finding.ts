@@ -1,10 +1,10 @@
+import type { FindingReason } from './finding-reasons.ts';
 import type { ObjectRef } from './object.ts';
 import type { Phase } from './phase.ts';
 
 /** Something about the cluster that the administrator must know. */
 export interface Finding {
-  /** CamelCase, stable, documented: one of the reasons in `api/reasons.ts`. */
-  readonly reason: string;
+  readonly reason: FindingReason;
   readonly object: ObjectRef | null;
   /** What is wrong: names the object, the field and the value. One sentence. */
   readonly message: string;

@@ -1,6 +1,7 @@
 import semver from 'semver';
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
+import type { FindingReason } from '../model/finding-reasons.ts';
 import type { Finding } from '../model/finding.ts';
 import { fromPhase, type Phase, PHASES } from '../model/phase.ts';
 import type { Step } from '../model/step.ts';
@@ -210,7 +211,7 @@ function checkCapacity(wanted: Wanted, { nodes }: ClusterFacts, plugins: BoundPl
   });
 }
 
-const capacity = (reason: string, message: string, field: string): Finding => ({
+const capacity = (reason: FindingReason, message: string, field: string): Finding => ({
   reason,
   object: null,
   message,

@@ -1,6 +1,6 @@
 import type { ClusterConditionType, ConditionUpdate } from '../api/conditions.ts';
 import { clip } from '../api/fields.ts';
-import type { ConditionReason } from '../api/reasons.ts';
+import type { ConditionReason, FindingReason } from '../api/reasons.ts';
 import type { Finding } from '../model/finding.ts';
 import { isBlocker } from '../model/finding.ts';
 import { isSatisfied, type Step } from '../model/step.ts';
@@ -194,7 +194,7 @@ function doneText({ plan, facts }: Looked): string {
 }
 
 /** These end only when the user changes the spec; all others when the cluster does. */
-const SPEC_REASONS: ReadonlySet<string> = new Set([
+const SPEC_REASONS: ReadonlySet<FindingReason> = new Set([
   'PrimaryFamilyMismatch',
   'ExistingCIDRImmutable',
   'SecondaryCIDRMissing',

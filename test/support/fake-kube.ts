@@ -147,7 +147,7 @@ export function fakeKube(objects: readonly KubeObject[]): FakeKube {
             ...before,
             ...patch,
             metadata: withMeta(before, metadata ?? before.metadata),
-          } as KubeObject);
+          });
           const isGone = after.metadata.deletionTimestamp !== undefined && after.metadata.finalizers?.length === 0;
           if (isGone) stored.delete(keyOf(ref));
           return ok(after);

@@ -16,7 +16,7 @@ Blockers (1)
     Do: Give its interface eth0 an IPv6 address, or taint and remove the node.
     Holds up: CNIAgents and all that follows
 Warnings (1)
-  ! NodesDoNotShareALink
+  ! NodesOnDifferentLinks
     Nodes cp-1 and worker-1 are in different IPv6 networks.
     Do: See that the routers between them know the pod networks.
 
@@ -131,7 +131,7 @@ test('the document for machines holds each step once, in order, and survives JSO
     ipFamilies: ['IPv4', 'IPv6'],
     summary: { total: 6, done: 2, disruptionSeconds: { from: 20, to: 80 } },
     blockers: [{ reason: 'NodesWithoutFamily' }],
-    warnings: [{ reason: 'NodesDoNotShareALink' }],
+    warnings: [{ reason: 'NodesOnDifferentLinks' }],
     steps: midway.steps.map(({ id, state }) => ({ id, state: state.is })),
   });
 });

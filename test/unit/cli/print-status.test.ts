@@ -15,7 +15,7 @@ kube-apiserver on cp-2 is being restarted.
 Now: kube-apiserver on cp-2, for 1 min 35 s
      the new process is not ready yet
 Warnings (1)
-  ! NodesDoNotShareALink: Two networks.
+  ! NodesOnDifferentLinks: Two networks.
     Do: Check the routers.
 
 Cluster:   v1.36.3, Kubeadm, Calico, IPv4 first

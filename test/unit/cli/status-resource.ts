@@ -74,7 +74,7 @@ export const working = resource({
       },
     ],
     blockers: [],
-    warnings: [{ reason: 'NodesDoNotShareALink', message: 'Two networks.', remedy: 'Check the routers.', blocks: [] }],
+    warnings: [{ reason: 'NodesOnDifferentLinks', message: 'Two networks.', remedy: 'Check the routers.', blocks: [] }],
   },
   nodes: {
     total: 6,

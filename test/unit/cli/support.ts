@@ -46,7 +46,7 @@ export const blocker: Finding = {
 };
 
 export const warning: Finding = {
-  reason: 'NodesDoNotShareALink',
+  reason: 'NodesOnDifferentLinks',
   object: null,
   message: 'Nodes cp-1 and worker-1 are in different IPv6 networks.',
   remedy: 'See that the routers between them know the pod networks.',

@@ -6,8 +6,8 @@ import { watchedPass } from '../../../src/reconcile/mishaps.ts';
 import { before } from '../../support/facts.ts';
 import { CLUSTER, FINALIZER, kubeadmObjects, RECORDS, resource, type Scene, scene, SPEC } from './scene.ts';
 
-const ready = ({ status }: Scene) => {
-  const conditions = status().conditions ?? [];
+const ready = (run: Scene) => {
+  const conditions = run.status().conditions ?? [];
   const statusOf = (type: 'Ready' | 'Reconciling' | 'Stalled') => conditionOf(conditions, type)?.status;
   return {
     reason: conditionOf(conditions, 'Ready')?.reason,

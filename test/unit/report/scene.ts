@@ -1,6 +1,7 @@
 import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
 import { type KStatus, kstatus } from '../../../src/api/conditions.ts';
 import type { ClusterFacts } from '../../../src/model/facts.ts';
+import type { FindingReason } from '../../../src/model/finding-reasons.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { Memory } from '../../../src/model/memory.ts';
 import type { Plan } from '../../../src/model/plan.ts';
@@ -17,7 +18,7 @@ export const NOTHING_YET: ClusterStatus = { observedGeneration: -1 };
 export const DONE = someStep('done', { is: 'Satisfied', evidence: 'seen' });
 export const OPEN = someStep('open', { is: 'Pending' });
 
-export const blocking = (reason: string): Finding => ({
+export const blocking = (reason: FindingReason): Finding => ({
   reason,
   object: { apiVersion: 'v1', kind: 'Node', name: 'worker-1' },
   message: `${reason} is so.`,

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { clusterStatusSchema } from '../../../src/api/cluster-status.ts';
 import { CLUSTER_CONDITIONS } from '../../../src/api/conditions.ts';
 import { CONDITION_REASONS } from '../../../src/api/reasons.ts';
+import type { FindingReason } from '../../../src/model/finding-reasons.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { Step } from '../../../src/model/step.ts';
 import type { Decision } from '../../../src/plan/next.ts';
@@ -14,7 +15,7 @@ import { blocking, conditionOf, DONE, GENERATION, judged, LATER, looked, NOW, OP
 
 const act: Decision = { is: 'Act', step: OPEN, correction: false };
 const wait: Decision = { is: 'Wait', step: OPEN, why: 'not yet' };
-const blocked = (reason: string): Decision => ({ is: 'Blocked', step: OPEN, findings: [blocking(reason)] });
+const blocked = (reason: FindingReason): Decision => ({ is: 'Blocked', step: OPEN, findings: [blocking(reason)] });
 const failed: Decision = { is: 'Failed', step: OPEN, why: 'It was undone.', remedy: 'Mend it.' };
 const user: Decision = {
   is: 'WaitingForUser',

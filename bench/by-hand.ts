@@ -8,31 +8,51 @@ const PODS = '10.244.0.0/16,fd00:10:244::/56';
 const SERVICES = '10.96.0.0/16,fd00:10:96::/112';
 const LOOK_MS = 200;
 
+/** What a person does to convert a cluster, in the order in which it is safe. */
+export const HAND_STEPS = {
+  nodeIPs: async (cluster) => {
+    for (const node of [...cluster.workers, ...cluster.controlPlanes]) await giveNodePair(cluster, node);
+  },
+  apiServers: async (cluster) => {
+    for (const node of cluster.controlPlanes) await restartApiServer(cluster, node);
+  },
+  managers: async (cluster) => {
+    for (const node of cluster.controlPlanes) await restartManager(cluster, node);
+  },
+  kubeadmConfig: (cluster) =>
+    editConfigMap(cluster, 'kubeadm-config', 'ClusterConfiguration', (text) =>
+      text.replace('10.244.0.0/16', PODS).replace('10.96.0.0/16', SERVICES),
+    ),
+  proxyConfig: (cluster) =>
+    editConfigMap(cluster, 'kube-proxy', 'config.conf', (text) => text.replace('10.244.0.0/16', PODS)),
+  proxyPods: (cluster) => rollOut(cluster, 'daemonset/kube-proxy'),
+  pool: async (cluster) => {
+    await cluster.kubectl(['apply', '-f', '-'], POOL);
+  },
+  cniConfig: (cluster) =>
+    editConfigMap(cluster, 'calico-config', 'cni_network_config', (text) =>
+      text.replace('"type": "calico-ipam"', '"type": "calico-ipam", "assign_ipv6": "true"'),
+    ),
+  calicoNode: async (cluster) => {
+    await cluster.kubectl([...SYSTEM, 'set', 'env', 'daemonset/calico-node', '-c', 'calico-node', ...ENV]);
+    await cluster.kubectl([...SYSTEM, 'rollout', 'status', 'daemonset/calico-node', '--timeout=600s']);
+  },
+  dnsPods: (cluster) => rollOut(cluster, 'deployment/coredns'),
+  dnsService: async (cluster) => {
+    const both = '{"spec":{"ipFamilyPolicy":"PreferDualStack","ipFamilies":["IPv4","IPv6"]}}';
+    await cluster.kubectl([...SYSTEM, 'patch', 'service', 'kube-dns', '-p', both]);
+  },
+} as const satisfies Record<string, (cluster: TestCluster) => Promise<void>>;
+
 /**
  * The same edits as the operator's, done by a careful script: one after another, each waited for on the component itself, and nothing
  * else: no records, no proofs, no hand-over of the Lease. What this takes, nobody can avoid.
  */
 export async function convertByHand(cluster: TestCluster): Promise<void> {
-  for (const node of [...cluster.workers, ...cluster.controlPlanes]) await giveNodePair(cluster, node);
-  for (const node of cluster.controlPlanes) await restartApiServer(cluster, node);
-  for (const node of cluster.controlPlanes) await restartManager(cluster, node);
-  await editConfigMap(cluster, 'kubeadm-config', 'ClusterConfiguration', (text) =>
-    text.replace('10.244.0.0/16', PODS).replace('10.96.0.0/16', SERVICES),
-  );
-  await editConfigMap(cluster, 'kube-proxy', 'config.conf', (text) => text.replace('10.244.0.0/16', PODS));
-  await rollOut(cluster, 'daemonset/kube-proxy');
-  await cluster.kubectl(['apply', '-f', '-'], POOL);
-  await editConfigMap(cluster, 'calico-config', 'cni_network_config', (text) =>
-    text.replace('"type": "calico-ipam"', '"type": "calico-ipam", "assign_ipv6": "true"'),
-  );
-  const system = ['-n', 'kube-system'];
-  await cluster.kubectl([...system, 'set', 'env', 'daemonset/calico-node', '-c', 'calico-node', ...ENV]);
-  await cluster.kubectl([...system, 'rollout', 'status', 'daemonset/calico-node', '--timeout=600s']);
-  await rollOut(cluster, 'deployment/coredns');
-  const both = '{"spec":{"ipFamilyPolicy":"PreferDualStack","ipFamilies":["IPv4","IPv6"]}}';
-  await cluster.kubectl([...system, 'patch', 'service', 'kube-dns', '-p', both]);
+  for (const step of Object.values(HAND_STEPS)) await step(cluster);
 }
 
+const SYSTEM = ['-n', 'kube-system'];
 const ENV = ['IP6=autodetect', 'IP6_AUTODETECTION_METHOD=kubernetes-internal-ip', 'FELIX_IPV6SUPPORT=true'];
 
 const POOL = `apiVersion: crd.projectcalico.org/v1
@@ -41,7 +61,7 @@ metadata: {name: default-ipv6-ippool}
 spec: {cidr: "fd00:10:244::/56", blockSize: 122, vxlanMode: Always, ipipMode: Never, nodeSelector: all()}
 `;
 
-async function giveNodePair(cluster: TestCluster, node: TestNode): Promise<void> {
+export async function giveNodePair(cluster: TestCluster, node: TestNode): Promise<void> {
   const file = join(node.hostRoot, 'var/lib/kubelet/kubeadm-flags.env');
   const { IPv4, IPv6 } = node.addresses;
   await edit(file, (text) => text.replace(/"\s*$/u, ` --node-ip=${IPv4},${IPv6}"\n`));
@@ -52,7 +72,7 @@ async function giveNodePair(cluster: TestCluster, node: TestNode): Promise<void>
   });
 }
 
-async function restartApiServer(cluster: TestCluster, node: TestNode): Promise<void> {
+export async function restartApiServer(cluster: TestCluster, node: TestNode): Promise<void> {
   const before = cluster.history.of('kube-apiserver', node.name).length;
   await edit(node.manifest('kube-apiserver'), (text) =>
     text.replace('--service-cluster-ip-range=10.96.0.0/16', `--service-cluster-ip-range=${SERVICES}`),
@@ -64,7 +84,7 @@ async function restartApiServer(cluster: TestCluster, node: TestNode): Promise<v
   );
 }
 
-async function restartManager(cluster: TestCluster, node: TestNode): Promise<void> {
+export async function restartManager(cluster: TestCluster, node: TestNode): Promise<void> {
   const before = cluster.history.of('kube-controller-manager', node.name).length;
   await edit(node.manifest('kube-controller-manager'), (text) =>
     text

@@ -77,6 +77,8 @@ export interface ApplyObject {
     /** Fails when it exists: never overwrites. */
     | { readonly is: 'Create'; readonly body: JsonObject }
     | { readonly is: 'Delete'; readonly uid: string };
+  /** Puts an end to what an earlier step of this program began: that it is open is no sign of another hand. */
+  readonly ends?: true;
 }
 
 /** Gives a DaemonSet or Deployment new pods. The planner says which pods are next; the executor only does it. */

@@ -107,13 +107,14 @@ function isApplying({ agent }: NodeFacts): boolean {
 
 /**
  * What was right once for this very spec and is no longer was changed from outside; of its host an agent says so itself. New pods for a corrected
- * setting are part of that correction, not one more.
+ * setting, and what ends it, are part of that correction, not one more.
  */
 function isCorrection(step: Step, memory: Memory, generation: number): boolean {
   switch (step.kind) {
     case 'EditHost':
       return step.again || (memory.appliedGeneration === generation && isShared(step.phase));
     case 'ApplyObject':
+      return step.ends !== true && memory.appliedGeneration === generation && isShared(step.phase);
     case 'MigrateService':
       return memory.appliedGeneration === generation && isShared(step.phase);
     case 'RolloutWorkload':

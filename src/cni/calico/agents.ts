@@ -109,6 +109,7 @@ export function agentSteps(
       timeoutSeconds: WRITE_SECONDS,
       kind: 'ApplyObject',
       write: { is: 'Apply', force: true, body: daemonSet(goal, goal.strategy) },
+      ends: true,
       diff: strategy.is === 'Satisfied' ? [] : changes([[STRATEGY_PATH, 'OnDelete', goal.strategy]]),
       state: strategy,
     },

@@ -1,0 +1,158 @@
+import { expect, test } from '@jest/globals';
+import { giveNodePair, HAND_STEPS, restartApiServer, restartManager } from '../../bench/by-hand.ts';
+import type { ClusterOptions, TestCluster } from '../cluster/index.ts';
+import {
+  askForDualStack,
+  conditionOf,
+  flagOf,
+  type Installed,
+  isReady,
+  isStalled,
+  PODS,
+  SERVICES,
+  startInstalled,
+  untilStatus,
+} from '../support/conversion.ts';
+
+const CONVERT_MS = 300_000;
+
+type HandStep = keyof typeof HAND_STEPS;
+
+/** How often each component was started on each control-plane node until now. */
+const starts = (cluster: TestCluster): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    cluster.controlPlanes.flatMap(({ name }) =>
+      (['kube-apiserver', 'kube-controller-manager'] as const).map((component) => [
+        `${component} ${name}`,
+        cluster.history.of(component, name).length,
+      ]),
+    ),
+  );
+
+async function withInstalled(options: ClusterOptions, run: (installed: Installed) => Promise<void>): Promise<void> {
+  const installed = await startInstalled({ keep: process.env['KEEP'] === '1', ...options });
+  try {
+    await run(installed);
+  } finally {
+    await installed.stop();
+  }
+}
+
+async function byHand(cluster: TestCluster, steps: readonly HandStep[]): Promise<void> {
+  for (const step of steps) await HAND_STEPS[step](cluster);
+}
+
+function expectDualFlags(cluster: TestCluster): void {
+  for (const { name } of cluster.controlPlanes) {
+    expect(flagOf(cluster.history.running('kube-apiserver', name)!, 'service-cluster-ip-range')).toBe(SERVICES);
+    const manager = cluster.history.running('kube-controller-manager', name)!;
+    expect(flagOf(manager, 'service-cluster-ip-range')).toBe(SERVICES);
+    expect(flagOf(manager, 'cluster-cidr')).toBe(PODS);
+  }
+}
+
+test(
+  'the control plane by hand, the rest not: completed, and no API server restarted once more',
+  async () => {
+    await withInstalled({ workers: 1 }, async ({ cluster }) => {
+      await byHand(cluster, ['apiServers', 'kubeadmConfig', 'proxyConfig', 'dnsService']);
+      const before = starts(cluster);
+      await askForDualStack(cluster);
+      await untilStatus(cluster, 'it is completed', isReady, CONVERT_MS);
+      expectDualFlags(cluster);
+      expect(starts(cluster)).toEqual({ ...before, 'kube-controller-manager cp-1': 2 });
+    });
+  },
+  CONVERT_MS + 60_000,
+);
+
+test(
+  'the network plug-in and one node by hand, the control plane not; a pool in the way is named with its remedy',
+  async () => {
+    await withInstalled({ workers: 1 }, async ({ cluster }) => {
+      await giveNodePair(cluster, cluster.node('worker-1'));
+      await byHand(cluster, ['managers', 'pool', 'cniConfig']);
+      const before = starts(cluster);
+      await cluster.kubectl(['apply', '-f', '-'], OTHER_POOL);
+      await askForDualStack(cluster);
+
+      const blocked = await untilStatus(cluster, 'the pool is told', isBlocked, CONVERT_MS);
+      const message = conditionOf(blocked, 'Ready')?.message ?? '';
+      expect(message).toContain('PoolConflict');
+      expect(message).toContain('IPPool by-hand (fd99::/64)');
+      const remedy = /kubectl (patch \S+ by-hand --type=merge -p )'([^']+)'/u.exec(message);
+      await cluster.kubectl([...(remedy?.[1] ?? '').trim().split(' '), remedy?.[2] ?? '']);
+
+      await untilStatus(cluster, 'it is completed', isReady, CONVERT_MS);
+      expectDualFlags(cluster);
+      expect(cluster.node('worker-1').kubelet.starts).toBe(2);
+      expect(starts(cluster)['kube-apiserver cp-1']).toBe(2);
+      expect(before['kube-apiserver cp-1']).toBe(1);
+    });
+  },
+  2 * CONVERT_MS,
+);
+
+test(
+  'all of it by hand: found so, with nothing restarted but what lacks a proof',
+  async () => {
+    await withInstalled({ workers: 1 }, async ({ cluster }) => {
+      await byHand(cluster, Object.keys(HAND_STEPS) as HandStep[]);
+      const before = starts(cluster);
+      const asked = Date.now();
+      await askForDualStack(cluster);
+      await untilStatus(cluster, 'it is found', isReady, CONVERT_MS);
+      expect(starts(cluster)['kube-apiserver cp-1']).toBe(before['kube-apiserver cp-1']);
+      expect(cluster.nodes.map((node) => node.kubelet.starts)).toEqual([2, 2]);
+      expect(cluster.balancer.mostDownAtOnce(asked)).toBe(0);
+      expectDualFlags(cluster);
+    });
+  },
+  CONVERT_MS + 60_000,
+);
+
+test('an API server given another range by hand: refused, with the range that is live and the one that is asked for', async () => {
+  await withInstalled({}, async ({ cluster }) => {
+    await byHand(cluster, ['apiServers']);
+    const clusterNetwork = {
+      pods: { cidrBlocks: ['fd00:10:244::/56'] },
+      services: { cidrBlocks: ['fd00:99:96::/112'] },
+    };
+    await askForDualStack(cluster, { clusterNetwork });
+    const stalled = await untilStatus(cluster, 'it is Stalled', isStalled, 60_000);
+    const message = conditionOf(stalled, 'Stalled')?.message ?? '';
+    expect(message).toContain('ExistingCIDRImmutable');
+    expect(message).toContain('fd00:99:96::/112');
+    expect(message).toContain('Write fd00:10:96::/112 in spec.clusterNetwork.services.cidrBlocks');
+    expect(cluster.history.of('kube-controller-manager')).toHaveLength(1);
+  });
+}, 180_000);
+
+test(
+  'control-plane nodes that differ: brought in line, each component started no oftener than it must be',
+  async () => {
+    await withInstalled({ controlPlanes: 3 }, async ({ cluster }) => {
+      await restartApiServer(cluster, cluster.node('cp-2'));
+      await restartManager(cluster, cluster.node('cp-3'));
+      await giveNodePair(cluster, cluster.node('cp-1'));
+      const asked = Date.now();
+      await askForDualStack(cluster);
+      await untilStatus(cluster, 'they are in line', isReady, CONVERT_MS);
+      expectDualFlags(cluster);
+      expect(cluster.balancer.mostDownAtOnce(asked)).toBe(1);
+      for (const { name } of cluster.controlPlanes) {
+        expect([name, cluster.history.of('kube-apiserver', name).length]).toEqual([name, 2]);
+      }
+    });
+  },
+  CONVERT_MS + 120_000,
+);
+
+const isBlocked = (status: Parameters<typeof isReady>[0]): boolean =>
+  conditionOf(status, 'Ready')?.reason === 'Blocked';
+
+const OTHER_POOL = `apiVersion: crd.projectcalico.org/v1
+kind: IPPool
+metadata: {name: by-hand}
+spec: {cidr: "fd99::/64", blockSize: 122, vxlanMode: Always, ipipMode: Never, nodeSelector: all()}
+`;

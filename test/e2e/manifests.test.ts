@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals';
+import { realManifest } from '../cluster/calico.ts';
+import type { ClusterOptions } from '../cluster/index.ts';
+import { askForDualStack, conditionOf, isReady, startInstalled, untilStatus } from '../support/conversion.ts';
+
+const DEADLINE_MS = 300_000;
+
+/** Converts one small cluster and takes it away again. */
+async function convert(options: ClusterOptions): Promise<Readonly<Record<string, string>>> {
+  const installed = await startInstalled({ controlPlanes: 1, workers: 2, ...options });
+  try {
+    const { cluster } = installed;
+    await askForDualStack(cluster);
+    const status = await untilStatus(cluster, 'the cluster is Ready', isReady, DEADLINE_MS);
+    const get = async (...args: string[]): Promise<string> => (await cluster.kubectl(['get', ...args])).stdout.trim();
+    return {
+      verified: conditionOf(status, 'ConnectivityVerified')?.reason ?? '',
+      annotated: await get('nodes', '-o', 'jsonpath={.items[*].metadata.annotations.projectcalico\\.org/IPv6Address}'),
+      pools: await get('ippools.crd.projectcalico.org', '-o', 'jsonpath={.items[*].spec.cidr}'),
+      modes: await get(
+        'ippools.crd.projectcalico.org/default-ipv6-ippool',
+        '-o',
+        'jsonpath={.spec.vxlanMode},{.spec.ipipMode}',
+      ),
+      strategy: await get('-n', 'kube-system', 'daemonset/calico-node', '-o', 'jsonpath={.spec.updateStrategy.type}'),
+    };
+  } finally {
+    await installed.stop();
+  }
+}
+
+describe.each([
+  { file: 'calico.yaml', modes: 'Never,Never', what: 'BGP, IPIP for IPv4' },
+  { file: 'calico-vxlan.yaml', modes: 'CrossSubnet,Never', what: 'VXLAN across subnets' },
+  { file: 'calico-typha.yaml', modes: 'Never,Never', what: 'Typha' },
+])('the released $file ($what)', ({ file, modes }) => {
+  const path = realManifest(`calico-v3.31.7/${file}`);
+  if (path === undefined)
+    console.warn(`skipped: ${file} is not there; set REAL_MANIFESTS to a folder that has calico-v3.31.7/${file}`);
+  const given = path === undefined ? test.skip : test;
+
+  given(
+    'converts',
+    async () => {
+      const result = await convert({ calico: { manifest: { file: path ?? '' } } });
+      expect(result).toMatchObject({ verified: 'ProbesPassed', modes, strategy: 'RollingUpdate' });
+      expect(result['annotated']?.split(' ')).toHaveLength(3);
+      expect(result['pools']).toContain('fd00:10:244::/56');
+    },
+    DEADLINE_MS + 120_000,
+  );
+});

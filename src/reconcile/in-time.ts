@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, Timer } from '../runtime/clock.ts';
 
 /**
  * What the work came to, or `Stuck` where it has not ended so many milliseconds after the signal that asked it to. Whoever gets `Stuck` must
@@ -11,10 +11,9 @@ export async function inTime<T>(
   work: Promise<T>,
 ): Promise<T | 'Stuck'> {
   const { promise: deadline, resolve } = Promise.withResolvers<'Stuck'>();
-  let cancel = (): void => {};
+  let timer: Timer | undefined;
   const begin = (): void => {
-    const timer = clock.setTimeout(() => resolve('Stuck'), milliseconds);
-    cancel = () => timer.cancel();
+    timer = clock.setTimeout(() => resolve('Stuck'), milliseconds);
   };
   if (signal.aborted) begin();
   else signal.addEventListener('abort', begin, { once: true });
@@ -22,6 +21,6 @@ export async function inTime<T>(
     return await Promise.race([work, deadline]);
   } finally {
     signal.removeEventListener('abort', begin);
-    cancel();
+    timer?.cancel();
   }
 }

@@ -15,6 +15,7 @@ import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
 import { observe } from '../observe/observe.ts';
+import { canonicalText } from '../plan/canonical.ts';
 import { decide, type Decision } from '../plan/next.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Goal } from '../plan/wanted.ts';
@@ -227,7 +228,8 @@ async function tell(subject: Subject, said: Said, deps: PassDeps, next: Next): P
 async function write(subject: Subject, said: Said, deps: PassDeps): Promise<Result<ClusterStatus, KubeError>> {
   const now = new Date(deps.clock.now()).toISOString();
   const status = makeStatus(said, subject.status, subject.generation, now);
-  if (JSON.stringify(status) === JSON.stringify(subject.status)) return ok(status);
+  // The server gives the keys back in an order of its own.
+  if (canonicalText(status) === canonicalText(subject.status)) return ok(status);
   const body = { apiVersion: API_VERSION, kind: CLUSTER.kind, metadata: { name: subject.name }, status };
   const applied = await deps.client.apply(body, { fieldManager: FIELD_MANAGER, force: true, subresource: 'status' });
   if (!applied.ok) return applied;

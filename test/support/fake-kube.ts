@@ -45,13 +45,26 @@ const refOf = ({ apiVersion, kind, metadata: { name, namespace } }: KubeObject):
   ...(namespace === undefined ? {} : { namespace }),
 });
 
+const failure = (verb: string, on: string, kind: KubeErrorKind): Result<never, KubeError> =>
+  err({ kind, verb, object: on, message: `refused on purpose: ${kind}` });
+
+const withMeta = (before: KubeObject | undefined, change: KubeObject['metadata']) => ({
+  ...before?.metadata,
+  ...change,
+});
+
+/** A Go server gives keys back in alphabetical order, and what JSON cannot say is not stored. */
+function asStored(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asStored);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, entry]) => [key, asStored(entry)]));
+}
+
 export function fakeKube(objects: readonly KubeObject[]): FakeKube {
   const stored = new Map(objects.map((object) => [keyOf(refOf(object)), object]));
   const writes: Write[] = [];
   let version = 1000;
-
-  const failure = (verb: string, on: string, kind: KubeErrorKind): Result<never, KubeError> =>
-    err({ kind, verb, object: on, message: `refused on purpose: ${kind}` });
 
   const asked = async <T>(
     verb: string,
@@ -67,21 +80,15 @@ export function fakeKube(objects: readonly KubeObject[]): FakeKube {
   };
 
   const store = (before: KubeObject | undefined, after: KubeObject): KubeObject => {
-    if (JSON.stringify(before) === JSON.stringify(after)) return after;
+    if (JSON.stringify(asStored(before)) === JSON.stringify(asStored(after))) return after;
     version += 1;
-    const specChanged = JSON.stringify(before?.['spec']) !== JSON.stringify(after['spec']);
+    const specChanged = JSON.stringify(asStored(before?.['spec'])) !== JSON.stringify(asStored(after['spec']));
     const generation = (before?.metadata.generation ?? 0) + (specChanged ? 1 : 0);
     const metadata = { ...after.metadata, resourceVersion: String(version), generation };
-    // As it travels: what JSON cannot say is not stored.
-    const saved = JSON.parse(JSON.stringify({ ...after, metadata })) as KubeObject;
+    const saved = asStored({ ...after, metadata }) as KubeObject;
     stored.set(keyOf(refOf(saved)), saved);
     return saved;
   };
-
-  const withMeta = (before: KubeObject | undefined, change: KubeObject['metadata']) => ({
-    ...before?.metadata,
-    ...change,
-  });
 
   const client = {
     get: (ref: ObjectRef) =>

@@ -69,9 +69,9 @@ async function running(hangs: boolean): Promise<Running> {
     metrics: createMetrics(clock),
     newId: () => 'id',
   };
-  void runOperator(options, deps, stopping.signal).then((value) => {
-    end = value;
-  });
+  void (async () => {
+    end = await runOperator(options, deps, stopping.signal);
+  })();
   // Its servers listen on real sockets, which no clock of ours drives.
   for (const deadline = Date.now() + 10_000; asked() === 0 && Date.now() < deadline; ) await settle();
   expect(asked()).toBeGreaterThan(0);

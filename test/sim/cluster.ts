@@ -183,13 +183,20 @@ export class SimCluster {
   /** The host of a node gets an IPv6 address. */
   giveIPv6(name: string): void {
     const n = this.#facts.nodes.findIndex((node) => node.name === name) + 1;
-    this.changeNode(name, (node) => {
-      const report = node.agent?.report;
-      if (node.agent === null || report == null) return node;
-      const full = nodeFacts(n, { name, controlPlane: node.controlPlane }).agent?.report;
-      return { ...node, agent: { ...node.agent, report: { ...report, addresses: full?.addresses ?? [] } } };
-    });
-    // The Node's calico-node looks again and finds it as soon as the Node has it.
+    this.changeNode(name, (node) =>
+      withAgent(node, (agent) => {
+        const addresses = nodeFacts(n, { name }).agent?.report?.addresses ?? [];
+        return agent.report === null ? agent : { ...agent, report: { ...agent.report, addresses } };
+      }),
+    );
+  }
+
+  /** New CoreDNS pods, none of which got an IPv6 address. */
+  restartDNSWithoutIPv6(): void {
+    const dns = coreDNSOf(this.#facts);
+    const startedAt = new Date(this.now).toISOString();
+    const pods = dns.pods.map((pod) => ({ ...pod, uid: `${pod.uid}!`, podIPs: pod.podIPs.slice(0, 1), startedAt }));
+    this.#facts = { ...this.#facts, coreDNS: known({ ...dns, pods }) };
   }
 
   /** The leader's process ends and another takes the Lease. */

@@ -71,6 +71,10 @@ export const HAND_EDITS: readonly Disturbance[] = [
     },
   },
   {
+    name: 'CoreDNS restarted while there was no IPv6 pool',
+    begin: (cluster) => cluster.restartDNSWithoutIPv6(),
+  },
+  {
     name: 'API server range taken out on one node',
     begin: (cluster) =>
       setArgs(cluster, 'kube-apiserver', () => ({ 'service-cluster-ip-range': SERVICE_RANGES.single })),
@@ -141,12 +145,15 @@ function setArgs(
   });
 }
 
-/** One fact that this pass could not read. */
-export function blur(facts: ClusterFacts, random: Random): ClusterFacts {
+/** What may be unreadable for a while. */
+export const BLURS = 12;
+
+/** The facts without one of them. */
+export function blur(facts: ClusterFacts, which: number): ClusterFacts {
   const why = 'the server answered 503';
   const own = facts.distribution.own as object;
   const cni = facts.cni.own as object;
-  return random.pick<ClusterFacts>([
+  const blurred: readonly ClusterFacts[] = [
     { ...facts, services: unknown(why) },
     { ...facts, records: unknown(why) },
     { ...facts, coreDNS: unknown(why) },
@@ -159,5 +166,6 @@ export function blur(facts: ClusterFacts, random: Random): ClusterFacts {
     { ...facts, cni: { ...facts.cni, own: { ...cni, config: unknown(why) } } },
     { ...facts, cni: { ...facts.cni, own: { ...cni, agent: unknown(why) } } },
     { ...facts, cni: { ...facts.cni, own: { ...cni, pools: unknown(why) } } },
-  ]);
+  ];
+  return blurred[which % BLURS]!;
 }

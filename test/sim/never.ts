@@ -1,5 +1,5 @@
 import { asArray, at } from '../../src/model/object.ts';
-import type { Step } from '../../src/model/step.ts';
+import type { EditHost, Step } from '../../src/model/step.ts';
 import { PODS, SERVICES } from '../support/facts.ts';
 import type { SimCluster } from './cluster.ts';
 import type { PassResult } from './operator.ts';
@@ -26,6 +26,11 @@ export function checkBefore(cluster: SimCluster, step: Step): void {
     const isDualNow = nodes.some((node) => node.podCIDRs.length > 1);
     must(!(isOne && isDualNow), 'a controller manager of one family while a Node has two podCIDRs');
   }
+  if (step.kind === 'EditHost') checkLeaving(cluster, step, must);
+  if (step.id === 'dns/pods' && step.kind === 'RolloutWorkload' && step.next.is === 'Annotate') {
+    const assigns = cluster.calicoText.includes('"assign_ipv6": "true"') && looksForIPv6(cluster);
+    must(step.next.value === null || assigns, 'new CoreDNS pods before the network plug-in gives both families');
+  }
   if (step.phase !== 'Record') {
     must(Object.keys(cluster.records).length > 0, 'a change before its record');
   }
@@ -42,6 +47,33 @@ export function checkBefore(cluster: SimCluster, step: Step): void {
       'a pod on a node that is away',
     );
   }
+}
+
+const isPair = (text: string | undefined): boolean => text?.includes(',') ?? false;
+
+/** What takes a family away must come after what uses it. */
+function checkLeaving(
+  cluster: SimCluster,
+  { settings, node }: EditHost,
+  must: (holds: boolean, words: string) => void,
+): void {
+  const args = cluster.nodes.find(({ name }) => name === node)?.agent?.report;
+  const range = settings.staticPods?.['kube-apiserver']?.['service-cluster-ip-range'];
+  const live = args?.staticPods['kube-apiserver']?.running?.args['service-cluster-ip-range'];
+  const services = cluster.observe().services;
+  const users = services.known ? services.value.filter(({ clusterIPs }) => clusterIPs.length > 1) : [];
+  must(
+    range === undefined || isPair(range) || !isPair(live) || users.length === 0,
+    'an API server of one family while a Service has two addresses',
+  );
+  const nodeIPs = settings.kubelet?.nodeIPs;
+  const leaves = nodeIPs?.length === 1 || settings.absent?.kubelet !== undefined;
+  must(!leaves || !looksForIPv6(cluster), 'a Node without IPv6 while calico-node looks for it');
+}
+
+function looksForIPv6({ calico }: SimCluster): boolean {
+  const ip6 = calico.agent.known ? calico.agent.value?.env['IP6'] : undefined;
+  return ip6?.is === 'Value' && ip6.value === 'autodetect';
 }
 
 function rule(holds: boolean, text: string): void {

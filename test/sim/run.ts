@@ -1,11 +1,12 @@
 import { expect } from '@jest/globals';
 import { resolve } from '../../src/api/resolve.ts';
+import type { ClusterFacts } from '../../src/model/facts.ts';
 import type { Request } from '../../src/model/request.ts';
 import { isSatisfied, type Step } from '../../src/model/step.ts';
 import { vocabulary } from '../../src/registry.ts';
 import { PODS, SERVICES } from '../support/facts.ts';
 import { SimCluster, type SimOptions } from './cluster.ts';
-import { blur, type Disturbance } from './disturbances.ts';
+import { blur, BLURS, type Disturbance } from './disturbances.ts';
 import { checkAfter, checkBefore } from './never.ts';
 import { type Crash, type PassResult, SimOperator } from './operator.ts';
 import type { Random } from './random.ts';
@@ -43,6 +44,7 @@ export class Run {
   readonly log: string[] = [];
   readonly cluster: SimCluster;
   readonly #random: Random;
+  #blur = { which: 0, passes: 0 };
   readonly #hashes = new Map<string, string>();
   /** Acts since the last disturbance, to find one that is done twice. */
   #acts = new Set<string>();
@@ -115,7 +117,7 @@ export class Run {
     const random = this.#random;
     const crash = random.chance(faults.crash) ? random.pick<Crash>(['BeforeIntent', 'BeforeAct', 'AfterAct']) : null;
     const facts = this.cluster.observe();
-    const seen = random.chance(faults.blur) ? blur(facts, random) : facts;
+    const seen = this.#blurred(facts, faults);
     const result = this.operator.pass(crash, seen, (step) => {
       checkBefore(this.cluster, step);
       this.#once(step);
@@ -125,6 +127,17 @@ export class Run {
     checkAfter(this.cluster, result);
     if (seen === facts) this.#sameHash(result);
     return result;
+  }
+
+  /** What cannot be read stays so for some passes. */
+  #blurred(facts: ClusterFacts, { blur: probability }: Faults): ClusterFacts {
+    const random = this.#random;
+    if (this.#blur.passes === 0 && random.chance(probability)) {
+      this.#blur = { which: random.int(0, BLURS - 1), passes: random.int(1, 12) };
+    }
+    if (this.#blur.passes === 0 || probability === 0) return facts;
+    this.#blur = { ...this.#blur, passes: this.#blur.passes - 1 };
+    return blur(facts, this.#blur.which);
   }
 
   /** An approval must hold from before the first step to after the last. */

@@ -5,7 +5,7 @@ import { type Disturbance, HAND_EDITS, lateWorker, leaderChange, nodeDown, refus
 import { asked, type Faults, Run } from './run.ts';
 import { random, type Random } from './random.ts';
 
-const SEEDS = Number(process.env['SIM_SEEDS'] ?? '12');
+const SEEDS = Number(process.env['SIM_SEEDS'] ?? '6');
 const FIRST = Number(process.env['SIM_FIRST'] ?? '1');
 
 /** Runs one story per seed; a failure names its seed and all that had happened. */
@@ -120,5 +120,31 @@ test('there, and back in the middle or from the end: every value as it was', () 
     run.operator.ask(asked({ ipFamilies: ['IPv4'], clusterNetwork: {} }));
     expect(told(run.toRest({ crash: 0.05, blur: 0.03, disturbances: [] }))).toBe('Done');
     expect(stateOf(run.cluster)).toEqual(first);
+  });
+});
+
+test('a converted cluster is mended, never undone, whatever happens to it later', () => {
+  forSeeds((random, begin) => {
+    const run = begin(new Run(shape(random), asked({ rollout: { onFailure: 'RollBack' } }), random));
+    expect(told(run.toRest())).toBe('Done');
+    const late = lateWorker('worker-8', random.int(600, 4000));
+    const more = random.subset([nodeDown(run.cluster, random, random.int(30, 2000)), leaderChange], 0.5);
+    expect(told(run.toRest({ crash: 0.05, blur: 0.02, disturbances: [late, ...more] }))).toBe('Done');
+    expect(run.operator.status.rollBack).toBeUndefined();
+    expect(isDual(run.cluster)).toBe(true);
+  });
+});
+
+test('back with a Node that has two pod CIDRs: stopped before the controller manager, and finished when the Node is made anew', () => {
+  forSeeds((random, begin) => {
+    const run = begin(new Run(shape(random), asked(), random));
+    run.toRest();
+    run.disturb(lateWorker('worker-8', 0));
+    expect(told(run.toRest())).toBe('Done');
+    run.operator.ask(asked({ ipFamilies: ['IPv4'], clusterNetwork: {} }));
+    expect(told(run.toRest())).toContain('NodesWithTwoPodCIDRs');
+    expect(run.log.slice(-30).some((line) => line.startsWith('calico/'))).toBe(true);
+    run.cluster.changeNode('worker-8', (node) => ({ ...node, podCIDRs: node.podCIDRs.slice(0, 1) }));
+    expect(told(run.toRest())).toBe('Done');
   });
 });

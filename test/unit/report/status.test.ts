@@ -128,6 +128,8 @@ test.each<[string, Said, string, string, RegExp]>([
     /DualStackCluster first is older/u,
   ],
   ['nothing could be read', { is: 'Unreadable', message: '503' }, 'InProgress', 'ObservationFailed', /503/u],
+  ['a mistake of ours', { is: 'Mishap', message: 'x.', times: 4 }, 'InProgress', 'InternalError', /tries again.*x\./u],
+  ['five in a row', { is: 'Mishap', message: 'x.', times: 5 }, 'Failed', 'InternalError', /5 times in a row.*x\./u],
 ])('%s: as tools judge it, and in words', (_name, said, verdict, reason, words) => {
   const status = statusOf(said);
   expect(judged(status)).toBe(verdict);
@@ -158,6 +160,26 @@ test('saying the same an hour later changes nothing; a time moves only with its 
   const after = statusOf(looked({ decision: { is: 'Done' } }), first, LATER);
   expect(conditionOf(after, 'Ready')?.lastTransitionTime).toBe(LATER);
   expect(conditionOf(after, 'Stalled')?.lastTransitionTime).toBe(NOW);
+});
+
+const dualAfter = (hours: number) => clusterScene({ dual: true }, { at: AT + hours * 3_600_000 });
+
+test('idle for days, and read back from the server, the status stays as it is', () => {
+  const plan = { steps: [DONE] };
+  const first = statusOf(looked({ decision: { is: 'Done' }, plan, facts: dualAfter(0) }));
+  const stored = JSON.parse(JSON.stringify(first)) as typeof first;
+  expect(stored).toEqual(first);
+  expect(
+    statusOf(looked({ decision: { is: 'Done' }, plan, facts: dualAfter(72) }), stored, '2026-11-05T12:00:00Z'),
+  ).toEqual(first);
+});
+
+test('a node that stays without the family is delayed once its time is over, and nothing moves after that', () => {
+  const nodes = [nodeFacts(1, { ipv6: false }, { createdAt: before(60) })];
+  const told = (seconds: number) =>
+    statusOf(looked({ decision: wait, facts: clusterScene({ nodes }, { at: AT + seconds * 1000 }) }));
+  expect([0, 239, 241, 9000, 90_000].map((seconds) => told(seconds).nodes?.delayed)).toEqual([0, 0, 1, 1, 1]);
+  expect(told(90_000)).toEqual(told(9000));
 });
 
 test('what was not looked at keeps what was said of it', () => {

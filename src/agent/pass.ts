@@ -77,7 +77,7 @@ export function makePass(deps: PassDeps): Pass {
       deps.log('the agent changes nothing without its journal', { problem: loaded.error });
       const known = { ...stopgap, recorded: asked?.confirmed ?? {} };
       stopgap = refreshJournal(known, seen, deps.files, now, deps.options);
-      await reporter(seen, stopgap, failed(loaded.error), now);
+      await reporter(own, seen, stopgap, failed(loaded.error), now);
       return 'Idle';
     }
 
@@ -100,7 +100,7 @@ export function makePass(deps: PassDeps): Pass {
     });
     if (acted.failure !== null) deps.log('the agent could not do what it wanted', { problem: acted.failure });
 
-    await reporter(seen, acted.journal, acted.failure === null ? decision.applied : failed(acted.failure), now);
+    await reporter(own, seen, acted.journal, acted.failure === null ? decision.applied : failed(acted.failure), now);
     if (decision.action.kind !== 'None' && acted.failure === null) return 'Again';
     if (!isBusy(acted.journal)) return 'Idle';
     return isInFlight(acted.journal, seen) ? 'Busy' : 'Watching';
@@ -135,14 +135,22 @@ const withFirstValues = (journal: Journal, asked: Asked | null): Journal =>
 
 const failed = (problem: string): Decision['applied'] => ({ reason: 'Failed', message: `${problem}.` });
 
-type Report = (host: HostView, journal: Journal, applied: Decision['applied'], now: number) => Promise<void>;
+type Report = (
+  own: OwnObject | null,
+  host: HostView,
+  journal: Journal,
+  applied: Decision['applied'],
+  now: number,
+) => Promise<void>;
 
-/** Writes the status when it says something new, and only then. */
+/**
+ * Writes the status when it says something new, and only then. It is about the object as the pass saw it: what was asked for meanwhile has had
+ * no answer yet.
+ */
 function makeReporter(deps: PassDeps): Report {
   let sent: { readonly status: string; readonly answer: string } | null = null;
 
-  return async (host, journal, applied, now) => {
-    const own = deps.node.current();
+  return async (own, host, journal, applied, now) => {
     if (own === null) return;
     const status = makeStatus({ host, journal, applied, generation: own.generation, before: own.status, now });
     const text = canonicalText(status);

@@ -153,6 +153,25 @@ test('what another hand changes later is told, and put right only when asked aga
   expect(host.read(APISERVER)).toBe(apiServerManifest(DUAL));
 });
 
+test('what was asked for in the middle of a pass is not said to be answered by it', async () => {
+  const settings = { staticPods: { 'kube-apiserver': { 'service-cluster-ip-range': DUAL } } };
+  host.ask({});
+  await host.settle();
+  const before = host.object!.generation;
+  let isAsked = false;
+  Object.defineProperty(host.health, '/readyz', {
+    get: () => {
+      if (!isAsked) host.ask(settings);
+      isAsked = true;
+      return true;
+    },
+  });
+  host.write('/proc/sys/net/ipv4/ip_forward', '0\n');
+  await host.pass();
+  expect(host.object!.generation).toBe(before + 1);
+  expect(host.condition('Applied')).toMatchObject({ status: 'True', observedGeneration: before });
+});
+
 test('a restart token asks for one restart', async () => {
   host.onRestart = () => host.startKubelet();
   for (const token of ['1', '1', '2']) {

@@ -53,9 +53,17 @@ function readLog(files: HostFiles, folder: string): ContainerLog | null {
   };
 }
 
-/** The message of the last line, without the time, stream and tag that the runtime puts before it. */
+/** What a component says last when it ends for want of its Lease, and what its election said before. */
+const LEASE_LOST = /leader ?election lost/i;
+const NOT_RENEWED = /failed to renew lease/i;
+
+/**
+ * The message of the last line, without the time, stream and tag that the runtime puts before it. A controller manager that gives up for another
+ * reason says too that it lost its Lease (kube-controller-manager 1.36, `OnStoppedLeading`); then the reason is the line before.
+ */
 function lastLine(files: HostFiles, file: string): string {
   const lines = (files.readPart(file, TAIL_BYTES, 'tail') ?? '').split('\n').filter((line) => line.trim() !== '');
-  const message = (lines.at(-1) ?? '').replace(/^\S+ (?:stdout|stderr) [FP] /, '').trim();
+  const gaveUp = LEASE_LOST.test(lines.at(-1) ?? '') && !lines.some((line) => NOT_RENEWED.test(line));
+  const message = (lines.at(gaveUp ? -2 : -1) ?? '').replace(/^\S+ (?:stdout|stderr) [FP] /, '').trim();
   return message.slice(0, MAX_LINE);
 }

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessRecord } from './history.ts';
 import { hideProcess, showProcess } from './hostfiles.ts';
 import { launch, launchArguments } from './launch.ts';
+import { keepRunLog, sizeOf, tailOf } from './podlog.ts';
 import type { PodManifest, RunnerContext } from './staticpods.ts';
 import { probe } from './probe.ts';
 
@@ -102,6 +103,16 @@ export class StaticPod {
 
   async #runOnce(signal: AbortSignal): Promise<void> {
     const { host, history, log } = this.#context;
+    const spoken = await sizeOf(this.#log());
+    // Before an update gives the pod another hash.
+    const run = {
+      pod: `${this.name}-${host.node.name}`,
+      container: this.name,
+      uid: this.hash,
+      restarts: this.restarts,
+      startedAt: Date.now(),
+    };
+    await keepRunLog(host.root, run);
     const child = await this.#start();
     const pid = child?.pid;
     if (child === undefined || pid === undefined) {
@@ -132,8 +143,13 @@ export class StaticPod {
     record.exitedAt = Date.now();
     record.exit = { code, signal: killedBy };
     this.lastExit = { code: code ?? 137, at: record.exitedAt, startedAt: record.startedAt };
+    if (!this.#stopped) await keepRunLog(host.root, run, await tailOf(this.#log(), spoken));
     hideProcess(host.root, pid);
     log(`${host.node.name}: ${this.name} (${pid}) ended: ${killedBy ?? `exit ${code}`}`);
+  }
+
+  #log(): string {
+    return join(this.#context.host.scratch, `${this.name}.log`);
   }
 
   #command(): readonly string[] {
@@ -152,7 +168,7 @@ export class StaticPod {
       return undefined;
     }
     await mkdir(join(host.root, 'var/lib/etcd'), { recursive: true, mode: 0o700 });
-    const child = launch(host.node.name, binary, args, join(host.scratch, `${this.name}.log`));
+    const child = launch(host.node.name, binary, args, this.#log());
     log(`${host.node.name}: ${this.name} started (${child.pid})`);
     return child;
   }

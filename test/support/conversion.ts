@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterStatusOf, type ClusterStatus } from '../../src/api/cluster-status.ts';
 import { type ClusterOptions, type ProcessRecord, startCluster, type TestCluster } from '../cluster/index.ts';
 import type { WatchOptions } from '../../src/agent/watch.ts';
@@ -12,6 +13,7 @@ const RESOURCE = '/apis/dualstack.dev/v1alpha1/dualstackclusters/cluster';
 export interface Installed {
   readonly cluster: TestCluster;
   readonly agents: Agents;
+  /** The one that runs; when it ends another takes its place. */
   operator: OperatorProcess;
   stop(): Promise<void>;
 }
@@ -21,20 +23,39 @@ export async function startInstalled(options: ClusterOptions, watch: Partial<Wat
   try {
     await install(cluster);
     const [agents, operator] = await Promise.all([startAgents(cluster, watch), startOperator(cluster)]);
+    const stopping = new AbortController();
     const installed: Installed = {
       cluster,
       agents,
       operator,
       async stop() {
+        stopping.abort();
+        await keeping;
         await installed.operator.stop();
         await agents.stop();
         await cluster.stop();
       },
     };
+    const keeping = keepRunning(installed, stopping.signal);
     return installed;
   } catch (error) {
     await cluster.stop();
     throw error;
+  }
+}
+
+/** As a Deployment does: an operator that ended, such as for a Lease that it could not renew, is started again. */
+async function keepRunning(installed: Installed, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  for (;;) {
+    await Promise.race([installed.operator.exited, aborted]);
+    if (signal.aborted) return;
+    try {
+      installed.operator = await startOperator(installed.cluster);
+    } catch {
+      // The API is away, and with it the token for its account.
+      await Promise.race([sleep(500), aborted]);
+    }
   }
 }
 
@@ -80,7 +101,7 @@ export async function untilStatus(
   while (performance.now() < end) {
     last = await statusNow(cluster);
     if (last !== undefined && holds(last)) return last;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
   throw new Error(`not within ${deadlineMs / 1000} s: ${what}; last seen: ${summary(last)}`);
 }

@@ -85,20 +85,33 @@ test('runs too short to be seen are counted by the kubelet’s logs, and their l
   );
 });
 
-test('a controller manager that only lost its Lease has not crashed', async () => {
+const NOT_RENEWED = 'I0101 1 leaderelection.go:304] "Failed to renew lease" err="context deadline exceeded"';
+
+test.each([
+  { what: 'only lost its Lease', reason: NOT_RENEWED, lost: 'leaderelection lost', kept: true },
+  { what: 'only lost its Lease, since 1.36', reason: NOT_RENEWED, lost: '"leaderelection lost/stopped"', kept: true },
+  {
+    what: 'gave up as leader',
+    reason: 'E0101 1 controllermanager.go:278] "Error building controllers" err="the node CIDR size is too big"',
+    lost: '"leaderelection lost/stopped"',
+    kept: false,
+  },
+])('a controller manager that $what: the edit is kept: $kept', async ({ reason, lost, kept }) => {
   host.ask({ staticPods: { 'kube-controller-manager': { 'cluster-cidr': '10.244.0.0/16,fd00:10:244::/56' } } });
   await host.settle();
   await host.settle();
   host.startFromManifest('kube-controller-manager');
   await host.settle(5);
   for (let run = 0; run < 5; run += 1) {
-    logRun('kube-controller-manager', run, 'F0101 1 controllermanager.go:334] leaderelection lost');
+    const time = new Date(host.now).toISOString();
+    logRun('kube-controller-manager', run, `${reason}\n${time} stderr F E0101 1 controllermanager.go:413] ${lost}`);
     host.now += 2000;
     logRun('kube-controller-manager', run + 1, 'I0101 started');
     host.startFromManifest('kube-controller-manager');
     await host.settle(5);
   }
-  expect(host.read(KCM)).toContain('fd00:10:244::/56');
+  expect(host.read(KCM)?.includes('fd00:10:244::/56')).toBe(kept);
+  expect(JSON.stringify(host.object).includes('node CIDR size is too big')).toBe(!kept);
 });
 
 test('a component that was healthy and then crashes as leader is undone too, until the edit is ten minutes old', async () => {

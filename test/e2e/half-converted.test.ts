@@ -1,6 +1,7 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { giveNodePair, HAND_STEPS, restartApiServer, restartManager } from '../../bench/by-hand.ts';
-import type { ClusterOptions, TestCluster } from '../cluster/index.ts';
+import type { ClusterOptions, TestCluster, TestNode } from '../cluster/index.ts';
 import {
   askForDualStack,
   conditionOf,
@@ -13,8 +14,11 @@ import {
   startInstalled,
   untilStatus,
 } from '../support/conversion.ts';
+import { eventually } from '../support/eventually.ts';
+import { eventsOf } from '../support/watching.ts';
 
 const CONVERT_MS = 300_000;
+const RESOURCE = '/apis/dualstack.dev/v1alpha1/dualstackclusters/cluster';
 
 type HandStep = keyof typeof HAND_STEPS;
 
@@ -143,10 +147,56 @@ test(
       for (const { name } of cluster.controlPlanes) {
         expect([name, cluster.history.of('kube-apiserver', name).length]).toEqual([name, 2]);
       }
+
+      // Now the same hand on all hosts. Their agents wait to be asked, and the operator asks one after another.
+      await cluster.api.mergePatch(RESOURCE, { spec: { paused: true } });
+      for (const node of cluster.controlPlanes) await takeBack(cluster, node);
+      await eventually('all hosts are told to have drifted', () => allDrifted(cluster), 60_000);
+      const drifted = Date.now();
+      await cluster.api.mergePatch(RESOURCE, { spec: { paused: false } });
+      await untilStatus(
+        cluster,
+        'they are in line again',
+        (status) => isReady(status) && isAbout(status, 3),
+        CONVERT_MS,
+      );
+      expectDualFlags(cluster);
+      expect(cluster.balancer.mostDownAtOnce(drifted)).toBe(1);
+      const corrected = (await eventsOf(cluster)).filter(({ reason }) => reason === 'Corrected');
+      for (const { name } of cluster.controlPlanes) {
+        expect([name, cluster.history.of('kube-apiserver', name).length]).toEqual([name, 4]);
+        expect(corrected.filter(({ note }) => note.startsWith(`kube-apiserver on ${name}`))).toHaveLength(1);
+      }
     });
   },
-  CONVERT_MS + 120_000,
+  2 * CONVERT_MS + 120_000,
 );
+
+const isAbout = (status: { readonly observedGeneration: number }, generation: number): boolean =>
+  status.observedGeneration === generation;
+
+/** The first range again, and the API server back with it. */
+async function takeBack(cluster: TestCluster, node: TestNode): Promise<void> {
+  const starts = cluster.history.of('kube-apiserver', node.name).length;
+  const file = node.manifest('kube-apiserver');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(SERVICES, '10.96.0.0/16'));
+  const backend = cluster.balancer.backends.find((each) => each.node === node.name);
+  await eventually(
+    `the API server of ${node.name} is back`,
+    () => cluster.history.of('kube-apiserver', node.name).length > starts && backend?.up === true,
+    60_000,
+  );
+}
+
+async function allDrifted(cluster: TestCluster): Promise<boolean> {
+  const { stdout } = await cluster.kubectl([
+    'get',
+    'dualstacknodes',
+    '-o',
+    'jsonpath={.items[*].status.conditions[?(@.type=="Applied")].reason}',
+  ]);
+  return stdout.split(' ').filter((reason) => reason === 'Drifted').length === cluster.controlPlanes.length;
+}
 
 const isBlocked = (status: Parameters<typeof isReady>[0]): boolean =>
   conditionOf(status, 'Ready')?.reason === 'Blocked';

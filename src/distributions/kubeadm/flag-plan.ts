@@ -55,6 +55,20 @@ export function isAsked(spec: HostSettings, component: StaticPod, plan: FlagPlan
 }
 
 /**
+ * True when something else is asked of the host's agent, such as what it refused: with its next change of any setting the agent would try
+ * that again.
+ */
+export function isAskedOtherwise(spec: HostSettings, component: StaticPod, plan: FlagPlan): boolean {
+  const asked = spec.staticPods?.[component] ?? {};
+  const gone = spec.absent?.[component] ?? [];
+  return (
+    Object.entries(plan.set).some(
+      ([flag, value]) => gone.includes(flag) || (asked[flag] !== undefined && !sameRange(asked[flag], value)),
+    ) || plan.absent.some((flag) => asked[flag] !== undefined)
+  );
+}
+
+/**
  * The way back for one instance: each flag to its recorded first value, where there is a record and the first value is of the wanted
  * families; else to what `computed` says.
  */

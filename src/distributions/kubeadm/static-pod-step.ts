@@ -3,7 +3,7 @@ import type { HostReport } from '../../model/host.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Disruption, EditHost, Step, StepBase, StepState } from '../../model/step.ts';
 import { hasDrifted } from './drift.ts';
-import { type FlagPlan, isAsked, isMet, planDiff, planSettings, planText } from './flag-plan.ts';
+import { type FlagPlan, isAsked, isAskedOtherwise, isMet, planDiff, planSettings, planText } from './flag-plan.ts';
 import type { Instance } from './instances.ts';
 
 /**
@@ -49,6 +49,7 @@ export function staticPodStep(edit: StaticPodEdit, words: EditWords): Step & Ste
 function editState(edit: StaticPodEdit): StepState {
   const { instance, node, plan } = edit;
   if (!instance.flags.known) return { is: 'Unknown', why: instance.flags.why };
+  if (node.agent !== null && isAskedOtherwise(node.agent.spec, instance.component, plan)) return { is: 'Pending' };
   const met = isMet(instance, plan);
   if (met && instance.ailment === null) {
     return { is: 'Satisfied', evidence: `${instance.source}: ${planText(plan) || 'nothing to set'}` };

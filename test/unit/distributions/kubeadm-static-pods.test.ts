@@ -105,6 +105,14 @@ test.each<[string, NodeFacts, boolean, string]>([
     true,
     'Pending',
   ],
+  [
+    'both, but something else is still asked, which the agent would try again',
+    controlPlane(api(SERVICE_RANGES.dual), {
+      agent: { spec: { staticPods: { 'kube-apiserver': { 'service-cluster-ip-range': '10.96.0.0/16,fd00::/64' } } } },
+    }).node,
+    true,
+    'Pending',
+  ],
 ])('state of an API server: %s', (_, node, ready, is) => {
   const step = editOf(stepsFor(node, wantedDual(), ready), `api-server/${node.name}`);
   expect(step.state.is).toBe(is);

@@ -46,6 +46,7 @@ test('it is told which instance failed, with which flags, and why', () => {
   expect(conditionOf(status, 'Stalled')).toMatchObject({ reason: 'StepFailed' });
   expect(conditionOf(status, 'Stalled')?.message).toContain(`kube-controller-manager on ${tried()}`);
   expect(conditionOf(status, 'Stalled')?.message).toContain('exited 3 times');
+  expect(conditionOf(status, 'Stalled')?.message).toContain('node CIDR size is too big');
   expect(conditionOf(status, 'Ready')).toMatchObject({ status: 'False' });
 });
 
@@ -85,6 +86,9 @@ const managerManifests = (): Promise<string[]> =>
 
 async function leader(): Promise<{ node: string; renewTime: string }> {
   const lease = await cluster.api.get(LEASE);
-  const { holderIdentity = '', renewTime = '' } = lease?.['spec'] as { holderIdentity?: string; renewTime?: string };
+  const { holderIdentity = '', renewTime = '' } = (lease?.['spec'] ?? {}) as {
+    holderIdentity?: string;
+    renewTime?: string;
+  };
   return { node: holderIdentity.split('_')[0] ?? '', renewTime };
 }

@@ -111,7 +111,6 @@ test(
 async function hostFiles(): Promise<Record<string, string>> {
   const manifests = join(only.manifest('kube-apiserver'), '..');
   const names = (await readdir(manifests)).filter((name) => !name.startsWith('.'));
-  const read = (file: string): Promise<string> => readFile(file, 'utf8');
   const entries = [
     ...names.map(async (name) => [name, await read(join(manifests, name))] as const),
     ...cluster.nodes.flatMap(({ name, hostRoot }) =>
@@ -122,6 +121,8 @@ async function hostFiles(): Promise<Record<string, string>> {
   ];
   return Object.fromEntries(await Promise.all(entries));
 }
+
+const read = (file: string): Promise<string> => readFile(file, 'utf8');
 
 /** What the conversion changes in the API. */
 async function objects(): Promise<Record<string, unknown>> {

@@ -82,6 +82,8 @@ interface Access {
   readonly key: string;
 }
 
+const decode = (text: string): string => Buffer.from(text, 'base64').toString();
+
 async function accessOf(kubeconfig: string): Promise<Access> {
   const config = parse(await readFile(kubeconfig, 'utf8')) as {
     clusters: { cluster: { server: string; 'certificate-authority-data': string } }[];
@@ -89,7 +91,6 @@ async function accessOf(kubeconfig: string): Promise<Access> {
   };
   const [cluster, user] = [config.clusters[0]?.cluster, config.users[0]?.user];
   if (cluster === undefined || user === undefined) throw new Error(`${kubeconfig} names no cluster or no user`);
-  const decode = (text: string): string => Buffer.from(text, 'base64').toString();
   return {
     server: cluster.server,
     ca: decode(cluster['certificate-authority-data']),

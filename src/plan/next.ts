@@ -60,6 +60,7 @@ export function decide(
     if (blockers.length > 0) return { is: 'Blocked', step, findings: blockers };
     if (step.state.is === 'Unknown') return { is: 'Wait', step, why: step.state.why };
     if (step.kind === 'WaitFor') return waitFor(step, step.what, plan, memory, facts.at);
+    if (step.kind === 'TransferLease' && isOverdue(step, memory, facts.at)) return notPassedOn(step);
     return (
       gate(step, plan, request) ?? othersFirst(step, plan, memory, facts) ?? mayAct(step, memory, facts.at, generation)
     );
@@ -182,6 +183,14 @@ function blockersOf(phase: Phase, { direction, findings }: Plan): readonly Findi
 
 const isOverdue = (step: Step, memory: Memory, now: number): boolean =>
   memory.current?.id === step.id && now - memory.current.startedAt > step.timeoutSeconds * 1000;
+
+/** Asked for again and again, it would keep the other instances from leading again and again. */
+const notPassedOn = (step: Step): Decision => ({
+  is: 'Failed',
+  step,
+  why: `${step.target} did not pass to the changed instance within ${step.timeoutSeconds} s`,
+  remedy: 'See why that instance does not take the Lease (its log tells), mend it, then change the spec to try again.',
+});
 
 const overdue = (step: Step, why: string): Decision => ({
   is: 'Failed',

@@ -29,11 +29,13 @@ export function afterDecision(memory: Memory, decision: Decision, situation: Sit
 export const afterAct = (memory: Memory, outcome: Outcome): Memory =>
   outcome.is === 'Proven' ? { ...memory, proof: outcome.proof } : memory;
 
-/** Time-outs count from the last act of a step, or from when it was first waited for. */
+/** Time-outs count from the last act of a step, or from when it was first waited for; for a Lease, which is asked for repeatedly, from the first act. */
 function currentAfter(memory: Memory, decision: Decision, { now, plan }: Situation): Memory['current'] {
   switch (decision.is) {
     case 'Act':
-      return { id: decision.step.id, startedAt: now };
+      return decision.step.kind === 'TransferLease' && memory.current?.id === decision.step.id
+        ? memory.current
+        : { id: decision.step.id, startedAt: now };
     case 'Wait':
       return memory.current?.id === decision.step.id ? memory.current : { id: decision.step.id, startedAt: now };
     case 'Blocked':

@@ -44,7 +44,7 @@ export function controllerManagerSteps(wanted: Wanted, facts: ClusterFacts, own:
   const head = edits.slice(0, Math.max(begun, 1));
   return [
     ...head.map(({ step }) => step),
-    transferStep(facts, own, head, proof),
+    transferStep(facts, own, { all: edits, head }, proof),
     ...edits.slice(head.length).map(({ step }) => step),
     last,
   ];
@@ -124,7 +124,14 @@ const ranges = (wanted: Wanted, instance: Instance): Readonly<Record<string, str
 /** Node IPAM gives Nodes their podCIDRs. It runs only when it is asked for. */
 export const runsNodeIPAM = (instance: Instance): boolean => flagOf(instance, 'allocate-node-cidrs') === 'true';
 
-function transferStep(facts: ClusterFacts, own: KubeadmFacts, head: readonly Edit[], proof: StepState): Step {
+/** `head`: the instances that are changed before the Lease passes. */
+interface Managers {
+  readonly all: readonly Edit[];
+  readonly head: readonly Edit[];
+}
+
+function transferStep(facts: ClusterFacts, own: KubeadmFacts, managers: Managers, proof: StepState): Step {
+  const { head } = managers;
   const candidate = head.find(({ step }) => isSatisfied(step)) ?? head[0];
   const holderPrefix = `${candidate?.hostname ?? ''}_`;
   return {
@@ -135,7 +142,7 @@ function transferStep(facts: ClusterFacts, own: KubeadmFacts, head: readonly Edi
     target: `Lease kube-system/kube-controller-manager`,
     why: 'Node IPAM checks its flags only in the leader: the first instance with the new flags must lead before another is changed.',
     diff: [],
-    state: transferState(facts, own, head, candidate, proof),
+    state: transferState(facts, own, managers, candidate, proof),
     disrupts: { text: 'controllers pause until the new leader has started them', seconds: [5, 30] },
     timeoutSeconds: 300,
     lease: MANAGER_LEASE,
@@ -147,7 +154,7 @@ function transferStep(facts: ClusterFacts, own: KubeadmFacts, head: readonly Edi
 function transferState(
   facts: ClusterFacts,
   own: KubeadmFacts,
-  head: readonly Edit[],
+  { all, head }: Managers,
   candidate: Edit | undefined,
   proof: StepState,
 ): StepState {
@@ -155,6 +162,11 @@ function transferState(
   if (candidate === undefined || !isSatisfied(candidate.step)) return { is: 'Pending' };
   const holder = own.lease.known ? own.lease.value?.holder : undefined;
   if (head.some((edit) => edit.met && isHeldBy(holder, edit))) return proof;
+  // A wrong name would shut out every instance, so the names of the hosts count only where the holder of now has one of them.
+  if (!all.some((edit) => isHeldBy(holder, edit))) {
+    const names = all.map(({ hostname }) => hostname).join(', ');
+    return { is: 'InProgress', why: `the Lease is held by ${holder || 'nobody'}, which is none of the hosts ${names}` };
+  }
   const asked = own.transfer;
   const isUnderWay = asked?.holderPrefix === `${candidate.hostname}_` && Date.parse(asked.until) > facts.at;
   return isUnderWay ? { is: 'InProgress', why: `the Lease is still held by ${holder || 'nobody'}` } : { is: 'Pending' };

@@ -251,6 +251,12 @@ test.each<[string, readonly number[], Parameters<typeof kubeadmFacts>[2], readon
     ['cp-2 Satisfied', 'transfer-lease Pending', 'cp-3 Pending', 'cp-1 Pending', 'lease Pending'],
   ],
   [
+    'held under a name of no host: nobody is shut out',
+    [2],
+    { lease: lease('cp-1.example.com_x', 3000) },
+    ['cp-2 Satisfied', 'transfer-lease InProgress', 'cp-1 Pending', 'cp-3 Pending', 'lease Pending'],
+  ],
+  [
     'leads, not long enough',
     [2],
     { lease: lease('cp-2_x', 12) },

@@ -134,6 +134,14 @@ test('what somebody changed on a host is a correction, whatever the phase; new p
   }
 });
 
+test.each([
+  ['in time', 60, 'Act a'],
+  ['too long', 86_400, 'Failed a'],
+])('a Lease is asked for again, but not for ever: %s', (_name, secondsAgo, expected) => {
+  const steps = [pending('a', { kind: 'TransferLease' })];
+  expect(short(next({ steps, memory: { current: { id: 'a', startedAt: AT - secondsAgo * 1000 } } }))).toBe(expected);
+});
+
 test.each<[string, number, number, string]>([
   ['twice within the hour', 2, 10, 'Act a'],
   ['three times within the hour', 3, 10, 'Blocked a'],
@@ -169,7 +177,10 @@ const withBusyAgent = (ready: boolean) => {
 
 test('an agent that is still at work is waited for, also when no step remembers it; one on a node that is down is not', () => {
   const steps = [edit('worker-2')];
-  expect(next({ steps, facts: withBusyAgent(true) })).toMatchObject({ is: 'Wait', why: expect.stringContaining('cp-1') });
+  expect(next({ steps, facts: withBusyAgent(true) })).toMatchObject({
+    is: 'Wait',
+    why: expect.stringContaining('cp-1'),
+  });
   expect(short(next({ steps, facts: withBusyAgent(false) }))).toBe('Act api-server/worker-2');
   expect(short(next({ steps: [edit('cp-1')], facts: withBusyAgent(true) }))).toBe('Act api-server/cp-1');
 });

@@ -79,7 +79,8 @@ export async function readHost(files: HostFiles, sysctls: readonly string[], ask
   const pods = readManifests(files, setup.manifestFolder);
   const views = await Promise.all(STATIC_PODS.map(async (pod) => [pod, await viewOf(files, pods, pod, ask)] as const));
   return {
-    hostname: files.read('/etc/hostname')?.trim() ?? '',
+    // As components see it when they take a Lease. The file may be empty, stale or missing where DHCP or a cloud names the host.
+    hostname: files.read('/proc/sys/kernel/hostname')?.trim() || (files.read('/etc/hostname')?.trim() ?? ''),
     boot: bootId(files),
     bootSeconds: bootTime(files),
     stopped: files.exists(STOP_FILE),

@@ -126,9 +126,6 @@ export function judgeWatch(watch: Watch, now: number, options: WatchOptions): Ju
 export const crashesOf = (watch: Watch): number =>
   Math.max(watch.exits, watch.processes.filter((process) => process.gone && !process.excused).length);
 
-export const changesOf = (watch: Watch): FlagChanges =>
-  Object.fromEntries(watch.changes.map((change) => [change.flag, change.after]));
-
 export const reversedChanges = (watch: Watch): FlagChanges =>
   Object.fromEntries(watch.changes.map((change) => [change.flag, change.before]));
 

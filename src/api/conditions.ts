@@ -16,7 +16,6 @@ export type ClusterConditionType = (typeof CLUSTER_CONDITIONS)[number];
 
 /** Conditions of a DualStackNode, written by the agent on that node. */
 export const NODE_CONDITIONS = ['Applied', 'Healthy', 'RolledBack'] as const;
-export type NodeConditionType = (typeof NODE_CONDITIONS)[number];
 
 export const CONDITION_STATUSES = ['True', 'False', 'Unknown'] as const;
 export type ConditionStatus = (typeof CONDITION_STATUSES)[number];

@@ -46,8 +46,5 @@ export const MIGRATE_LABEL = 'dualstack.dev/migrate';
 /** On a workload, value `true`: make its pods anew (with `workloads.restart: Selected`). */
 export const RESTART_LABEL = 'dualstack.dev/restart';
 
-/** On a pod template: its change gives a workload new pods. */
-export const RESTARTED_ANNOTATION = 'dualstack.dev/restarted';
-
 /** Effect NoSchedule, on Nodes whose second family is still missing (with `nodes.guard: Taint`). */
 export const GUARD_TAINT = 'dualstack.dev/family-missing';

@@ -61,8 +61,6 @@ export type Action =
   | WaitFor
   | Handoff;
 
-export type StepKind = Action['kind'];
-
 export interface ApplyObject {
   readonly kind: 'ApplyObject';
   readonly ref: ObjectRef;

@@ -38,7 +38,7 @@ const corePermissions: readonly Permission[] = [
     verbs: ['get', 'list', 'watch'],
   },
   {
-    why: 'recognise distribution and CNI by what runs in their namespaces, which are not known beforehand',
+    why: 'recognise distribution and CNI by what is in their namespaces, which may be made later than this role',
     apiGroups: [''],
     resources: ['configmaps', 'pods'],
     verbs: ['get', 'list', 'watch'],

@@ -1,4 +1,5 @@
 import semver from 'semver';
+import { MIGRATE_LABEL } from '../api/names.ts';
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { FindingReason } from '../model/finding-reasons.ts';
@@ -28,7 +29,7 @@ export function checkCluster(
           ...checkOverlaps(wanted, facts),
           ...checkCapacity(wanted, facts, plugins),
           ...checkNodesWithoutFamily(wanted, facts, steps),
-          ...checkOptions(wanted),
+          ...checkOptions(wanted, facts),
         ]
       : checkDualStackServices(wanted, facts)),
   ];
@@ -261,11 +262,19 @@ const hasFamily = (addresses: readonly string[], family: Family): boolean =>
   addresses.some((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4') === family);
 
 /** What the API takes and this version does not do. Said, not silently left out. */
-function checkOptions(wanted: Wanted): readonly Finding[] {
+function checkOptions(wanted: Wanted, { services }: ClusterFacts): readonly Finding[] {
+  const single = services.known
+    ? services.value.filter((service) => service.families.length < wanted.families.length)
+    : [];
+  const labelled = single.find(({ labels }) => labels[MIGRATE_LABEL] === 'true');
+  const selected = wanted.serviceMigration === 'Selected' ? labelled : undefined;
   const asked = [
     ...(wanted.nodes.podCIDRs === 'Keep' ? [] : [`spec.nodes.podCIDRs: ${wanted.nodes.podCIDRs}`]),
     ...(wanted.nodes.guard === 'None' ? [] : [`spec.nodes.guard: ${wanted.nodes.guard}`]),
     ...(wanted.serviceMigration === 'All' ? ['spec.services.migration: All'] : []),
+    ...(selected === undefined
+      ? []
+      : [`Label ${MIGRATE_LABEL}=true of Service ${selected.namespace}/${selected.name}`]),
     ...(wanted.workloadRestart === 'None' ? [] : [`spec.workloads.restart: ${wanted.workloadRestart}`]),
   ];
   return asked.map((option) => ({

@@ -177,6 +177,22 @@ test('options that are taken and not carried out are said, each by its field', (
   expect(said.every(({ blocks }) => blocks.length === 0)).toBe(true);
 });
 
+test('a Service that is labelled for migration is told that nothing comes of it, until it has both families', () => {
+  const labels = { 'dualstack.dev/migrate': 'true' };
+  const single = serviceFacts({ namespace: 'shop', name: 'web', clusterIPs: ['10.96.1.1'], labels });
+  const said = (service: typeof single, migration: 'None' | 'Selected') =>
+    findingOf(
+      'OptionNotCarriedOut',
+      clusterScene({}, { services: known([service]) }),
+      asked({ services: { migration } }),
+    );
+  expect(said(single, 'Selected')?.message).toBe(
+    'Label dualstack.dev/migrate=true of Service shop/web is not carried out by this version.',
+  );
+  expect(said(single, 'None')).toBeUndefined();
+  expect(said(dual('web', labels), 'Selected')).toBeUndefined();
+});
+
 const dual = (name: string, labels: Record<string, string> = {}) =>
   serviceFacts({
     namespace: 'shop',

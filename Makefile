@@ -1,5 +1,5 @@
 # `make demo` and `make test` need nothing but Node.js ≥ 20 with npm, Go and make; what else they need they fetch and build.
-.PHONY: all demo test e2e bench lint build generate tools clean
+.PHONY: all demo test e2e e2e-again bench lint build generate tools clean
 
 # npm scripts have the Node.js of node_modules first on their PATH; recipes here do the same.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
@@ -20,6 +20,10 @@ test: node_modules tools build
 ## Whole conversions on real control planes: availability, crashes, undo, roll-back, slow restarts, released manifests.
 e2e: node_modules tools build
 	npm test -- test/e2e --runInBand
+
+## The end-to-end test files that failed last time.
+e2e-again: node_modules tools build
+	npm test -- test/e2e --runInBand --onlyFailures
 
 ## Figures, each as a ratio to a reference measured in the same run.
 bench: node_modules tools build

@@ -47,6 +47,7 @@ node_modules: package.json package-lock.json
 	@touch node_modules
 
 ## The real Kubernetes binaries, built from source once and kept in the user's cache.
+## K8S_VERSION=1.33.13 takes the oldest version that can be built instead, here and in all targets that need them.
 tools:
 	@node hack/binaries.mjs
 

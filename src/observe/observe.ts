@@ -63,7 +63,8 @@ export async function observe(
     },
     cni: { name: cni.value.plugin.name, detectedBy: cni.value.detectedBy, own: ownCNI },
     coreDNS,
-    leaseTransfer: leaseTransfer.is === 'Found',
+    // Unreadable counts as there: without it several instances would be changed before one has proven itself as the leader.
+    leaseTransfer: leaseTransfer.is !== 'Missing',
   });
 }
 

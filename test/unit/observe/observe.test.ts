@@ -117,4 +117,6 @@ test('the admission policy for passing a Lease on', async () => {
     metadata: { name: 'dualstack-lease-transfer' },
   };
   expect((await seen([policy])).leaseTransfer).toBe(true);
+  // Whoever cannot read it must not go on as if it were not there.
+  expect(await look(blindTo(policy.kind))).toMatchObject({ value: { leaseTransfer: true } });
 });

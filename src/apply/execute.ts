@@ -21,6 +21,8 @@ export interface ExecuteDeps {
   readonly namespace: string;
   /** A few random characters, for names that must not clash. */
   readonly suffix: () => string;
+  /** A token that no host was asked with before; it tells which spec asks. */
+  readonly attempt: () => string;
 }
 
 /** Carries out one Step. Says what it did; whether that was enough is for the next look at the cluster to tell. */
@@ -102,12 +104,12 @@ async function rolloutWorkload({ ref, next }: RolloutWorkload, { client }: Execu
   }
 }
 
-async function editHost({ node, settings, again }: EditHost, { client, suffix }: ExecuteDeps): Promise<Outcome> {
+async function editHost({ node, settings }: EditHost, { client, attempt }: ExecuteDeps): Promise<Outcome> {
   const ref: ObjectRef = { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode', name: node };
   const current = await client.get(ref);
   if (!current.ok) return refused(current.error);
-  const merged = mergeSettings(at(current.value, 'spec') ?? {}, settings);
-  const spec = again ? { ...merged, again: suffix() } : merged;
+  // A new token each time: an agent that refused these very settings, or saw them undone by another hand, tries again only when asked.
+  const spec = { ...mergeSettings(at(current.value, 'spec') ?? {}, settings), again: attempt() };
   // With the resourceVersion that was read, so that settings merged into an older spec cannot win over a newer one.
   const metadata = { name: node, resourceVersion: current.value.metadata.resourceVersion ?? '' };
   const body = { metadata, spec };

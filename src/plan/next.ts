@@ -43,7 +43,10 @@ export function decide(
         deferred.push(step);
         continue;
       case 'Failed':
-        return { is: 'Failed', step, why: step.state.why, remedy: step.state.remedy };
+        if (isAskedBySpec(step, facts, generation)) {
+          return { is: 'Failed', step, why: step.state.why, remedy: step.state.remedy };
+        }
+        break;
       case 'InProgress':
         return waitFor(step, step.state.why, plan, memory, facts.at);
       case 'Pending':
@@ -69,6 +72,19 @@ export function decide(
   if (user !== undefined) return { is: 'WaitingForUser', step: user };
   return deferred.length > 0 ? { is: 'NodesPending', steps: deferred } : { is: 'Done' };
 }
+
+/**
+ * A host that refused an edit is asked anew when the spec has changed since: mending the cause and changing the spec is how a user says
+ * "try again". What is asked of a host names the generation of the spec that asked.
+ */
+function isAskedBySpec(step: Step, facts: ClusterFacts, generation: number): boolean {
+  if (step.kind !== 'EditHost') return true;
+  const asked = facts.nodes.find(({ name }) => name === step.node)?.agent?.spec.again;
+  return asked === undefined || asked.startsWith(attemptPrefix(generation));
+}
+
+/** How the token begins with which a spec of that generation asks a host. */
+export const attemptPrefix = (generation: number): string => `${generation}-`;
 
 /** What takes too long for a reason that is told is not failed but blocked. */
 function waitFor(step: Step, why: string, plan: Plan, memory: Memory, now: number): Decision {

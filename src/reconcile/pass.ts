@@ -16,7 +16,7 @@ import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
 import { observe } from '../observe/observe.ts';
 import { canonicalText } from '../plan/canonical.ts';
-import { decide, type Decision } from '../plan/next.ts';
+import { attemptPrefix, decide, type Decision } from '../plan/next.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Goal } from '../plan/wanted.ts';
 import { registry, vocabulary } from '../registry.ts';
@@ -167,7 +167,11 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
     phase: decision.step.phase,
     target: decision.step.target,
   });
-  const outcome = await execute(decision.step, { ...deps, suffix: deps.newId });
+  const outcome = await execute(decision.step, {
+    ...deps,
+    suffix: deps.newId,
+    attempt: () => `${attemptPrefix(generation)}${deps.newId()}`,
+  });
   deps.log.info('carried out a step', { step: decision.step.id, outcome: outcomeText(outcome) });
   const after: Looked = {
     ...looked,

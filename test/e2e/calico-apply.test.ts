@@ -87,6 +87,7 @@ async function convert(wanted: Wanted): Promise<readonly string[]> {
       clock: systemClock,
       namespace: 'default',
       suffix: () => 'x',
+      attempt: () => '1-x',
     });
     if (outcome.is === 'Refused') throw new Error(`${next.id}: ${outcome.error.message}`);
     done.push(next.id);

@@ -184,3 +184,15 @@ test('an agent that is still at work is waited for, also when no step remembers 
   expect(short(next({ steps, facts: withBusyAgent(false) }))).toBe('Act api-server/worker-2');
   expect(short(next({ steps: [edit('cp-1')], facts: withBusyAgent(true) }))).toBe('Act api-server/cp-1');
 });
+
+test.each<[string, string | undefined, string]>([
+  ['that this spec asked for stays failed', '3-abcd', 'Failed api-server/cp-1'],
+  ['that an older spec asked for is tried again', '2-abcd', 'Act api-server/cp-1'],
+  ['of which nobody knows who asked stays failed', undefined, 'Failed api-server/cp-1'],
+])('an edit %s', (_name, again, expected) => {
+  const refused = edit('cp-1', { is: 'Failed', why: 'it was undone', remedy: 'mend it' });
+  const spec = again === undefined ? {} : { again };
+  const agent = agentFacts(hostReport(1, { name: 'cp-1', controlPlane: true }), { spec });
+  const node = { ...nodeFacts(1, { controlPlane: true }), agent };
+  expect(short(next({ steps: [refused], facts: { nodes: [node] } }))).toBe(expected);
+});

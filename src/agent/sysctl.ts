@@ -3,7 +3,7 @@ import type { Result } from '../result.ts';
 import type { HostFiles } from './files.ts';
 
 /** Read by systemd-sysctl and procps at boot. */
-export const SYSCTL_FILE = '/etc/sysctl.d/90-dualstack.conf';
+export const SYSCTL_FILE = '/etc/sysctl.d/99-zz-dualstack.conf';
 const HEADER = '# Kept by dualstack-operator: IPv4/IPv6 dual-stack needs these.';
 const PER_INTERFACE = /^net\.ipv6\.conf\.(.+)\.(accept_ra|forwarding)$/;
 

@@ -128,7 +128,7 @@ export const baseShape = {
         .enum(['None', 'Selected', 'All'])
         .meta({
           description:
-            'Which Services get the second family. Selected: those labelled dualstack.dev/migrate=true. The cluster DNS Service gets it in any case. Default: Selected.',
+            'Which Services get the second family. Selected: those labelled dualstack.dev/migrate=true. Not carried out yet, which a warning says; the cluster DNS Service gets it in any case. Default: Selected.',
         })
         .exactOptional(),
     })

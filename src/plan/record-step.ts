@@ -30,13 +30,12 @@ export const recordLostFinding: Finding = {
 };
 
 /**
- * Keeps the first state of everything that will be changed, before anything is. Keys that are there already are sent again as they are,
- * because server-side apply takes away what an owner no longer names.
+ * Keeps the first state of everything that will be changed, before anything is. Later keys are added by a merge patch, which can take away none
+ * of those that are there: server-side apply removes what an owner no longer names.
  */
 export function recordStep(facts: ClusterFacts, recordables: readonly Recordable[]): Step {
   const recorded = facts.records.known ? facts.records.value : {};
   const missing = recordables.filter(({ key }) => recorded[key] === undefined);
-  const all: readonly Recordable[] = [...Object.entries(recorded).map(([key, value]) => ({ key, value })), ...missing];
   return {
     kind: 'ApplyObject',
     id: 'record/cluster',
@@ -49,21 +48,20 @@ export function recordStep(facts: ClusterFacts, recordables: readonly Recordable
     disrupts: null,
     timeoutSeconds: 60,
     ref: RECORDS_SECRET,
-    write: {
-      is: 'Apply',
-      force: true,
-      body: {
-        type: 'Opaque',
-        data: Object.fromEntries(
-          all.map((recordable) => {
-            const [key, text] = toRecordEntry(recordable);
-            return [key, Buffer.from(text, 'utf8').toString('base64')];
-          }),
-        ),
-      },
-    },
+    write:
+      Object.keys(recorded).length === 0
+        ? { is: 'Apply', force: true, body: { type: 'Opaque', data: entriesOf(missing) } }
+        : { is: 'MergePatch', body: { data: entriesOf(missing) }, resourceVersion: null },
   };
 }
+
+const entriesOf = (recordables: readonly Recordable[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    recordables.map((recordable) => {
+      const [key, text] = toRecordEntry(recordable);
+      return [key, Buffer.from(text, 'utf8').toString('base64')];
+    }),
+  );
 
 function stateOf({ records }: ClusterFacts, missing: readonly Recordable[]): StepState {
   if (!records.known) return { is: 'Unknown', why: records.why };

@@ -136,7 +136,7 @@ async function work(
   signal: AbortSignal,
   onSynced: () => void,
 ): Promise<void> {
-  const forPass = passDeps(deps, options);
+  const forPass = passDeps(deps, options, signal);
   const pass = watchedPass(forPass);
   const metrics = deps.metrics.controller(CONTROLLER, 1);
   const queue = workQueue({

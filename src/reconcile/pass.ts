@@ -42,12 +42,16 @@ export interface PassDeps {
   readonly events: EventRecorder;
   readonly namespace: string;
   readonly newId: () => string;
+  /** Aborts when this instance no longer leads. */
+  readonly signal: AbortSignal;
 }
 
 export const passDeps = (
   deps: { readonly cluster: Cluster; readonly clock: Clock; readonly log: Logger; readonly newId: () => string },
   options: { readonly namespace: string; readonly identity: string },
+  signal: AbortSignal,
 ): PassDeps => ({
+  signal,
   client: deps.cluster.client,
   clock: deps.clock,
   log: deps.log,
@@ -162,6 +166,8 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
 
   const intended = await write(subject, looked, deps);
   if (!intended.ok) return backOff(intended.error, deps);
+  // The Lease may have been lost while this pass looked around: then another instance decides by now.
+  if (deps.signal.aborted) return { is: 'Idle' };
   deps.log.info('carrying out a step', {
     step: decision.step.id,
     phase: decision.step.phase,

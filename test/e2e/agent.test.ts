@@ -164,7 +164,7 @@ test('a worker gets its pair of addresses and forwarding', async () => {
   });
   expect(told).toBe(nodeIPs.join(' '));
   expect(await readFile(join(node.hostRoot, 'proc/sys/net/ipv6/conf/all/forwarding'), 'utf8')).toBe('1\n');
-  expect(await readFile(join(node.hostRoot, 'etc/sysctl.d/90-dualstack.conf'), 'utf8')).toContain(
+  expect(await readFile(join(node.hostRoot, 'etc/sysctl.d/99-zz-dualstack.conf'), 'utf8')).toContain(
     'net.ipv6.conf.all.forwarding = 1',
   );
 });

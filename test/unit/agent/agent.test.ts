@@ -191,7 +191,7 @@ test('sysctls are set, kept over a reboot, and leave nothing when they go back',
   await host.settle();
   expect(host.read('/proc/sys/net/ipv6/conf/all/forwarding')).toBe('1\n');
   expect(host.read('/proc/sys/net/ipv6/conf/eth0/accept_ra')).toBe('2\n');
-  expect(host.read('/etc/sysctl.d/90-dualstack.conf')).toMatch(
+  expect(host.read('/etc/sysctl.d/99-zz-dualstack.conf')).toMatch(
     /^#.*\nnet.ipv6.conf.all.forwarding = 1\nnet.ipv6.conf.eth0.accept_ra = 2\n$/,
   );
   const order = host.logged.filter((line) => line.startsWith('Sysctl'));
@@ -200,7 +200,7 @@ test('sysctls are set, kept over a reboot, and leave nothing when they go back',
   host.ask({ sysctls: { 'net.ipv6.conf.all.forwarding': '0', 'net.ipv6.conf.eth0.accept_ra': '1' } });
   await host.settle();
   expect(host.read('/proc/sys/net/ipv6/conf/all/forwarding')).toBe('0\n');
-  expect(host.exists('/etc/sysctl.d/90-dualstack.conf')).toBe(false);
+  expect(host.exists('/etc/sysctl.d/99-zz-dualstack.conf')).toBe(false);
   expect(host.condition('Applied').status).toBe('True');
 });
 

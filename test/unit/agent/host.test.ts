@@ -177,7 +177,7 @@ test('an interface with dots in its name keeps its sysctl apart', () => {
   expect(sysctlPath(name)).toBe('/proc/sys/net/ipv6/conf/eth0.100/accept_ra');
   expect(persistSysctl(host.files, name, '2').ok).toBe(true);
   expect(persistSysctl(host.files, 'net.ipv4.ip_forward', '1').ok).toBe(true);
-  expect(host.read('/etc/sysctl.d/90-dualstack.conf')).toContain('net/ipv6/conf/eth0.100/accept_ra = 2\n');
+  expect(host.read('/etc/sysctl.d/99-zz-dualstack.conf')).toContain('net/ipv6/conf/eth0.100/accept_ra = 2\n');
   expect(readPersisted(host.files)).toEqual({ [name]: '2', 'net.ipv4.ip_forward': '1' });
 });
 

@@ -122,6 +122,7 @@ export function scene(objects: readonly KubeObject[]): Scene {
       client: kube.client,
       clock,
       log: silentLogger,
+      signal: new AbortController().signal,
       namespace: 'dualstack-system',
       newId: () => `id${(ids += 1)}`,
       events: {

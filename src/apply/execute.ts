@@ -113,11 +113,7 @@ async function editHost({ node, settings }: EditHost, { client, attempt }: Execu
   // With the resourceVersion that was read, so that settings merged into an older spec cannot win over a newer one.
   const metadata = { name: node, resourceVersion: current.value.metadata.resourceVersion ?? '' };
   const body = { metadata, spec };
-  return told(
-    'set',
-    ref,
-    await client.apply(withIdentity(ref, body as unknown as JsonObject), { fieldManager: FIELD_MANAGER, force: true }),
-  );
+  return told('set', ref, await client.apply(withIdentity(ref, body), { fieldManager: FIELD_MANAGER, force: true }));
 }
 
 async function transferLease({ lease, holderPrefix, forSeconds }: TransferLease, deps: ExecuteDeps): Promise<Outcome> {

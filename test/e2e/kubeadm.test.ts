@@ -65,7 +65,13 @@ const stateOf = async (wanted: Wanted, id: string): Promise<string | undefined> 
 async function carryOut(wanted: Wanted, id: string): Promise<void> {
   const step = (await stepsOf(wanted)).find((candidate) => candidate.id === id);
   if (step === undefined) throw new Error(`no step ${id}`);
-  const deps = { client: cluster.client, clock: systemClock, namespace: 'dualstack-system', suffix: () => 'x', attempt: () => '1-x' };
+  const deps = {
+    client: cluster.client,
+    clock: systemClock,
+    namespace: 'dualstack-system',
+    suffix: () => 'x',
+    attempt: () => '1-x',
+  };
   expect(await execute(step, deps)).toMatchObject({ is: 'Changed' });
 }
 

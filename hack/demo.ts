@@ -75,9 +75,10 @@ async function run(): Promise<void> {
 
   const restarts = unavoidableRestarts(here, applied);
   console.log(`
-It took ${(took / 1000).toFixed(1)} s. Of these, ${(restarts.totalMs / 1000).toFixed(1)} s are restarts of the control plane that nobody can avoid
+It took ${(took / 1000).toFixed(1)} s. Of these, ${(restarts.totalMs / 1000).toFixed(1)} s are restarts of control-plane components
 (${restarts.parts.map(({ component, count, ms }) => `${count} × ${component} ${(ms / 1000).toFixed(1)} s`).join(', ')}), and 30 s are
-spent on seeing the new kube-controller-manager hold its Lease before a second one is touched.
+spent on seeing the new kube-controller-manager hold its Lease before a second
+one is touched.
 At most ${here.balancer.mostDownAtOnce(applied)} API server was down at a time.`);
   if (values.keep) await keep(here);
 }

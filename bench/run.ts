@@ -89,8 +89,10 @@ async function timeToFirstStatus(
   return { ours, reference: reads.toSorted((a, b) => a - b)[2] ?? 0, operator };
 }
 
-const field = async (cluster: TestCluster, path: string): Promise<string> =>
-  (await cluster.kubectl(['get', 'dualstackcluster', 'cluster', '-o', `jsonpath=${path}`])).stdout;
+async function field(cluster: TestCluster, path: string): Promise<string> {
+  const { stdout } = await cluster.kubectl(['get', 'dualstackcluster', 'cluster', '-o', `jsonpath=${path}`]);
+  return stdout;
+}
 
 /** Writes of the operator and its agents but for Lease renewals; reference: those renewals, which any operator makes. */
 async function idleWrites(

@@ -83,7 +83,7 @@ export const ROOMS = {
   cli: {
     rooms: [...PURE_WORDS, 'api', 'plan', 'report', 'services', 'registry.ts', 'observe', 'kube', 'runtime'],
     node: ['fs', 'fs/promises', 'path', 'process', 'os', 'tty', 'util', 'events', 'readline', 'timers/promises'],
-    packages: ['commander', 'listr2'],
+    packages: ['commander'],
     why: 'commands look and print; they change nothing',
   },
   'main.ts': { rooms: '*', node: '*', packages: ['commander'], why: 'it wires everything' },

@@ -16,17 +16,15 @@ import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
 import { observe } from '../observe/observe.ts';
 import { canonicalText } from '../plan/canonical.ts';
-import { attemptPrefix, decide, type Decision } from '../plan/next.ts';
-import { makePlan } from '../plan/plan.ts';
-import type { Goal } from '../plan/wanted.ts';
+import { attemptPrefix, type Decision } from '../plan/next.ts';
 import { registry, vocabulary } from '../registry.ts';
-import { memoryOf } from '../report/memory.ts';
 import { type Looked, makeStatus, type Said } from '../report/status.ts';
 import { transitions } from '../report/transitions.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { afterAct, afterDecision } from './memory.ts';
+import { judge } from './judge.ts';
+import { afterAct } from './memory.ts';
 
 /** When to look again. */
 export type Next =
@@ -141,26 +139,8 @@ async function look(request: Request, { client, clock }: PassDeps): Promise<Resu
 /** Plans, decides, and at most one change. The intent is in the status before the change is made. */
 async function advance(subject: Subject, request: Request, facts: ClusterFacts, deps: PassDeps): Promise<Next> {
   const { generation } = subject;
-  const memory = memoryOf(subject.status, generation);
-  const goal: Goal = subject.deleting || memory.rollBack !== null ? 'FirstState' : 'Spec';
-  const plugins = registry.bind(facts);
-  const plan = makePlan(request, facts, plugins, memory, goal);
-  const decision: Decision =
-    memory.rollBack?.state === 'Done' && !subject.deleting
-      ? { is: 'Done' }
-      : decide(plan, facts, request, memory, generation);
-  const looked: Looked = {
-    is: 'Looked',
-    request,
-    facts,
-    plugins,
-    plan,
-    decision,
-    goal,
-    deleting: subject.deleting,
-    memory: afterDecision(memory, decision, { request, goal, generation, now: facts.at, plan }),
-    refused: null,
-  };
+  const looked = judge({ request, facts, status: subject.status, generation, deleting: subject.deleting });
+  const { decision } = looked;
   if (subject.deleting && decision.is === 'Done') return dropFinalizer(subject, deps);
   if (decision.is !== 'Act') return tell(subject, looked, deps, nextAfter(decision, looked));
 

@@ -3,12 +3,10 @@ import type { ClusterFacts } from '../../src/model/facts.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import type { Request } from '../../src/model/request.ts';
 import type { Step } from '../../src/model/step.ts';
-import { decide, type Decision } from '../../src/plan/next.ts';
-import { makePlan } from '../../src/plan/plan.ts';
+import type { Decision } from '../../src/plan/next.ts';
 import type { Goal } from '../../src/plan/wanted.ts';
-import { afterAct, afterDecision } from '../../src/reconcile/memory.ts';
-import { registry } from '../../src/registry.ts';
-import { memoryOf } from '../../src/report/memory.ts';
+import { judge } from '../../src/reconcile/judge.ts';
+import { afterAct } from '../../src/reconcile/memory.ts';
 import { type Looked, makeStatus } from '../../src/report/status.ts';
 import { type Told, transitions } from '../../src/report/transitions.ts';
 import type { SimCluster } from './cluster.ts';
@@ -50,26 +48,8 @@ export class SimOperator {
     beforeAct?: (step: Step) => void,
   ): PassResult {
     const { request, generation } = this;
-    const memory = memoryOf(this.status, generation);
-    const goal: Goal = this.deleting || memory.rollBack !== null ? 'FirstState' : 'Spec';
-    const plugins = registry.bind(facts);
-    const plan = makePlan(request, facts, plugins, memory, goal);
-    const decision: Decision =
-      memory.rollBack?.state === 'Done' && !this.deleting
-        ? { is: 'Done' }
-        : decide(plan, facts, request, memory, generation);
-    const looked: Looked = {
-      is: 'Looked',
-      request,
-      facts,
-      plugins,
-      plan,
-      decision,
-      goal,
-      deleting: this.deleting,
-      memory: afterDecision(memory, decision, { request, goal, generation, now: facts.at, plan }),
-      refused: null,
-    };
+    const looked = judge({ request, facts, status: this.status, generation, deleting: this.deleting });
+    const { plan, goal, decision } = looked;
     const result = { plan, goal, decision };
     if (crash === 'BeforeIntent') return { ...result, acted: null };
     this.#write(looked);

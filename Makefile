@@ -1,5 +1,5 @@
 # `make demo` and `make test` need nothing but Node.js ≥ 20 with npm, Go and make; what else they need they fetch and build.
-.PHONY: all demo test e2e e2e-again bench lint build generate tools clean
+.PHONY: all demo test e2e e2e-again e2e-control-plane e2e-control-plane-again bench lint build generate tools clean
 
 # npm scripts have the Node.js of node_modules first on their PATH; recipes here do the same.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
@@ -17,13 +17,19 @@ test: node_modules tools build
 	npm run --silent format:check
 	npm test -- --testPathIgnorePatterns '/e2e/'
 
-## Whole conversions on real control planes: availability, crashes, undo, roll-back, slow restarts, released manifests.
+## Whole conversions on real kubelets, containerd and CNI in network namespaces, with packets in both families. Needs root on Linux.
 e2e: node_modules tools build
-	npm test -- test/e2e --runInBand
+	npm test -- test/e2e/kubelets --runInBand
 
-## The end-to-end test files that failed last time.
+## Whole conversions on real control planes with played kubelets: availability, crashes, undo, roll-back, slow restarts, released manifests.
+e2e-control-plane: node_modules tools build
+	npm test -- test/e2e/control-plane
+
+## The test files of either that failed last time.
 e2e-again: node_modules tools build
-	npm test -- test/e2e --runInBand --onlyFailures
+	npm test -- test/e2e/kubelets --runInBand --onlyFailures --passWithNoTests
+e2e-control-plane-again: node_modules tools build
+	npm test -- test/e2e/control-plane --runInBand --onlyFailures --passWithNoTests
 
 ## Figures, each as a ratio to a reference measured in the same run.
 bench: node_modules tools build

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { giveNodePair, HAND_STEPS, restartApiServer, restartManager } from '../../bench/by-hand.ts';
-import type { ClusterOptions, TestCluster, TestNode } from '../cluster/index.ts';
+import { giveNodePair, HAND_STEPS, restartApiServer, restartManager } from '../../../bench/by-hand.ts';
+import type { ClusterOptions, TestCluster, TestNode } from '../../cluster/index.ts';
 import {
   askForDualStack,
   conditionOf,
@@ -13,9 +13,9 @@ import {
   SERVICES,
   startInstalled,
   untilStatus,
-} from '../support/conversion.ts';
-import { eventually } from '../support/eventually.ts';
-import { eventsOf } from '../support/watching.ts';
+} from '../../support/conversion.ts';
+import { eventually } from '../../support/eventually.ts';
+import { eventsOf } from '../../support/watching.ts';
 
 const CONVERT_MS = 300_000;
 const RESOURCE = '/apis/dualstack.dev/v1alpha1/dualstackclusters/cluster';

@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { createAgent } from '../../src/agent/run.ts';
-import type { AgentStatus } from '../../src/agent/status.ts';
-import type { WatchOptions } from '../../src/agent/watch.ts';
-import { connect } from '../../src/kube/connect.ts';
-import type { Cluster } from '../../src/kube/connect.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { silentLogger } from '../../src/runtime/log.ts';
-import { startCluster, type TestCluster, type TestNode } from '../cluster/index.ts';
+import { createAgent } from '../../../src/agent/run.ts';
+import type { AgentStatus } from '../../../src/agent/status.ts';
+import type { WatchOptions } from '../../../src/agent/watch.ts';
+import { connect } from '../../../src/kube/connect.ts';
+import type { Cluster } from '../../../src/kube/connect.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { silentLogger } from '../../../src/runtime/log.ts';
+import { startCluster, type TestCluster, type TestNode } from '../../cluster/index.ts';
 
 /** Short enough for a test, long enough for a real API server to start (1–2 s) and to be started again (crash back-off). */
 const WATCH = { undoAfterMs: 12_000, settleMs: 2_000, youngForMs: 15_000 };

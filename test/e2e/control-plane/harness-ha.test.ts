@@ -2,7 +2,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startCluster, type TestCluster, type TestNode } from '../cluster/index.ts';
+import { startCluster, type TestCluster, type TestNode } from '../../cluster/index.ts';
 
 const RESTART_MS = 3000;
 let cluster: TestCluster;

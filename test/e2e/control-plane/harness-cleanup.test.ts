@@ -13,7 +13,7 @@ afterEach(() => {
 
 /** Starts a cluster in a process of its own, until its four components run. */
 async function startOwner(): Promise<{ child: ChildProcess; dir: string; pids: number[] }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../cluster/up.ts')], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../cluster/up.ts')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   owner = child;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
-import type { ClusterStatus } from '../../src/api/cluster-status.ts';
-import type { TestCluster } from '../cluster/index.ts';
+import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
+import type { TestCluster } from '../../cluster/index.ts';
 import {
   askForDualStack,
   conditionOf,
@@ -10,8 +10,8 @@ import {
   isStalled,
   startInstalled,
   untilStatus,
-} from '../support/conversion.ts';
-import { eventually } from '../support/eventually.ts';
+} from '../../support/conversion.ts';
+import { eventually } from '../../support/eventually.ts';
 
 // Node IPAM checks its masks when the controller manager becomes the leader, and not before: on a standby this one looks well.
 const MASK = 'node-cidr-mask-size-ipv6';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { startCluster, type TestCluster } from '../../cluster/index.ts';
 
 let cluster: TestCluster;
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { ClusterStatus } from '../../src/api/cluster-status.ts';
-import { startCluster, type TestCluster } from '../cluster/index.ts';
-import { askForDualStack, conditionOf, isReady, isStalled, untilStatus } from '../support/conversion.ts';
-import { type Agents, install, type OperatorProcess, startAgents, startOperator } from '../support/install.ts';
-import { snapshotOf } from '../support/snapshot.ts';
-import { changesSince } from '../support/watching.ts';
+import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
+import { startCluster, type TestCluster } from '../../cluster/index.ts';
+import { askForDualStack, conditionOf, isReady, isStalled, untilStatus } from '../../support/conversion.ts';
+import { type Agents, install, type OperatorProcess, startAgents, startOperator } from '../../support/install.ts';
+import { snapshotOf } from '../../support/snapshot.ts';
+import { changesSince } from '../../support/watching.ts';
 
 const RESOURCES = '/apis/dualstack.dev/v1alpha1/dualstackclusters';
 const TOLD_MS = 30_000;

@@ -3,22 +3,22 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { execute } from '../../src/apply/execute.ts';
-import type { KubeadmFacts } from '../../src/distributions/kubeadm/facts.ts';
-import { kubeadm } from '../../src/distributions/kubeadm/index.ts';
-import { type Cluster, connect } from '../../src/kube/connect.ts';
-import { clientReader } from '../../src/kube/reader.ts';
-import type { ClusterFacts } from '../../src/model/facts.ts';
-import { isBlocker } from '../../src/model/finding.ts';
-import { known } from '../../src/model/reader.ts';
-import type { Step } from '../../src/model/step.ts';
-import type { Wanted } from '../../src/model/wanted.ts';
-import { readBasics } from '../../src/observe/basics.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { findBinaries } from '../../hack/binaries.mjs';
-import { startCluster, type TestCluster } from '../cluster/index.ts';
-import { eventually } from '../support/eventually.ts';
-import { clusterFacts, POD_RANGES, SERVICE_RANGES, wantedDual, wantedSingle } from '../support/facts.ts';
+import { execute } from '../../../src/apply/execute.ts';
+import type { KubeadmFacts } from '../../../src/distributions/kubeadm/facts.ts';
+import { kubeadm } from '../../../src/distributions/kubeadm/index.ts';
+import { type Cluster, connect } from '../../../src/kube/connect.ts';
+import { clientReader } from '../../../src/kube/reader.ts';
+import type { ClusterFacts } from '../../../src/model/facts.ts';
+import { isBlocker } from '../../../src/model/finding.ts';
+import { known } from '../../../src/model/reader.ts';
+import type { Step } from '../../../src/model/step.ts';
+import type { Wanted } from '../../../src/model/wanted.ts';
+import { readBasics } from '../../../src/observe/basics.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { findBinaries } from '../../../hack/binaries.mjs';
+import { startCluster, type TestCluster } from '../../cluster/index.ts';
+import { eventually } from '../../support/eventually.ts';
+import { clusterFacts, POD_RANGES, SERVICE_RANGES, wantedDual, wantedSingle } from '../../support/facts.ts';
 
 /** kubeadm's steps on what the real kubeadm wrote, without agents: their part is played by hand. */
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { ClusterStatus } from '../../src/api/cluster-status.ts';
-import type { AuditedWrite, TestCluster } from '../cluster/index.ts';
+import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
+import type { AuditedWrite, TestCluster } from '../../cluster/index.ts';
 import {
   askForDualStack,
   flagOf,
@@ -14,7 +14,7 @@ import {
   statusNow,
   stepsCarriedOut,
   untilStatus,
-} from '../support/conversion.ts';
+} from '../../support/conversion.ts';
 
 const DEADLINE_MS = 420_000;
 const OPERATOR = 'system:serviceaccount:dualstack-system:dualstack-operator';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { realManifest } from '../cluster/calico.ts';
-import type { ClusterOptions } from '../cluster/index.ts';
-import { askForDualStack, conditionOf, isReady, startInstalled, untilStatus } from '../support/conversion.ts';
+import { realManifest } from '../../cluster/calico.ts';
+import type { ClusterOptions } from '../../cluster/index.ts';
+import { askForDualStack, conditionOf, isReady, startInstalled, untilStatus } from '../../support/conversion.ts';
 
 const DEADLINE_MS = 300_000;
 

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { ClusterStatus } from '../../src/api/cluster-status.ts';
-import type { KubeObject, TestCluster } from '../cluster/index.ts';
+import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
+import type { KubeObject, TestCluster } from '../../cluster/index.ts';
 import {
   askForDualStack,
   conditionOf,
@@ -14,8 +14,8 @@ import {
   SERVICES,
   startInstalled,
   untilStatus,
-} from '../support/conversion.ts';
-import { type SteadyClient, startSteadyClient } from '../support/steady-client.ts';
+} from '../../support/conversion.ts';
+import { type SteadyClient, startSteadyClient } from '../../support/steady-client.ts';
 
 const DEADLINE_MS = 300_000;
 

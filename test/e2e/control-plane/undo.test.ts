@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KubeObject, TestCluster, TestNode } from '../cluster/index.ts';
+import type { KubeObject, TestCluster, TestNode } from '../../cluster/index.ts';
 import {
   askForDualStack,
   conditionOf,
@@ -11,8 +11,8 @@ import {
   SERVICES,
   startInstalled,
   untilStatus,
-} from '../support/conversion.ts';
-import { eventually } from '../support/eventually.ts';
+} from '../../support/conversion.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const RANGE = 'service-cluster-ip-range';
 const MASK = 'node-cidr-mask-size-ipv6';

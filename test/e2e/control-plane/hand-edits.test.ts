@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { calicoManifest } from '../cluster/calico.ts';
-import type { TestCluster, TestNode } from '../cluster/index.ts';
+import { calicoManifest } from '../../cluster/calico.ts';
+import type { TestCluster, TestNode } from '../../cluster/index.ts';
 import {
   askForDualStack,
   conditionOf,
@@ -14,10 +14,10 @@ import {
   startInstalled,
   statusNow,
   untilStatus,
-} from '../support/conversion.ts';
-import { eventually } from '../support/eventually.ts';
-import { snapshotOf } from '../support/snapshot.ts';
-import { eventsOf } from '../support/watching.ts';
+} from '../../support/conversion.ts';
+import { eventually } from '../../support/eventually.ts';
+import { snapshotOf } from '../../support/snapshot.ts';
+import { eventsOf } from '../../support/watching.ts';
 
 // What people do to a converted cluster, one after another: each test begins and ends with a Ready one, but for the last.
 

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { execute } from '../../src/apply/execute.ts';
-import { calico } from '../../src/cni/calico/index.ts';
-import { connect, type Cluster } from '../../src/kube/connect.ts';
-import { clientReader } from '../../src/kube/reader.ts';
-import { asArray, at, type Json, type KubeObject } from '../../src/model/object.ts';
-import type { ClusterFacts } from '../../src/model/facts.ts';
-import { phaseOrder } from '../../src/model/phase.ts';
-import { known } from '../../src/model/reader.ts';
-import type { Wanted } from '../../src/model/wanted.ts';
-import { readBasics } from '../../src/observe/basics.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { calicoManifest, realManifest, realManifests } from '../cluster/calico.ts';
-import { type CalicoOptions, startCluster, type TestCluster } from '../cluster/index.ts';
-import { clusterFacts, wantedDual, wantedSingle } from '../support/facts.ts';
-import { eventually } from '../support/eventually.ts';
+import { execute } from '../../../src/apply/execute.ts';
+import { calico } from '../../../src/cni/calico/index.ts';
+import { connect, type Cluster } from '../../../src/kube/connect.ts';
+import { clientReader } from '../../../src/kube/reader.ts';
+import { asArray, at, type Json, type KubeObject } from '../../../src/model/object.ts';
+import type { ClusterFacts } from '../../../src/model/facts.ts';
+import { phaseOrder } from '../../../src/model/phase.ts';
+import { known } from '../../../src/model/reader.ts';
+import type { Wanted } from '../../../src/model/wanted.ts';
+import { readBasics } from '../../../src/observe/basics.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { calicoManifest, realManifest, realManifests } from '../../cluster/calico.ts';
+import { type CalicoOptions, startCluster, type TestCluster } from '../../cluster/index.ts';
+import { clusterFacts, wantedDual, wantedSingle } from '../../support/facts.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** Calico's steps against a real API server and DaemonSet controller; calico-node itself is played. */
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { ClusterStatus } from '../../src/api/cluster-status.ts';
-import { asArray, at } from '../../src/model/object.ts';
-import type { TestCluster } from '../cluster/index.ts';
+import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
+import { asArray, at } from '../../../src/model/object.ts';
+import type { TestCluster } from '../../cluster/index.ts';
 import {
   askForDualStack,
   conditionOf,
@@ -13,11 +13,11 @@ import {
   statusNow,
   stepsCarriedOut,
   untilStatus,
-} from '../support/conversion.ts';
-import { eventually } from '../support/eventually.ts';
-import { hostsReported } from '../support/install.ts';
-import { internalIPs, snapshotOf } from '../support/snapshot.ts';
-import { changesSince, eventsOf, observe, type Observer, type ToldEvent } from '../support/watching.ts';
+} from '../../support/conversion.ts';
+import { eventually } from '../../support/eventually.ts';
+import { hostsReported } from '../../support/install.ts';
+import { internalIPs, snapshotOf } from '../../support/snapshot.ts';
+import { changesSince, eventsOf, observe, type Observer, type ToldEvent } from '../../support/watching.ts';
 
 // One cluster's whole life, in order: each test begins where the one before it ended.
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { unavoidableRestarts } from '../support/downtime.ts';
-import { askForDualStack, type Installed, isReady, startInstalled, untilStatus } from '../support/conversion.ts';
+import { unavoidableRestarts } from '../../support/downtime.ts';
+import { askForDualStack, type Installed, isReady, startInstalled, untilStatus } from '../../support/conversion.ts';
 
 const DEADLINE_MS = 900_000;
 

@@ -1,5 +1,6 @@
 import type { WorkloadFacts } from '../../model/facts.ts';
 import type { JsonObject, ObjectRef } from '../../model/object.ts';
+import type { Owner } from '../../model/owner.ts';
 import type { Known } from '../../model/reader.ts';
 import type { Family } from '../../net/family.ts';
 
@@ -61,8 +62,8 @@ export interface CalicoNodeFacts {
   readonly env: Readonly<Record<string, EnvEntry>>;
   readonly image: string;
   readonly nodeSelector: Readonly<Record<string, string>>;
-  /** What else keeps it: a label, annotation or owner reference, as people read it. Null: nobody. */
-  readonly owner: { readonly text: string; readonly watches: boolean } | null;
+  /** Null: nobody else keeps it. */
+  readonly owner: Owner | null;
   /** Where its init container takes the network configuration from. */
   readonly configSource: 'ConfigMap' | 'Elsewhere';
 }

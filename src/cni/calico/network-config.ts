@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { member, type ObjectSource, parseSource, type Source, withMember, withValue } from '../../model/json-source.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { member, type ObjectSource, parseSource, type Source } from './source.ts';
 
 /** What Calico's network configuration says of address management. */
 export interface NetworkConfig {
@@ -45,12 +45,9 @@ export function withAssignIPv6(text: string, value: 'true' | 'false'): Result<st
   const wanted = `"${value}"`;
   if (existing !== undefined) {
     if (existing.is === 'String' && existing.value === value) return ok(text);
-    return ok(splice(text, existing.start, existing.end, wanted));
+    return ok(withValue(text, existing, wanted));
   }
-  const last = ipam.value.members.at(-1);
-  const added = `"assign_ipv6": ${wanted}`;
-  if (last === undefined) return ok(splice(text, ipam.value.start + 1, ipam.value.start + 1, added));
-  return ok(splice(text, last.value.end, last.value.end, `,${separator(text, ipam.value)}${added}`));
+  return ok(withMember(text, ipam.value, 'assign_ipv6', wanted));
 }
 
 /** Stands for a configuration in an annotation of the pod template, so that a new one makes new pods. */
@@ -68,17 +65,6 @@ function findIPAM(text: string): Result<ObjectSource, string> {
   return ipam?.is === 'Object' ? ok(ipam) : err('the plug-in of type "calico" has no section "ipam"');
 }
 
-/** What stands before the last key: white space in the writer's own style. */
-function separator(text: string, object: ObjectSource): string {
-  const last = object.members.at(-1);
-  const previous = object.members.at(-2);
-  if (last === undefined) return '';
-  const from = previous === undefined ? object.start : previous.value.end;
-  const space = text.slice(from + 1, last.key.start).replaceAll(/[^\s]/gu, '');
-  // `{"type": "x"}` has nothing before its only key; a space after the comma is what its writer would put.
-  return space === '' && previous === undefined ? ' ' : space;
-}
-
 function setting(text: string, source: Source | undefined): Setting {
   if (source === undefined) return { is: 'Absent' };
   if (source.is === 'String') return { is: 'String', value: source.value };
@@ -87,6 +73,3 @@ function setting(text: string, source: Source | undefined): Setting {
 
 const isString = (source: Source | undefined, value: string): boolean =>
   source?.is === 'String' && source.value === value;
-
-const splice = (text: string, start: number, end: number, insert: string): string =>
-  text.slice(0, start) + insert + text.slice(end);

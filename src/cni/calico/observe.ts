@@ -1,5 +1,6 @@
 import type { Basics } from '../../model/facts.ts';
 import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } from '../../model/object.ts';
+import { lastChange, ownerOf } from '../../model/owner.ts';
 import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
 import { readWorkload } from '../../model/workload.ts';
 import { parseCidr } from '../../net/cidr.ts';
@@ -60,7 +61,7 @@ async function readAgent(reader: Reader): Promise<Known<CalicoNodeFacts | null>>
     env: toEnv(container),
     image: asString(at(container, 'image')) ?? '',
     nodeSelector: (at(template, 'nodeSelector') ?? {}) as Readonly<Record<string, string>>,
-    owner: toOwner(object),
+    owner: ownerOf(object),
     configSource: toConfigSource(template),
   });
 }
@@ -161,38 +162,6 @@ function toConfigSource(template: unknown): CalicoNodeFacts['configSource'] {
     references.length > 0 &&
     references.every((reference) => at(reference, 'name') === CONFIG_MAP.name && at(reference, 'key') === CONFIG_KEY);
   return expected ? 'ConfigMap' : 'Elsewhere';
-}
-
-/** Marks that programs leave on what they keep. `watches`: it puts its own values back by itself. */
-const OWNER_MARKS = [
-  { at: 'labels', key: 'app.kubernetes.io/managed-by', value: 'tigera-operator', watches: true },
-  { at: 'labels', key: 'argocd.argoproj.io/instance', value: null, watches: true },
-  { at: 'annotations', key: 'argocd.argoproj.io/tracking-id', value: null, watches: true },
-  { at: 'labels', key: 'kustomize.toolkit.fluxcd.io/name', value: null, watches: true },
-  { at: 'labels', key: 'helm.toolkit.fluxcd.io/name', value: null, watches: true },
-  { at: 'labels', key: 'app.kubernetes.io/managed-by', value: 'Helm', watches: false },
-] as const;
-
-function toOwner(object: KubeObject): CalicoNodeFacts['owner'] {
-  const reference = object.metadata.ownerReferences?.[0];
-  if (reference !== undefined) {
-    return {
-      text: `owner reference to ${asString(reference['kind']) ?? ''} ${asString(reference['name']) ?? ''}`,
-      watches: true,
-    };
-  }
-  for (const mark of OWNER_MARKS) {
-    const value = object.metadata[mark.at]?.[mark.key];
-    if (value !== undefined && (mark.value === null || mark.value === value)) {
-      return { text: `${mark.at === 'labels' ? 'label' : 'annotation'} ${mark.key}: ${value}`, watches: mark.watches };
-    }
-  }
-  return null;
-}
-
-function lastChange(object: KubeObject): string | null {
-  const times = (object.metadata.managedFields ?? []).flatMap((entry) => asString(entry['time']) ?? []);
-  return times.length === 0 ? null : times.reduce((latest, time) => (time > latest ? time : latest));
 }
 
 const hasCondition = (object: KubeObject, type: string): boolean =>

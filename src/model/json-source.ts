@@ -1,8 +1,8 @@
-import { err, ok, type Result } from '../../result.ts';
+import { err, ok, type Result } from '../result.ts';
 
 /**
- * JSON read with the place of every value in the text. Calico's network configuration is a template: a value may be a bare
- * placeholder (`__CNI_MTU__`), so no JSON reader takes it, and what is edited must keep every other byte.
+ * JSON read with the place of every value in the text, for edits that keep every other byte. It takes more than JSON: network configurations
+ * are often templates in which a value is a bare placeholder (`__CNI_MTU__`).
  */
 export type Source = ObjectSource | ArraySource | StringSource | BareSource;
 
@@ -49,6 +49,32 @@ export function parseSource(text: string): Result<Source, string> {
 /** The value of a member, or undefined: not an object, or no such member. Of two with one name the last counts, as in Go. */
 export const member = (source: Source | undefined, name: string): Source | undefined =>
   source?.is === 'Object' ? source.members.findLast(({ key }) => key.value === name)?.value : undefined;
+
+/** The text with another value there; `value` is JSON. */
+export const withValue = (text: string, source: Source, value: string): string =>
+  splice(text, source.start, source.end, value);
+
+/** The text with one more member in that object, in the layout of its neighbours: behind the given value, or the last one. `value` is JSON. */
+export function withMember(text: string, object: ObjectSource, name: string, value: string, after?: Source): string {
+  const added = `${JSON.stringify(name)}: ${value}`;
+  const behind = after ?? object.members.at(-1)?.value;
+  if (behind === undefined) return splice(text, object.start + 1, object.start + 1, added);
+  return splice(text, behind.end, behind.end, `,${separator(text, object)}${added}`);
+}
+
+/** What stands before the last key: white space in the writer's own style. */
+function separator(text: string, object: ObjectSource): string {
+  const last = object.members.at(-1);
+  const previous = object.members.at(-2);
+  if (last === undefined) return '';
+  const from = previous === undefined ? object.start : previous.value.end;
+  const space = text.slice(from + 1, last.key.start).replaceAll(/[^\s]/gu, '');
+  // `{"type": "x"}` has nothing before its only key; a space after the comma is what its writer would put.
+  return space === '' && previous === undefined ? ' ' : space;
+}
+
+const splice = (text: string, start: number, end: number, insert: string): string =>
+  text.slice(0, start) + insert + text.slice(end);
 
 class SourceError extends Error {}
 

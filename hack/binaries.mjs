@@ -3,12 +3,14 @@
 //
 // Order of search for each: KUBEBUILDER_ASSETS, this project's cache, a Go toolchain (which fills the cache).
 import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   accessSync,
   constants,
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -21,6 +23,9 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { BINARIES, buildArguments, isKubernetes, REAL_KUBELET_BINARIES, recipe } from './recipes.mjs';
+
+export { BINARIES, linkFlags, REAL_KUBELET_BINARIES, recipe } from './recipes.mjs';
 
 const run = promisify(execFile);
 const here = dirname(fileURLToPath(import.meta.url));
@@ -28,8 +33,6 @@ const HEARTBEAT_MS = 10_000;
 const LOCK_POLL_MS = 500;
 
 export const DEFAULT_KUBERNETES_VERSION = '1.36.3';
-const KUBERNETES = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubeadm', 'kubectl'];
-export const BINARIES = [...KUBERNETES, 'etcd', 'kwok'];
 
 /** The version asked for, without a leading `v`. */
 export function kubernetesVersion(env = process.env) {
@@ -41,24 +44,26 @@ export function cacheFolder(env = process.env) {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'dualstack-operator', 'bin');
 }
 
-/** What one binary is built from: its family's folder in the cache and in hack/tools, and its package. */
-export function recipe(name, version) {
-  if (name === 'etcd') return { family: 'etcd', package: 'go.etcd.io/etcd/server/v3' };
-  if (name === 'kwok') return { family: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok' };
-  if (KUBERNETES.includes(name)) return { family: `kubernetes-v${version}`, package: `k8s.io/kubernetes/cmd/${name}` };
-  throw new Error(`no binary called ${name}: choose from ${BINARIES.join(', ')}`);
+/**
+ * The folder of the cache that holds one binary. Families whose name does not tell their version carry a hash of their
+ * sources, so that an edit there is never answered with yesterday's binary; the control plane's two came before that rule.
+ */
+function cachedPath(name, version, env) {
+  const { family } = recipe(name, version);
+  const versioned = isKubernetes(name) || BINARIES.includes(name) ? family : `${family}-${sourceHash(family)}`;
+  return join(cacheFolder(env), versioned, name);
 }
 
-/**
- * Link flags that stamp the version: components refuse to work together, or with kubeadm, as v0.0.0.
- */
-export function linkFlags(version) {
-  const [major, minor] = version.split('.');
-  const values = { gitVersion: `v${version}`, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
-  const stamps = ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap((target) =>
-    Object.entries(values).map(([key, value]) => `-X ${target}.${key}=${value}`),
-  );
-  return ['-s', '-w', ...stamps].join(' ');
+const sourceFolder = (family) => join(here, 'tools', family);
+
+function sourceHash(family) {
+  const hash = createHash('sha256');
+  const folder = sourceFolder(family);
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const path of files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort()) {
+    hash.update(path.slice(folder.length)).update('\0').update(readFileSync(path)).update('\0');
+  }
+  return hash.digest('hex').slice(0, 12);
 }
 
 /**
@@ -84,7 +89,7 @@ async function fromAssets(name, version, env, log) {
   if (!env.KUBEBUILDER_ASSETS) return undefined;
   const path = join(env.KUBEBUILDER_ASSETS, name);
   if (!isExecutable(path)) return undefined;
-  if (!KUBERNETES.includes(name)) return path;
+  if (!isKubernetes(name)) return path;
   const has = await versionOf(path, name);
   if (has === `v${version}`) return path;
   log(`${path} is ${has}, not v${version}: passed over (set K8S_VERSION to use it)`);
@@ -101,7 +106,7 @@ async function versionOf(path, name) {
 }
 
 function fromCache(name, version, env) {
-  const path = join(cacheFolder(env), recipe(name, version).family, name);
+  const path = cachedPath(name, version, env);
   return isExecutable(path) ? path : undefined;
 }
 
@@ -121,13 +126,13 @@ async function build(names, version, env, log) {
   const started = Date.now();
   for (const [index, name] of names.entries()) {
     const { family } = recipe(name, version);
-    const source = join(here, 'tools', family);
+    const source = sourceFolder(family);
     if (!existsSync(source)) {
       throw new Error(
         `${name} ${version}: there is no hack/tools/${family} to build it from; choose another K8S_VERSION or put ${name} v${version} into KUBEBUILDER_ASSETS`,
       );
     }
-    const target = join(cacheFolder(env), family, name);
+    const target = cachedPath(name, version, env);
     await withLock(target, log, async () => {
       if (isExecutable(target)) return; // another run built it while this one waited
       await compile({ name, version, source, target, env, log, title: `[${index + 1}/${names.length}] ${name}` });
@@ -152,20 +157,12 @@ async function compile({ name, version, source, target, env, log, title }) {
   const started = Date.now();
   log(`${title}: building (the first time takes minutes)`);
   const beat = setInterval(() => log(`${title}: still building, ${seconds(started)}`), HEARTBEAT_MS);
-  const args = [
-    'build',
-    '-mod=readonly',
-    '-trimpath',
-    '-ldflags',
-    linkFlags(version),
-    '-o',
-    partial,
-    recipe(name, version).package,
-  ];
+  const { cgo, args } = buildArguments(name, version, readFileSync(join(source, 'go.mod'), 'utf8'));
+  if (cgo) await requireCompiler(name, env);
   try {
     await goBuild(
-      args,
-      { cwd: source, env: { ...env, CGO_ENABLED: '0', GOFLAGS: env.GOFLAGS ?? '', GOWORK: 'off' } },
+      ['build', '-o', partial, ...args],
+      { cwd: source, env: { ...env, CGO_ENABLED: cgo ? '1' : '0', GOFLAGS: env.GOFLAGS ?? '', GOWORK: 'off' } },
       name,
     );
     renameSync(partial, target);
@@ -173,6 +170,17 @@ async function compile({ name, version, source, target, env, log, title }) {
   } finally {
     clearInterval(beat);
     rmSync(partial, { force: true });
+  }
+}
+
+async function requireCompiler(name, env) {
+  const compiler = env.CC || 'gcc';
+  try {
+    await run(compiler, ['--version'], { env });
+  } catch {
+    throw new Error(
+      `${name} is partly C, and there is no ${compiler}: install gcc and libc6-dev (Debian's names), or put ${name} into KUBEBUILDER_ASSETS`,
+    );
   }
 }
 
@@ -242,7 +250,7 @@ function howToGet(names, version, env) {
   return [
     `not found: ${names.join(', ')} (Kubernetes ${version}). Any one of these helps:`,
     `  - install Go 1.26 or newer (https://go.dev/dl) and run this again: it builds them, about 7 minutes the first time`,
-    `  - put them into ${cacheFolder(env)}/{kubernetes-v${version},etcd,kwok}/`,
+    `  - put them there: ${[...new Set(names.map((name) => dirname(cachedPath(name, version, env))))].join(', ')}`,
     `  - set KUBEBUILDER_ASSETS to a folder that has them`,
   ].join('\n');
 }
@@ -251,7 +259,9 @@ const seconds = (since) => `${Math.round((Date.now() - since) / 1000)} s`;
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
-    const found = await findBinaries({ names: process.argv.length > 2 ? process.argv.slice(2) : BINARIES });
+    const named = process.argv.slice(2).filter((argument) => argument !== '--e2e');
+    const all = process.argv.includes('--e2e') ? [...BINARIES, ...REAL_KUBELET_BINARIES] : BINARIES;
+    const found = await findBinaries({ names: named.length > 0 ? named : all });
     for (const [name, path] of Object.entries(found)) console.log(`${name}\t${path}`);
   } catch (error) {
     console.error(error.message);

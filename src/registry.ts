@@ -8,6 +8,8 @@ import type { Basics, ClusterFacts } from './model/facts.ts';
 import type { Permission, Plugin } from './model/plugin.ts';
 import type { Reader } from './model/reader.ts';
 import { calico } from './cni/calico/index.ts';
+import { flannel } from './cni/flannel/index.ts';
+import { kindnet } from './cni/kindnet/index.ts';
 import { tigera } from './cni/tigera/index.ts';
 import { unmanaged as unmanagedCNI } from './cni/unmanaged/index.ts';
 import { kubeadm } from './distributions/kubeadm/index.ts';
@@ -30,7 +32,13 @@ const DISTRIBUTIONS: readonly Entry<BoundDistribution>[] = [
   distributionEntry(kubeadm),
   distributionEntry(unmanagedDistribution),
 ];
-const CNIS: readonly Entry<BoundCNI>[] = [cniEntry(tigera), cniEntry(calico), cniEntry(unmanagedCNI)];
+const CNIS: readonly Entry<BoundCNI>[] = [
+  cniEntry(tigera),
+  cniEntry(calico),
+  cniEntry(flannel),
+  cniEntry(kindnet),
+  cniEntry(unmanagedCNI),
+];
 
 export interface Chosen<Bound extends BoundPlugin> {
   readonly plugin: Entry<Bound>;
@@ -114,6 +122,7 @@ function cniEntry<Own>(plugin: CNI<Own>): Entry<BoundCNI> {
       ...bound(plugin, own as Own),
       usesNodeIPAM: plugin.usesNodeIPAM,
       podCIDRs: () => plugin.podCIDRs(own as Own),
+      nodeProofs: (wanted, facts) => plugin.nodeProofs?.(wanted, facts, own as Own) ?? null,
     }),
   };
 }

@@ -28,6 +28,29 @@ const isReady = (object: KubeObject): boolean =>
     (condition) => at(condition, 'type') === 'Ready' && at(condition, 'status') === 'True',
   );
 
+/** What the agents of a network plug-in and of the control plane are made of. */
+const agentTriggers = (namespace: string): readonly Trigger[] => [
+  {
+    query: { apiVersion: 'v1', kind: 'Pod', namespace },
+    fingerprint: (pod) =>
+      JSON.stringify([
+        pod.metadata.deletionTimestamp,
+        at(pod, 'status', 'phase'),
+        at(pod, 'status', 'podIPs'),
+        isReady(pod),
+        asArray(at(pod, 'status', 'containerStatuses')).map((status) =>
+          asString(at(status, 'state', 'waiting', 'reason')),
+        ),
+      ]),
+  },
+  {
+    query: { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace },
+    fingerprint: (workload) =>
+      JSON.stringify([byGeneration(workload), at(workload, 'status', 'updatedNumberScheduled')]),
+  },
+  { query: { apiVersion: 'v1', kind: 'ConfigMap', namespace }, fingerprint: byVersion },
+];
+
 /** All that a pass looks at, by the part of it that counts. */
 const TRIGGERS: readonly Trigger[] = [
   { query: { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode' }, fingerprint: byVersion },
@@ -42,29 +65,11 @@ const TRIGGERS: readonly Trigger[] = [
         isReady(node),
       ]),
   },
-  {
-    query: { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system' },
-    fingerprint: (pod) =>
-      JSON.stringify([
-        pod.metadata.deletionTimestamp,
-        at(pod, 'status', 'phase'),
-        at(pod, 'status', 'podIPs'),
-        isReady(pod),
-        asArray(at(pod, 'status', 'containerStatuses')).map((status) =>
-          asString(at(status, 'state', 'waiting', 'reason')),
-        ),
-      ]),
-  },
-  {
-    query: { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system' },
-    fingerprint: (workload) =>
-      JSON.stringify([byGeneration(workload), at(workload, 'status', 'updatedNumberScheduled')]),
-  },
+  ...['kube-system', 'kube-flannel'].flatMap(agentTriggers),
   {
     query: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'kube-system' },
     fingerprint: (workload) => JSON.stringify([byGeneration(workload), at(workload, 'status', 'updatedReplicas')]),
   },
-  { query: { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system' }, fingerprint: byVersion },
   {
     query: { apiVersion: 'v1', kind: 'Service' },
     fingerprint: (service) =>

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { FINDING_REASONS } from '../../src/api/reasons.ts';
 import { calico } from '../../src/cni/calico/index.ts';
 import type { CNI } from '../../src/cni/contract.ts';
+import { flannel } from '../../src/cni/flannel/index.ts';
+import { kindnet } from '../../src/cni/kindnet/index.ts';
 import { tigera } from '../../src/cni/tigera/index.ts';
 import { unmanaged } from '../../src/cni/unmanaged/index.ts';
 import type { KubeObject } from '../../src/model/object.ts';
@@ -10,6 +12,8 @@ import type { Reader } from '../../src/model/reader.ts';
 import { calicoFacts } from '../support/calico-facts.ts';
 import { basics, clusterFacts, wantedDual, wantedSingle } from '../support/facts.ts';
 import { fakeReader } from '../support/fake-reader.ts';
+import { DUAL_NET_CONF, flannelFacts } from '../support/flannel-facts.ts';
+import { kindnetFacts } from '../support/kindnet-facts.ts';
 
 /**
  * What the rest of the program takes for granted of every network plug-in. `facts`: parts with work to do, and parts with none.
@@ -140,5 +144,23 @@ conforms(
     { known: false, why: 'x' },
   ],
   [bare('operator.tigera.io/v1', 'Installation', 'default')],
+);
+conforms(
+  flannel,
+  [
+    flannelFacts(clusterFacts()),
+    flannelFacts(clusterFacts(), { config: { text: null } }),
+    flannelFacts(clusterFacts(), { config: { text: DUAL_NET_CONF } }),
+  ],
+  [bare('v1', 'ConfigMap', 'kube-flannel-cfg'), bare('apps/v1', 'DaemonSet', 'kube-flannel-ds')],
+);
+conforms(
+  kindnet,
+  [
+    kindnetFacts(clusterFacts()),
+    kindnetFacts(clusterFacts(), { subnet: null }),
+    kindnetFacts(clusterFacts(), { subnet: { is: 'From', source: '{}' } }),
+  ],
+  [bare('apps/v1', 'DaemonSet', 'kindnet')],
 );
 conforms(unmanaged, [null]);

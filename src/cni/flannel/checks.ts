@@ -1,0 +1,266 @@
+import semver from 'semver';
+import type { FindingReason } from '../../model/finding-reasons.ts';
+import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { HostReport } from '../../model/host.ts';
+import { refText, type ObjectRef } from '../../model/object.ts';
+import type { Phase } from '../../model/phase.ts';
+import type { Wanted } from '../../model/wanted.ts';
+import { parseCidr } from '../../net/cidr.ts';
+import type { Family } from '../../net/family.ts';
+import { configMapRef, daemonSetRef, type ConfigFacts, type FlannelAgentFacts, type FlannelFacts } from './facts.ts';
+import { type NetConf, readNetConf } from './net-conf.ts';
+
+/** All phases that change flannel. */
+export const FLANNEL_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
+
+export function check(wanted: Wanted, facts: ClusterFacts, own: FlannelFacts): readonly Finding[] {
+  const common = [...checkReadable(own), ...checkOthers(own)];
+  const { config, agent, namespace } = own;
+  if (!config.known || !agent.known || config.value === null || agent.value === null) return common;
+  const owned = checkOwner(namespace, agent.value);
+  if (wanted.direction === 'Back') return [...common, ...owned];
+  if (wanted.families.length === 1) return common;
+  return [...common, ...owned, ...checkForward(wanted, facts, namespace, config.value, agent.value)];
+}
+
+function checkForward(
+  wanted: Wanted,
+  facts: ClusterFacts,
+  namespace: string,
+  config: ConfigFacts,
+  agent: FlannelAgentFacts,
+): readonly Finding[] {
+  const conf = config.text === null ? null : readNetConf(config.text);
+  if (conf === null || !conf.ok) {
+    return [
+      unsupported(configMapRef(namespace), {
+        message: `${refText(configMapRef(namespace))}: net-conf.json cannot be edited: ${conf === null ? 'the key is not there' : conf.error}`,
+        remedy: 'Restore it from the flannel manifest of your version.',
+      }),
+    ];
+  }
+  return [
+    ...checkSource(namespace, agent),
+    ...checkBackend(namespace, conf.value),
+    ...checkNetwork(wanted, namespace, conf.value),
+    ...checkVersion(namespace, conf.value, agent),
+    ...checkHosts(wanted, facts, namespace, agent),
+    ...checkAway(facts, namespace, agent),
+  ];
+}
+
+function checkReadable({ namespace, config, agent }: FlannelFacts): readonly Finding[] {
+  const parts = [
+    { ref: configMapRef(namespace), fact: config },
+    { ref: daemonSetRef(namespace), fact: agent },
+  ];
+  return parts.flatMap(({ ref, fact }): readonly Finding[] => {
+    if (!fact.known) {
+      return [
+        finding('ComponentUnreadable', ref, FLANNEL_PHASES, {
+          message: `${refText(ref)} could not be read: ${fact.why}`,
+          remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
+        }),
+      ];
+    }
+    if (fact.value !== null) return [];
+    return [
+      unsupported(ref, {
+        message: `${refText(ref)} is not there, as it is where flannel was installed by its manifest or chart`,
+        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
+      }),
+    ];
+  });
+}
+
+function checkOthers({ namespace, others }: FlannelFacts): readonly Finding[] {
+  return others.map((other) =>
+    unsupported(daemonSetRef(other), {
+      message: `${refText(daemonSetRef(other))} is there beside the one in ${namespace}: two flannels write the same routes and Node annotations`,
+      remedy: `Remove the older one when the other runs everywhere: kubectl -n ${other} delete daemonset ${daemonSetRef(other).name}`,
+    }),
+  );
+}
+
+function checkOwner(namespace: string, { owner }: FlannelAgentFacts): readonly Finding[] {
+  if (owner === null) return [];
+  const ref = daemonSetRef(namespace);
+  const message = `${refText(ref)} is kept by something else (${owner.text})`;
+  return [
+    owner.watches
+      ? finding('AnotherOwner', ref, FLANNEL_PHASES, {
+          message: `${message}, which would undo every change`,
+          remedy: 'Make the change there (podCidrv6 in the values of its chart), or take flannel out of its care.',
+        })
+      : finding('AnotherOwner', ref, [], {
+          message: `${message}: its next upgrade will undo the change, which is then made again`,
+          remedy: 'Set podCidrv6 in its values too.',
+        }),
+  ];
+}
+
+function checkSource(namespace: string, { flags, readsConfig }: FlannelAgentFacts): readonly Finding[] {
+  const ref = daemonSetRef(namespace);
+  return [
+    ...(flags['kube-subnet-mgr']?.at(-1) === 'true'
+      ? []
+      : [
+          unsupported(ref, {
+            message: `${refText(ref)}: flanneld runs without --kube-subnet-mgr, so it takes its networks from etcd, where it can do one family`,
+            remedy: 'Let flannel keep its networks in Kubernetes first (--kube-subnet-mgr).',
+          }),
+        ]),
+    ...(readsConfig
+      ? []
+      : [
+          unsupported(ref, {
+            message: `${refText(ref)}: its pods do not mount ${refText(configMapRef(namespace))}, so editing that has no effect`,
+            remedy: 'Let them mount it at /etc/kube-flannel, or convert with the tool that installed flannel.',
+          }),
+        ]),
+  ];
+}
+
+/** Flannel itself leaves IPv6 out of the lease for every other backend (`AcquireLease` in `pkg/subnet/kube/kube.go`). */
+const DUAL_BACKENDS = ['vxlan', 'host-gw', 'wireguard'];
+
+function checkBackend(namespace: string, { backend }: NetConf): readonly Finding[] {
+  const ref = configMapRef(namespace);
+  if (!DUAL_BACKENDS.includes(backend)) {
+    return [
+      unsupported(ref, {
+        message: `${refText(ref)}: the backend "${backend}" carries one family only`,
+        remedy: `Move to one of ${DUAL_BACKENDS.join(', ')} first; flannel cannot change its backend at run time, so that takes new nodes.`,
+      }),
+    ];
+  }
+  if (backend !== 'wireguard') return [];
+  return [
+    finding('TrafficInterrupted', ref, [], {
+      message: `${refText(ref)}: the backend is wireguard, whose tunnels are made anew at every start: pod traffic between nodes is cut on each node from the first roll-out until the second has reached it`,
+      remedy: 'Convert in a quiet hour.',
+    }),
+  ];
+}
+
+/** A network that flannel has for that family already is in use: pods have addresses of it. */
+function checkNetwork({ families, pods }: Wanted, namespace: string, conf: NetConf): readonly Finding[] {
+  const ref = configMapRef(namespace);
+  return families.flatMap((family): readonly Finding[] => {
+    const [asked, live] = [pods[family], conf.networks[family]];
+    if (asked === undefined || live === undefined || sameNetwork(asked, live)) return [];
+    return [
+      finding('PoolConflict', ref, FLANNEL_PHASES, {
+        message: `${refText(ref)}: flannel's ${family} network is ${live}, but the pod network is ${asked}`,
+        remedy: `Make both the same: spec.clusterNetwork.pods.cidrBlocks, or net-conf.json where no pod has an address of ${live}.`,
+      }),
+    ];
+  });
+}
+
+function checkVersion(namespace: string, { backend }: NetConf, { image }: FlannelAgentFacts): readonly Finding[] {
+  const ref = daemonSetRef(namespace);
+  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(image)?.[1];
+  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  if (version === null) {
+    return [
+      finding('UnknownVersion', ref, [], {
+        message: `${refText(ref)}: the version of flannel cannot be told from image ${image}`,
+        remedy: 'See that it is 0.15 or newer, and 0.16 or newer with the backend wireguard.',
+      }),
+    ];
+  }
+  const least = backend === 'wireguard' ? '0.16.0' : '0.15.0';
+  if (semver.gte(version, least)) return [];
+  return [
+    finding('UnsupportedVersion', ref, FLANNEL_PHASES, {
+      message: `flannel ${version.version} cannot do both families: that came with ${least}`,
+      remedy: 'Upgrade flannel first.',
+    }),
+  ];
+}
+
+/**
+ * flanneld takes the interface of the default route, and with both families it must be the same for both (`LookupExtIface` in
+ * `pkg/ipmatch/match.go`); an interface that it is told must have an address of both. Else it ends, again and again.
+ */
+function checkHosts(
+  { families }: Wanted,
+  { nodes }: ClusterFacts,
+  namespace: string,
+  agent: FlannelAgentFacts,
+): readonly Finding[] {
+  const told = ['iface-regex', 'iface-can-reach', 'public-ip', 'public-ipv6'].some((flag) => flag in agent.flags);
+  if (told) return [];
+  const running = new Set(agent.workload.pods.map((pod) => pod.node));
+  const lacking = nodes.flatMap((node) => {
+    const report = running.has(node.name) ? (node.agent?.report ?? null) : null;
+    const problem = report === null ? null : hostProblem(report, families, agent.flags['iface'] ?? []);
+    return problem === null ? [] : [{ node, problem }];
+  });
+  const [first] = lacking;
+  if (first === undefined) return [];
+  return [
+    finding('DefaultRouteMissing', nodeRef(first.node), ['CNIConfig', 'CNIAgents'], {
+      message: `${lacking.length} of ${nodes.length} Nodes: flanneld would not start, for example on ${first.node.name}: ${first.problem}`,
+      remedy: `Give each host a default route of both families over one interface, or name the interface in flanneld's --iface (${refText(daemonSetRef(namespace))}).`,
+    }),
+  ];
+}
+
+function hostProblem(report: HostReport, families: readonly Family[], named: readonly string[]): string | null {
+  const { IPv4, IPv6 } = report.network.defaultRoutes;
+  if (named.length > 0) {
+    const has = (device: string, family: Family) =>
+      report.addresses.some(
+        ({ address, interface: on, scope }) =>
+          (on === device || address === device) &&
+          (scope === 'Global' || scope === 'UniqueLocal') &&
+          address.includes(':') === (family === 'IPv6'),
+      );
+    const candidates = named.filter((device) => report.addresses.some((entry) => entry.interface === device));
+    const isAddress = named.some((device) => report.addresses.some((entry) => entry.address === device));
+    if (isAddress || candidates.length === 0) return null;
+    const fits = candidates.some((device) => families.every((family) => has(device, family)));
+    return fits ? null : `${candidates.join(', ')} (--iface) has no address of ${families.join(' and ')}`;
+  }
+  const missing = families.filter((family) => (family === 'IPv4' ? IPv4 : IPv6) === undefined);
+  if (missing.length > 0) return `the host has no ${missing.join(' and no ')} default route`;
+  if (IPv4?.interface === IPv6?.interface) return null;
+  return `the default routes are on ${IPv4?.interface ?? ''} (IPv4) and ${IPv6?.interface ?? ''} (IPv6)`;
+}
+
+/** The roll-outs must reach every node in turn: one that is away holds the DaemonSet up, and overlooks the others when it is back. */
+function checkAway({ nodes }: ClusterFacts, namespace: string, { workload }: FlannelAgentFacts): readonly Finding[] {
+  const running = new Set(workload.pods.map((pod) => pod.node));
+  const away = nodes.filter((node) => !node.ready && running.has(node.name));
+  const [first] = away;
+  if (first === undefined) return [];
+  const some = away.slice(0, 5).map((node) => node.name);
+  return [
+    finding('NodesNotReady', nodeRef(first), ['CNIAgents'], {
+      message: `${some.join(', ')}${away.length > 5 ? ` and ${away.length - 5} more` : ''}: not Ready, and the roll-out of ${refText(daemonSetRef(namespace))} must reach every node`,
+      remedy: 'Bring the nodes back, or remove their Nodes.',
+    }),
+  ];
+}
+
+function sameNetwork(a: string, b: string): boolean {
+  const [left, right] = [parseCidr(a), parseCidr(b)];
+  return left.ok && right.ok && left.value.text === right.value.text;
+}
+
+const nodeRef = (node: NodeFacts): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name: node.name });
+
+interface Words {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+function finding(reason: FindingReason, object: ObjectRef, blocks: readonly Phase[], words: Words): Finding {
+  return { reason, object, blocks, ...words };
+}
+
+const unsupported = (object: ObjectRef, words: Words): Finding =>
+  finding('CNIConfigUnsupported', object, FLANNEL_PHASES, words);

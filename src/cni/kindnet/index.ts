@@ -1,0 +1,111 @@
+import type { FindingReason } from '../../model/finding-reasons.ts';
+import type { Basics, ComponentFacts } from '../../model/facts.ts';
+import type { Finding } from '../../model/finding.ts';
+import { refText } from '../../model/object.ts';
+import type { Phase } from '../../model/phase.ts';
+import type { Wanted } from '../../model/wanted.ts';
+import { parseCidr } from '../../net/cidr.ts';
+import type { CNI } from '../contract.ts';
+import { DAEMON_SET, type KindnetFacts, SUBNET_ENV } from './facts.ts';
+import { observe } from './observe.ts';
+import { records, steps } from './steps.ts';
+
+/** The network that kind installs, and its descendant that is installed on its own. */
+export const kindnet: CNI<KindnetFacts> = {
+  name: 'Kindnet',
+  permissions: [
+    {
+      why: 'tell kindnet the pod networks of both families',
+      namespace: 'kube-system',
+      apiGroups: ['apps'],
+      resources: ['daemonsets'],
+      resourceNames: [DAEMON_SET.name],
+      verbs: ['get', 'patch'],
+    },
+    {
+      why: 'replace a pod of kindnet where its DaemonSet does not go on by itself',
+      namespace: 'kube-system',
+      apiGroups: [''],
+      resources: ['pods'],
+      verbs: ['list', 'delete'],
+    },
+  ],
+  usesNodeIPAM: true,
+  detect: ({ objects }: Basics) =>
+    objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,
+  observe,
+  check,
+  steps,
+  components,
+  records: (_facts, own) => records(own),
+  podCIDRs,
+};
+
+const KINDNET_PHASES: readonly Phase[] = ['CNIAgents'];
+
+function check(wanted: Wanted, _facts: unknown, own: KindnetFacts): readonly Finding[] {
+  if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
+  if (!own.known) {
+    return [
+      finding('ComponentUnreadable', KINDNET_PHASES, {
+        message: `${refText(DAEMON_SET)} could not be read: ${own.why}`,
+        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
+      }),
+    ];
+  }
+  if (own.value === null) {
+    return [
+      finding('CNIConfigUnsupported', KINDNET_PHASES, {
+        message: `${refText(DAEMON_SET)} is not there, as it is where kind installed its network`,
+        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
+      }),
+    ];
+  }
+  const { subnet, owner } = own.value;
+  return [
+    ...(subnet?.is === 'From'
+      ? [
+          finding('CNIConfigUnsupported', KINDNET_PHASES, {
+            message: `${refText(DAEMON_SET)}: env ${SUBNET_ENV} comes from ${subnet.source}, so no value can be set beside it`,
+            remedy: 'Change it there to the networks of both families, comma-separated, and set spec.cni: Unmanaged.',
+          }),
+        ]
+      : []),
+    ...(owner === null
+      ? []
+      : [
+          finding('AnotherOwner', owner.watches ? KINDNET_PHASES : [], {
+            message: `${refText(DAEMON_SET)} is kept by something else (${owner.text}), which may undo the change`,
+            remedy: `Set ${SUBNET_ENV} in its source to the networks of both families, comma-separated.`,
+          }),
+        ]),
+  ];
+}
+
+const finding = (
+  reason: FindingReason,
+  blocks: readonly Phase[],
+  words: { readonly message: string; readonly remedy: string },
+): Finding => ({ reason, object: DAEMON_SET, blocks, ...words });
+
+function podCIDRs(own: KindnetFacts): readonly string[] {
+  const subnet = own.known ? (own.value?.subnet ?? null) : null;
+  if (subnet?.is !== 'Value') return [];
+  return subnet.value.split(',').flatMap((text) => {
+    const cidr = parseCidr(text.trim());
+    return cidr.ok ? [cidr.value.text] : [];
+  });
+}
+
+function components(own: KindnetFacts): readonly ComponentFacts[] {
+  if (!own.known || own.value === null) return [];
+  const { subnet, image } = own.value;
+  return [
+    {
+      component: 'kindnet',
+      where: refText(DAEMON_SET),
+      source: 'env',
+      settings: { image, ...(subnet?.is === 'Value' ? { [SUBNET_ENV]: subnet.value } : {}) },
+    },
+  ];
+}

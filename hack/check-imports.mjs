@@ -62,6 +62,12 @@ export const ROOMS = {
     ],
     why: 'the loop uses the rooms; hosts and terminals are not its business',
   },
+  probe: {
+    rooms: [...PURE_WORDS, 'runtime'],
+    node: ['http', 'net', 'dns/promises', 'fs/promises'],
+    packages: ['p-queue'],
+    why: 'it runs in pods that know nothing of the cluster but what they are asked to try',
+  },
   agent: {
     rooms: [...PURE_WORDS, 'api', 'kube', 'runtime'],
     node: ['fs', 'fs/promises', 'path', 'http', 'https', 'net', 'os', 'events', 'stream'],

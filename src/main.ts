@@ -4,20 +4,27 @@ import { hostname } from 'node:os';
 import { text as readAll } from 'node:stream/consumers';
 import { createAgent } from './agent/run.ts';
 import { NAMESPACE } from './api/names.ts';
+import { provePackets } from './apply/prove-packets.ts';
 import { runCli } from './cli/program.ts';
-import type { AgentOptions, LogOptions, OperatorOptions } from './cli/dependencies.ts';
+import type { AgentOptions, LogOptions, OperatorOptions, ServeProbeOptions } from './cli/dependencies.ts';
 import { EXIT, type ExitCode } from './cli/exit-code.ts';
 import { openSession } from './cli/cluster-session.ts';
 import type { Connection } from './cli/session.ts';
 import type { Terminal } from './cli/terminal.ts';
+import type { KubeClient } from './kube/client.ts';
 import { type Cluster, connect } from './kube/connect.ts';
+import type { Connectivity } from './model/connectivity.ts';
+import type { ProbeProgress } from './model/probe.ts';
+import type { ProbePlan } from './model/step.ts';
+import { runOrder, serveUntil } from './probe/program.ts';
 import { runOperator } from './reconcile/operator.ts';
+import type { ImageHints } from './reconcile/probe-image.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { startStatusServer } from './runtime/http.ts';
 import { createLogger, type Logger } from './runtime/log.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { onTermination } from './runtime/signals.ts';
-import type { Result } from './result.ts';
+import { err, type Result } from './result.ts';
 import { VERSION } from './version.ts';
 
 const clock: Clock = systemClock;
@@ -40,7 +47,8 @@ const terminal: Terminal = {
 
 // The exit code is set, not forced: what is still being written to a pipe gets there.
 process.exitCode = await runCli(process.argv.slice(2), {
-  connect: (connection) => openSession(connectTo(connection), { clock, signal: termination.signal, random }),
+  connect: (connection) =>
+    openSession(connectTo(connection), { clock, signal: termination.signal, random, provePackets: proveByCommand }),
   terminal,
   readText: (file) => (file === '-' ? readAll(process.stdin) : readFile(file, 'utf8')),
   now: () => clock.now(),
@@ -51,6 +59,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   signal: termination.signal,
   runOperator: startOperator,
   runAgent: startAgent,
+  serveProbe: startProbeServer,
+  runProbe: startProbe,
 });
 termination.dispose();
 
@@ -70,6 +80,7 @@ async function startOperator(options: OperatorOptions): Promise<ExitCode> {
         metricsAddress: options.metricsBindAddress,
         probeAddress: options.healthProbeBindAddress,
         leaderElect: options.leaderElect,
+        image: { flag: options.probeImage, ownPod: ownPod(process.env) },
       },
       { cluster: cluster.value, clock, random, log, metrics: createMetrics(clock), newId: shortId },
       termination.signal,
@@ -80,6 +91,48 @@ async function startOperator(options: OperatorOptions): Promise<ExitCode> {
   } finally {
     await cluster.value.close();
   }
+}
+
+/** With the user's own rights; what is left of it after a kill goes with the operator's next proof. */
+async function proveByCommand(
+  client: KubeClient,
+  probe: ProbePlan,
+  onProgress: (progress: ProbeProgress) => void,
+): Promise<Result<Connectivity, string>> {
+  const deps = {
+    client,
+    clock,
+    namespace: NAMESPACE,
+    suffix: shortId(),
+    by: 'command',
+    signal: termination.signal,
+  } as const;
+  const proven = await provePackets({ probe, fingerprint: '', failedBefore: 0 }, { ...deps, onProgress });
+  return proven.ok ? proven : err(proven.error.message);
+}
+
+async function startProbeServer({ port }: ServeProbeOptions): Promise<ExitCode> {
+  const ended = await serveUntil(port, process.env, termination.signal, (listening) =>
+    terminal.write(`${JSON.stringify({ listening })}\n`),
+  );
+  if (ended.ok) return EXIT.OK;
+  terminal.complain(`Error: ${ended.error}\n`);
+  return EXIT.Error;
+}
+
+async function startProbe(): Promise<ExitCode> {
+  const line = await runOrder(process.env, { clock, newId: shortId });
+  if (!line.ok) {
+    terminal.complain(`Error: ${line.error}\n`);
+    return EXIT.Usage;
+  }
+  terminal.write(`${line.value}\n`);
+  return EXIT.OK;
+}
+
+/** As the downward API tells it; null: this is no pod. */
+function ownPod({ POD_NAME: name, POD_NAMESPACE: namespace }: NodeJS.ProcessEnv): ImageHints['ownPod'] {
+  return name === undefined || namespace === undefined ? null : { name, namespace };
 }
 
 /** Work that hangs may hold the process for ever, and the next leader must not have it beside itself. */
@@ -97,7 +150,7 @@ async function startAgent(options: AgentOptions): Promise<ExitCode> {
       hostRoot: options.hostRoot,
       watch: { undoAfterMs: options.undoAfterSeconds * 1000 },
     },
-    { client: cluster.value.client, clock, random, log },
+    { client: cluster.value.client, direct: cluster.value.direct, clock, random, log },
   );
   const server = await startStatusServer({
     listen: options.healthProbeBindAddress,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { HOPS } from '../model/connectivity.ts';
 import { PHASES } from '../model/phase.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 import { CLUSTER_CONDITIONS } from './conditions.ts';
@@ -88,9 +89,76 @@ const nodes = z.strictObject({
       message: text('The cause in a sentence, with what was seen.'),
       remedy: text('What to do about it.').exactOptional(),
       since: time('Since when it has lacked the family.').exactOptional(),
+      guarded: z.boolean().meta({ description: 'New pods are kept off it by a taint; absent: they are not.' }).exactOptional(),
     }),
     LIMITS.exceptions,
     'Nodes that are not as wanted, the worst first; at most 50.',
+  ),
+});
+
+const hop = z.strictObject({
+  hop: z.enum(HOPS).meta({ description: 'Where packets are lost.' }),
+  family: FAMILY.meta({ description: 'Family of the packets; absent: it is of no one family.' }).exactOptional(),
+  nodes: listOf(name('Name of the Node.'), LIMITS.exceptions, 'Nodes that it is about; none: all of them.'),
+  checks: count('Failed checks that it explains.'),
+  message: text('What fails, from where to where, and what works.'),
+  remedy: text('What to look at.'),
+});
+
+const connectivity = z.strictObject({
+  fingerprint: name('What the proof is about: families, CIDRs and component settings at that time.'),
+  at: time('When it was begun.'),
+  failedInRow: count('Proofs in a row that found something wrong, this one included; 0: everything passed.'),
+  nodes: z
+    .strictObject({
+      ready: count('Nodes that could take part.'),
+      probed: count('Nodes that took part: all up to 40, beyond that a sample.'),
+      newest: time('When the youngest Node was made; younger ones were not there.').exactOptional(),
+      leftOut: listOf(name('Name of the Node.'), LIMITS.exceptions, 'Nodes that were not Ready; at most 50.'),
+    })
+    .meta({ description: 'Nodes of the proof.' }),
+  pairs: z
+    .strictObject({
+      tested: count('Ordered pairs of different nodes between which packets were sent.'),
+      total: count('Ordered pairs that there are.'),
+    })
+    .meta({ description: 'Pairs of nodes: all up to 20 nodes, beyond that a sample.' }),
+  checks: z
+    .strictObject({ total: count('Number of checks.'), failed: count('Number of checks that failed.') })
+    .meta({ description: 'Checks of pods, Services, node ports and DNS.' }),
+  families: z
+    .array(
+      z.strictObject({
+        family: FAMILY.meta({ description: 'Family of the packets.' }),
+        total: count('Number of checks.'),
+        failed: count('Number of checks that failed.'),
+        latencyMicroseconds: z
+          .strictObject({ median: count('Median.'), p99: count('99th percentile.') })
+          .meta({ description: 'Connecting and one small request between pods on different nodes; absent: none passed.' })
+          .exactOptional(),
+      }),
+    )
+    .max(2)
+    .meta({ description: 'Figures of each family.', 'x-kubernetes-list-type': 'atomic' }),
+  hops: listOf(hop, LIMITS.exceptions, 'Where packets are lost: the fewest places that explain the failures; at most 50.'),
+});
+
+const workloads = z.strictObject({
+  total: count('Number of workloads, and single pods, with pods that have addresses of their own.'),
+  dualStack: count('Those whose pods all have both families.'),
+  singleStack: count('Those with pods of one family.'),
+  restarting: text('The one that is being restarted; absent: none.').exactOptional(),
+  exceptions: listOf(
+    z.strictObject({
+      kind: name('Kind of what keeps the pods; Pod: nobody does.'),
+      namespace: name('Its namespace.'),
+      name: name('Its name.'),
+      pods: count('Number of its pods.'),
+      singleStack: count('How many of them lack a wanted family.'),
+      message: text('What becomes of it, or what to do.'),
+    }),
+    LIMITS.exceptions,
+    'Those with pods that lack a wanted family, the most pods first; at most 50.',
   ),
 });
 
@@ -129,6 +197,7 @@ export const statusShape = {
     })
     .meta({ description: 'Families of the Services.' })
     .exactOptional(),
+  workloads: workloads.meta({ description: 'Families of the pods, by what keeps them.' }).exactOptional(),
   appliedGeneration: generation('Generation of the spec that was last applied in full.').exactOptional(),
   verified: z
     .strictObject({
@@ -146,6 +215,7 @@ export const statusShape = {
     })
     .meta({ description: 'The last proof of the result.' })
     .exactOptional(),
+  connectivity: connectivity.meta({ description: 'The last proof with packets.' }).exactOptional(),
   rollBack: z
     .strictObject({
       generation: generation('Generation of the spec whose conversion is undone: a new generation starts again.'),
@@ -178,6 +248,8 @@ export type PlanStepStatus = z.infer<typeof planStep>;
 export type PlanCurrent = z.infer<typeof current>;
 export type FindingStatus = z.infer<typeof finding>;
 export type NodesStatus = z.infer<typeof nodes>;
+export type WorkloadsStatus = z.infer<typeof workloads>;
+export type WorkloadException = WorkloadsStatus['exceptions'][number];
 export type NodeException = NodesStatus['exceptions'][number];
 
 export const clusterStatusSchema = (vocabulary: Vocabulary): z.ZodType<ClusterStatus> =>

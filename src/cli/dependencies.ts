@@ -15,6 +15,9 @@ export interface Dependencies {
   /** Aborts on Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
   readonly runOperator: (options: OperatorOptions) => Promise<ExitCode>;
+  /** The two halves of a proof with packets, each in a pod of its own. */
+  readonly serveProbe: (options: ServeProbeOptions) => Promise<ExitCode>;
+  readonly runProbe: () => Promise<ExitCode>;
   readonly runAgent: (options: AgentOptions) => Promise<ExitCode>;
 }
 
@@ -28,6 +31,12 @@ export interface OperatorOptions extends Connection, LogOptions {
   readonly healthProbeBindAddress: string;
   /** False: run alone, without a Lease. */
   readonly leaderElect: boolean;
+  /** Image for probe pods; absent: that of the operator's own pod. */
+  readonly probeImage?: string;
+}
+
+export interface ServeProbeOptions {
+  readonly port: number;
 }
 
 export interface AgentOptions extends Connection, LogOptions {

@@ -1,7 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../version.ts';
 import { check } from './check.ts';
-import type { AgentOptions, Dependencies, LogOptions, OperatorOptions } from './dependencies.ts';
+import type { Family } from '../net/family.ts';
+import type { AgentOptions, Dependencies, LogOptions, OperatorOptions, ServeProbeOptions } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { nodes } from './nodes.ts';
 import { FORMATS } from './output.ts';
@@ -9,6 +10,8 @@ import { plan } from './plan.ts';
 import type { LookOptions } from './look.ts';
 import { complain } from './terminal.ts';
 import { status, type StatusOptions } from './status.ts';
+import { verify, type VerifyOptions } from './verify.ts';
+import { workloads, type WorkloadsOptions } from './workloads.ts';
 
 /** Runs one command line and tells how it ended; never throws for what a user can do wrong. */
 export async function runCli(args: readonly string[], dependencies: Dependencies): Promise<ExitCode> {
@@ -50,8 +53,9 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
     summary: string,
     run: (options: unknown) => Promise<ExitCode>,
     shape: (command: Command) => Command,
+    parent: Command = program,
   ): void => {
-    const command = program.command(name).summary(summary).description(summary);
+    const command = parent.command(name).summary(summary).description(summary);
     command.copyInheritedSettings(program);
     shape(command).action(async () => end(await run(command.optsWithGlobals())));
   };
@@ -85,6 +89,42 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
     asking,
   );
   add(
+    'workloads',
+    'List what keeps pods, those with pods of one family first, and what becomes of them.',
+    (options) => workloads(options as WorkloadsOptions, dependencies),
+    (command) =>
+      asking(command).addOption(
+        new Option('--only <which>', 'single: leave out those whose pods are all as wanted').choices(['single']),
+      ),
+  );
+  add(
+    'verify',
+    'Show whether packets flow in both families between all nodes, and where they are lost; --run tries it now.',
+    (options) => verify(options as VerifyOptions, dependencies),
+    (command) =>
+      command
+        .addOption(output())
+        .option('--run', 'try it now: makes pods and Services in namespace dualstack-system and removes them')
+        .option('--ip-families <list>', 'with --run: families to try; else those that the cluster shall have', families)
+        .option('--probe-image <image>', "with --run: image for the pods; else the operator's"),
+  );
+  const probe = program.command('probe', { hidden: true }).summary('Parts of a proof with packets (in the cluster).');
+  probe.copyInheritedSettings(program);
+  add(
+    'serve',
+    'Answer the probes of other pods until it is ended.',
+    (options) => dependencies.serveProbe(options as ServeProbeOptions),
+    (command) => command.requiredOption('--port <port>', 'port to answer on; 0 chooses one', port),
+    probe,
+  );
+  add(
+    'run',
+    'Try what PROBE_ORDER (JSON) asks, and tell the results in one line.',
+    () => dependencies.runProbe(),
+    (command) => command,
+    probe,
+  );
+  add(
     'operator',
     'Run the operator (in the cluster).',
     (options) => dependencies.runOperator(options as OperatorOptions),
@@ -93,6 +133,7 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
         .option('--metrics-bind-address <host:port>', 'where metrics are served', bindAddress, '127.0.0.1:27871')
         .option('--health-probe-bind-address <host:port>', 'where probes are answered', bindAddress, '127.0.0.1:27872')
         .option('--no-leader-elect', 'run alone, without a Lease')
+        .option('--probe-image <image>', "image for probe pods, instead of that of the operator's own pod")
         .addOption(logLevel()),
   );
   add(
@@ -154,6 +195,19 @@ function bindAddress(value: string): string {
   const port = Number(/^(?:\[[0-9a-f:.]+\]|[^:\s]*):(\d{1,5})$/u.exec(value)?.[1] ?? Number.NaN);
   if (port <= 65_535) return value;
   throw new InvalidArgumentError('Give host:port, such as 127.0.0.1:8080, [::1]:8080 or, for all addresses, :8080.');
+}
+
+function port(value: string): number {
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number;
+  throw new InvalidArgumentError('Give a port from 0 to 65535.');
+}
+
+function families(value: string): readonly Family[] {
+  const named = value.split(',');
+  const known = named.filter((each): each is Family => each === 'IPv4' || each === 'IPv6');
+  if (known.length === named.length && new Set(known).size === known.length) return known;
+  throw new InvalidArgumentError('Give IPv4, IPv6, or both with a comma between them.');
 }
 
 function positive(value: string): number {

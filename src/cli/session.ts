@@ -1,6 +1,10 @@
+import type { KubeClient } from '../kube/client.ts';
+import type { Connectivity } from '../model/connectivity.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { KubeObject } from '../model/object.ts';
 import type { Plan } from '../model/plan.ts';
+import type { ProbeProgress } from '../model/probe.ts';
+import type { ProbePlan } from '../model/step.ts';
 import type { Family } from '../net/family.ts';
 import type { Result } from '../result.ts';
 import type { WhyMissing } from './print-nodes.ts';
@@ -31,8 +35,28 @@ export interface ClusterSession {
    */
   watchResource(name: string, signal: AbortSignal): AsyncIterable<KubeObject | null>;
 
+  /**
+   * Proves the cluster with packets now, with the user's own rights: makes pods and Services and removes them. The error is one sentence.
+   */
+  probe(options: ProbeOptions): Promise<Result<Connectivity, string>>;
+
   close(): Promise<void>;
 }
+
+export interface ProbeOptions {
+  /** Families to prove; absent: those that the resource asks for, or else those of the Service network. */
+  readonly families?: readonly Family[];
+  /** Absent: that of the operator in the cluster. */
+  readonly image?: string;
+  readonly onProgress: (progress: ProbeProgress) => void;
+}
+
+/** Carries out such a proof; handed in, because commands by themselves change nothing. */
+export type ProvePackets = (
+  client: KubeClient,
+  plan: ProbePlan,
+  onProgress: ProbeOptions['onProgress'],
+) => Promise<Result<Connectivity, string>>;
 
 export interface LiveCluster {
   /** The uid of namespace kube-system: it names the cluster. */
@@ -43,7 +67,7 @@ export interface LiveCluster {
 export interface Observation {
   readonly facts: ClusterFacts;
   readonly plan: Plan;
-  /** Why a node lacks a family, by the planner's own rules. */
+  /** Why a node lacks a family, or does not carry one that it has, by the planner's own rules. */
   readonly whyMissing: WhyMissing;
 }
 

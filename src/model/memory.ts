@@ -1,3 +1,4 @@
+import type { Connectivity } from './connectivity.ts';
 import type { Proof } from './outcome.ts';
 
 /** What one pass leaves for the next, kept in the status: never progress, only intents, proofs and verdicts. */
@@ -5,6 +6,8 @@ export interface Memory {
   /** The step that was begun last and is not proven yet. */
   readonly current: { readonly id: string; readonly startedAt: number } | null;
   readonly proof: Proof | null;
+  /** The last proof with packets. */
+  readonly connectivity: Connectivity | null;
   readonly rollBack: RollBack | null;
   /** Changes from outside that were put right since the spec was last applied in full. */
   readonly corrections: readonly Correction[];

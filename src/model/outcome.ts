@@ -1,9 +1,13 @@
+import type { Connectivity } from './connectivity.ts';
+
 /** What carrying out one Step came to. That it was done is not proof: the next look at the cluster is. */
 export type Outcome =
   | { readonly is: 'Changed'; readonly what: string }
   | { readonly is: 'Unchanged' }
   /** A `Verify` step ran: the proof is to be kept in the status. */
   | { readonly is: 'Proven'; readonly proof: Proof }
+  /** A `VerifyPackets` step ran. */
+  | { readonly is: 'Probed'; readonly connectivity: Connectivity }
   | { readonly is: 'Refused'; readonly error: OperatorError };
 
 /**

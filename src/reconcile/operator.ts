@@ -9,6 +9,7 @@ import { workQueue } from '../runtime/queue.ts';
 import { err, ok, type Result } from '../result.ts';
 import { inTime } from './in-time.ts';
 import { watchedPass } from './mishaps.ts';
+import type { ImageHints } from './probe-image.ts';
 import { inventoryPass, passDeps } from './pass.ts';
 import { triggers } from './triggers.ts';
 
@@ -16,6 +17,8 @@ export interface OperatorOptions {
   /** Who we are in the election: unique for each process. */
   readonly identity: string;
   readonly namespace: string;
+  /** How the image for probe pods is found. */
+  readonly image: ImageHints;
   /** Where metrics are served, and where probes are answered, such as `127.0.0.1:8080`. */
   readonly metricsAddress: string;
   readonly probeAddress: string;

@@ -1,5 +1,6 @@
 import type { ClusterStatus } from '../api/cluster-status.ts';
 import type { Memory } from '../model/memory.ts';
+import { connectivityOf } from './connectivity.ts';
 
 /** What the status of the last pass holds for this one. */
 export function memoryOf(status: ClusterStatus, generation: number): Memory {
@@ -11,6 +12,7 @@ export function memoryOf(status: ClusterStatus, generation: number): Memory {
         ? null
         : { id: plan.current.id, startedAt: Date.parse(plan.current.startedAt) },
     proof: verified ?? null,
+    connectivity: connectivityOf(status.connectivity),
     // Another spec starts anew: latched failures end with the spec that failed.
     rollBack: rollBack?.generation === generation ? rollBack : null,
     corrections: sameSpec ? (corrections ?? []) : [],

@@ -119,6 +119,8 @@ export class SimCluster {
         return { is: 'Changed', what: step.id };
       case 'Verify':
         return { is: 'Proven', proof: this.#prove(step) };
+      case 'VerifyPackets':
+        throw new Error('there are no packets here, and no image was told');
       case 'MigrateService':
         this.#migrate(step);
         return { is: 'Changed', what: step.id };

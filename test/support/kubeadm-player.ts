@@ -66,6 +66,7 @@ export function carryOut(world: World, step: Step): World {
       return wait(rollOut(world, step), 5);
     case 'MigrateService':
     case 'Verify':
+    case 'VerifyPackets':
     case 'Handoff':
       throw new Error(`${step.kind} is not kubeadm's`);
     default:
@@ -222,6 +223,7 @@ function rollOut(world: World, step: Step & { kind: 'RolloutWorkload' }): World 
       gone.has(pod.uid) ? { ...pod, uid: `${pod.uid}+`, hash: workload.newestHash ?? '', startedAt } : pod;
     return withOwn(world, { proxy: known({ ...workload, pods: workload.pods.map(renewed) }) });
   }
+  if (step.next.is === 'Restart') throw new Error('kube-proxy is not restarted like a workload');
   const newestHash = `rev-${step.next.value ?? 'none'}`;
   const { [step.next.annotation]: _old, ...others } = workload.templateAnnotations;
   const templateAnnotations =

@@ -31,6 +31,7 @@ export const askedBack = (change: Record<string, unknown> = {}): Request =>
 export const NO_MEMORY: Memory = {
   current: null,
   proof: null,
+  connectivity: null,
   rollBack: null,
   corrections: [],
   appliedGeneration: null,

@@ -88,6 +88,7 @@ async function convert(wanted: Wanted): Promise<readonly string[]> {
       namespace: 'default',
       suffix: () => 'x',
       attempt: () => '1-x',
+      signal: new AbortController().signal,
     });
     if (outcome.is === 'Refused') throw new Error(`${next.id}: ${outcome.error.message}`);
     done.push(next.id);

@@ -71,6 +71,7 @@ async function carryOut(wanted: Wanted, id: string): Promise<void> {
     namespace: 'dualstack-system',
     suffix: () => 'x',
     attempt: () => '1-x',
+    signal: new AbortController().signal,
   };
   expect(await execute(step, deps)).toMatchObject({ is: 'Changed' });
 }

@@ -43,7 +43,7 @@ describe.each([
     'converts',
     async () => {
       const result = await convert({ calico: { manifest: { file: path ?? '' } } });
-      expect(result).toMatchObject({ verified: 'ProbesPassed', modes, strategy: 'RollingUpdate' });
+      expect(result).toMatchObject({ verified: 'ProvenByAPI', modes, strategy: 'RollingUpdate' });
       expect(result['annotated']?.split(' ')).toHaveLength(3);
       expect(result['pools']).toContain('fd00:10:244::/56');
     },

@@ -2,6 +2,7 @@ import type { Dependencies } from '../../../src/cli/dependencies.ts';
 import { type ExitCode } from '../../../src/cli/exit-code.ts';
 import { runCli } from '../../../src/cli/program.ts';
 import type { ClusterSession, Observation, ObserveError } from '../../../src/cli/session.ts';
+import type { Connectivity } from '../../../src/model/connectivity.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import type { Plan } from '../../../src/model/plan.ts';
 import { err, ok, type Result } from '../../../src/result.ts';
@@ -17,6 +18,7 @@ export interface Scene {
   readonly files?: Readonly<Record<string, string>>;
   readonly interactive?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly proof?: Result<Connectivity, string>;
 }
 
 export interface Played {
@@ -46,6 +48,11 @@ export async function play(args: readonly string[], scene: Scene = {}): Promise<
     async *watchResource() {
       yield* scene.changes ?? [];
     },
+    probe: async (options) => {
+      started.push(options);
+      options.onProgress({ servers: [2, 2], runners: [0, 0], probed: [] });
+      return scene.proof ?? err('no proof was played');
+    },
     close: async () => {
       closed = true;
     },
@@ -73,6 +80,14 @@ export async function play(args: readonly string[], scene: Scene = {}): Promise<
     signal: new AbortController().signal,
     runOperator: async (options) => {
       started.push(options);
+      return 0;
+    },
+    serveProbe: async (options) => {
+      started.push(options);
+      return 0;
+    },
+    runProbe: async () => {
+      started.push('probe run');
       return 0;
     },
     runAgent: async (options) => {

@@ -57,6 +57,7 @@ async function running(hangs: boolean): Promise<Running> {
   const options = {
     identity: 'me',
     namespace: 'dualstack-system',
+    image: { flag: undefined, ownPod: null },
     metricsAddress: '127.0.0.1:0',
     probeAddress: '127.0.0.1:0',
     leaderElect: true,

@@ -105,25 +105,30 @@ async function packetFilter(name, root, env) {
 
 /** The plug-ins of iptables are loaded by name at run time, so no list of libraries shows them. */
 function pluginFiles(root) {
-  const usrLib = join(root, 'usr/lib');
-  const folders = [
-    ...(existsSync(usrLib) ? readdirSync(usrLib).map((folder) => join(usrLib, folder, 'xtables')) : []),
-    join(usrLib, 'xtables'),
-    join(root, 'usr/lib64/xtables'),
-  ];
-  const folder = folders.find((path) => existsSync(path));
-  if (!folder) throw new Error(`iptables has no plug-ins below ${usrLib}: install the package iptables again`);
+  const folder = pluginFolder(root);
+  if (!folder)
+    throw new Error(`iptables has no plug-ins below ${join(root, 'usr/lib')}: install the package iptables again`);
   return readdirSync(folder)
-    .sort()
+    .toSorted()
     .map((file) => join(folder, file));
+}
+
+function pluginFolder(root) {
+  const usrLib = join(root, 'usr/lib');
+  const multiArch = existsSync(usrLib) ? readdirSync(usrLib) : [];
+  return [...multiArch.map((folder) => join(usrLib, folder)), usrLib, join(root, 'usr/lib64')]
+    .map((folder) => join(folder, 'xtables'))
+    .find((path) => existsSync(path));
 }
 
 /** A script that shows an unpacked tool the libraries unpacked with it. */
 function wrapper(root, name, binary) {
   const path = join(root, 'bin', name);
   const libraries = libraryFolders(root).join(':');
-  const plugins = name === 'iptables' ? ` XTABLES_LIBDIR=${dirname(pluginFiles(root)[0])}` : '';
-  const text = `#!/bin/sh\nexec env LD_LIBRARY_PATH=${libraries}${plugins} ${join(root, 'usr/sbin', binary)} ${name === 'nft' ? '' : `${name} `}"$@"\n`;
+  const folder = pluginFolder(root); // nft shows rules of iptables with the help of the same plug-ins
+  const variables = [`LD_LIBRARY_PATH=${libraries}`, ...(folder ? [`XTABLES_LIBDIR=${folder}`] : [])].join(' ');
+  const program = [join(root, 'usr/sbin', binary), ...(binary === name ? [] : [name])].join(' ');
+  const text = `#!/bin/sh\nexec env ${variables} ${program} "$@"\n`;
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return path;
   mkdirSync(dirname(path), { recursive: true });
   const partial = `${path}.${process.pid}`;
@@ -153,7 +158,7 @@ export async function sharedLibraries(files, root) {
   const absent = /^\s*(\S+) => not found$/m.exec(stdout ?? '');
   if (absent) throw new Error(`${files[0]} needs ${absent[1]}, which is not there: install the package that has it`);
   const found = [...(stdout ?? '').matchAll(/(?:^|=>)\s+(\/\S+) \(0x/gm)].map((match) => match[1]);
-  return [...new Set(found)].sort().map((file) => ({
+  return [...new Set(found)].map((file) => ({
     file,
     path: root && file.startsWith(`${root}/`) ? file.slice(root.length) : file,
   }));
@@ -162,7 +167,7 @@ export async function sharedLibraries(files, root) {
 /** The folder with the packages' contents, and those of the packages they need that the system lacks. */
 async function unpacked(packages, env, log) {
   const release = await releaseName(env);
-  const root = join(dirname(cacheFolder(env)), 'debian', `${release}-${[...packages].sort().join('-')}`);
+  const root = join(dirname(cacheFolder(env)), 'debian', `${release}-${packages.toSorted().join('-')}`);
   if (existsSync(root)) return root;
   const scratch = `${root}.partial-${process.pid}`;
   log(`${packages.join(', ')}: not installed, downloading (nothing is installed)`);
@@ -181,6 +186,7 @@ async function unpacked(packages, env, log) {
       .join('\n');
     throw new Error(
       `not installed and not to be downloaded with apt-get: ${packages.join(', ')}. Install these packages, or give this machine a Debian mirror.\n${reason}`,
+      { cause: error },
     );
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -43,9 +43,8 @@ function role({ kind, name, namespace }: RoleName, permissions: readonly Permiss
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind,
     metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-    rules: permissions.map(({ apiGroups, resources, resourceNames, verbs }) => ({
-      apiGroups,
-      resources,
+    rules: permissions.map(({ apiGroups, resources, resourceNames, nonResourceURLs, verbs }) => ({
+      ...(nonResourceURLs === undefined ? { apiGroups, resources } : { nonResourceURLs }),
       ...(resourceNames === undefined ? {} : { resourceNames }),
       verbs,
     })),

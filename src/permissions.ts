@@ -46,8 +46,26 @@ const corePermissions: readonly Permission[] = [
   {
     why: 'see workloads and whether a roll-out of them is through',
     apiGroups: ['apps'],
-    resources: ['daemonsets', 'deployments', 'replicasets', 'controllerrevisions'],
+    resources: ['daemonsets', 'deployments', 'statefulsets', 'replicasets', 'controllerrevisions'],
     verbs: ['get', 'list', 'watch'],
+  },
+  {
+    why: 'restart workloads that are asked for (spec.workloads.restart; without that nothing of this is used)',
+    apiGroups: ['apps'],
+    resources: ['daemonsets', 'deployments', 'statefulsets'],
+    verbs: ['patch'],
+  },
+  {
+    why: 'restart no workload whose pods may not be disrupted now',
+    apiGroups: ['policy'],
+    resources: ['poddisruptionbudgets'],
+    verbs: ['list'],
+  },
+  {
+    why: 'keep new pods off nodes that lack a family, by a taint (spec.nodes.guard)',
+    apiGroups: [''],
+    resources: ['nodes'],
+    verbs: ['patch'],
   },
   {
     why: 'find Services whose addresses would clash',
@@ -113,6 +131,13 @@ const corePermissions: readonly Permission[] = [
     verbs: ['get', 'create', 'update', 'patch'],
   },
   {
+    why: 'prove with pods of a moment that packets flow in both families; an admission policy says what these may be',
+    namespace: NAMESPACE,
+    apiGroups: [''],
+    resources: ['pods'],
+    verbs: ['create', 'delete'],
+  },
+  {
     why: 'prove with Services of a moment that both families are given out',
     namespace: NAMESPACE,
     apiGroups: [''],
@@ -144,5 +169,12 @@ export const agentPermissions: readonly Permission[] = [
     apiGroups: ['dualstack.dev'],
     resources: ['dualstacknodes/status'],
     verbs: ['get', 'patch'],
+  },
+  {
+    why: 'see that the API server of its host has answered everything before it is told to end',
+    apiGroups: [],
+    resources: [],
+    nonResourceURLs: ['/debug/pprof/goroutine'],
+    verbs: ['get'],
   },
 ];

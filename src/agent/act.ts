@@ -10,7 +10,8 @@ import { editKubeletSource } from './kubelet.ts';
 import { editManifest } from './manifest.ts';
 import type { FlagChanges } from './manifest.ts';
 import { persistSysctl, writeSysctl } from './sysctl.ts';
-import { isStaticPod, reversedChanges } from './watch.ts';
+import type { Shortener } from './shorten.ts';
+import { isStaticPod, restartsOf, reversedChanges } from './watch.ts';
 
 /** Restarts a service of the host, reading its unit again first if that was changed. */
 export type RestartService = (options: { readonly reloadUnits: boolean }) => Promise<Result<void, string>>;
@@ -20,8 +21,8 @@ export interface ActContext {
   readonly host: HostView;
   readonly journal: Journal;
   readonly generation: number;
-  readonly now: number;
   readonly restartKubelet: RestartService;
+  readonly shortener: Shortener;
 }
 
 /** The journal afterwards, as it lies on the host; and what went wrong, if something did. */
@@ -43,7 +44,7 @@ export async function carryOut(action: AgentAction, context: ActContext): Promis
     case 'SetSysctl':
       return { journal, failure: failureOf(setSysctl(context.files, action.name, action.value, action.persist)) };
     case 'EditManifest':
-      return editStaticPod(context, action.component, action.changes);
+      return shortened(context, action.component, () => editStaticPod(context, action.component, action.changes));
     case 'EditKubelet':
       return editKubelet(context, action.nodeIP);
     case 'AskRestart':
@@ -59,10 +60,20 @@ export async function carryOut(action: AgentAction, context: ActContext): Promis
     case 'MarkApplied':
       return remember(context, { ...journal, appliedGeneration: context.generation });
     case 'Undo':
-      return undo(context, action.component, action.why);
+      return shortened(context, action.component, () => undo(context, action.component, action.why));
     default:
       return unreachable(action);
   }
+}
+
+/** The API server's manifest is about to change: what is needed to end the old process early is made ready while it still answers. */
+async function shortened(context: ActContext, component: Component, edit: () => Acted): Promise<Acted> {
+  if (component !== 'kube-apiserver') return edit();
+  const prepared = await context.shortener.prepare(context.host);
+  const acted = edit();
+  if (acted.failure === null) prepared.start();
+  else prepared.cancel();
+  return acted;
 }
 
 const failureOf = (result: Result<unknown, string>): string | null => (result.ok ? null : result.error);
@@ -92,6 +103,9 @@ function setSysctl(files: HostFiles, name: string, value: string, persist: boole
 function editStaticPod(context: ActContext, component: Exclude<Component, 'kubelet'>, changes: FlagChanges): Acted {
   const view = context.host.staticPods[component];
   if (view === undefined) return { journal: context.journal, failure: `${component} has no manifest any more` };
+  if (context.files.read(view.file) !== view.manifest.text) {
+    return { journal: context.journal, failure: `${view.file} was changed by somebody else just now: looking again` };
+  }
   const edited = editManifest(view.manifest.text, component, changes);
   if (!edited.ok) return { journal: context.journal, failure: `${view.file}: ${edited.error}` };
   return watchedEdit(context, {
@@ -140,8 +154,9 @@ function watchedEdit(context: ActContext, edit: Edit): Acted {
     afterHash: sha256(edit.after),
     changes: Object.entries(edit.changes).map(([flag, after]) => ({ flag, before: edit.was[flag] ?? null, after })),
     generation: context.generation,
-    editedAt: context.now,
-    oldSeenAt: context.now,
+    editedAt: context.host.uptimeMs,
+    oldSeenAt: context.host.uptimeMs,
+    logsBefore: isStaticPod(edit.component) ? restartsOf(context.host.staticPods[edit.component]?.logs ?? []) : {},
     processes: [],
     exits: 0,
     lastWords: '',
@@ -165,7 +180,8 @@ function backUp(files: HostFiles, file: string, text: string): Result<void, stri
 
 /** The asking is remembered first: a crash in the middle then waits a while instead of restarting the kubelet twice. */
 async function restartKubelet(context: ActContext): Promise<Acted> {
-  const { journal, now } = context;
+  const { journal } = context;
+  const now = context.host.uptimeMs;
   if (journal.restart === null) return { journal, failure: null };
   const asked = remember(context, { ...journal, restart: { ...journal.restart, askedAt: now } });
   if (asked.failure !== null) return asked;

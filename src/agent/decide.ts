@@ -64,9 +64,9 @@ export function decide(
   host: HostView,
   asked: Asked | null,
   journal: Journal,
-  now: number,
   options: WatchOptions,
 ): Decision {
+  const now = host.uptimeMs;
   if (host.stopped) return rest('Stopped', stoppedText(journal));
   return (
     decideWatches(journal, now, options) ??

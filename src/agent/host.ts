@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { EDITABLE_FLAGS, STATIC_PODS } from '../model/host.ts';
 import type { HostReport, StaticPod } from '../model/host.ts';
-import { sha256 } from './files.ts';
+import { HostFileError, sha256 } from './files.ts';
 import type { HostFiles } from './files.ts';
 import { readKubeletSetup } from './kubelet.ts';
 import type { KubeletSetup } from './kubelet.ts';
@@ -9,9 +9,10 @@ import { parseManifest } from './manifest.ts';
 import type { Manifest, Probe } from './manifest.ts';
 import { readAddresses, readNetwork } from './netfs.ts';
 import type { SeenAddress } from './netfs.ts';
-import { readContainerLogs } from './pod-logs.ts';
+import { ofHost, ofStaticPod } from './owner.ts';
+import { podUids, readContainerLogs } from './pod-logs.ts';
 import type { ContainerLog } from './pod-logs.ts';
-import { bootId, bootTime, findProcesses } from './procfs.ts';
+import { bootId, bootTime, findProcesses, uptime } from './procfs.ts';
 import type { HostProcess } from './procfs.ts';
 import { readPersisted, readSysctl } from './sysctl.ts';
 
@@ -45,6 +46,8 @@ export interface PodView {
   readonly hash: string;
   readonly manifest: Manifest;
   readonly processes: readonly HostProcess[];
+  /** Those of them that certainly run in this very static pod, by their control group. */
+  readonly proven: readonly HostProcess[];
   readonly healthy: boolean | null;
   readonly logs: readonly ContainerLog[];
 }
@@ -54,6 +57,8 @@ export interface HostView {
   readonly hostname: string;
   readonly boot: string;
   readonly bootSeconds: number | null;
+  /** Milliseconds since the boot: what time-outs are measured by, because the wall clock may be set at any moment. */
+  readonly uptimeMs: number;
   readonly stopped: boolean;
   readonly addresses: readonly SeenAddress[];
   readonly network: HostReport['network'];
@@ -74,7 +79,7 @@ export interface HostView {
 export type AskHealth = (probe: Probe) => Promise<boolean | null>;
 
 export async function readHost(files: HostFiles, sysctls: readonly string[], ask: AskHealth): Promise<HostView> {
-  const kubelets = findProcesses(files, 'kubelet');
+  const kubelets = ofHost(findProcesses(files, 'kubelet'));
   const setup = readKubeletSetup(files, kubelets.at(-1)?.flags['config']);
   const pods = readManifests(files, setup.manifestFolder);
   const views = await Promise.all(STATIC_PODS.map(async (pod) => [pod, await viewOf(files, pods, pod, ask)] as const));
@@ -83,6 +88,7 @@ export async function readHost(files: HostFiles, sysctls: readonly string[], ask
     hostname: files.read('/proc/sys/kernel/hostname')?.trim() || (files.read('/etc/hostname')?.trim() ?? ''),
     boot: bootId(files),
     bootSeconds: bootTime(files),
+    uptimeMs: uptimeOf(files),
     stopped: files.exists(STOP_FILE),
     addresses: readAddresses(files),
     network: readNetwork(files),
@@ -98,6 +104,12 @@ export async function readHost(files: HostFiles, sysctls: readonly string[], ask
     sysctls: Object.fromEntries(sysctls.map((name) => [name, readSysctl(files, name)])),
     persisted: readPersisted(files),
   };
+}
+
+function uptimeOf(files: HostFiles): number {
+  const milliseconds = uptime(files);
+  if (milliseconds !== null) return milliseconds;
+  throw new HostFileError('/proc/uptime does not tell how long the host has been up: is the host’s /proc mounted?');
 }
 
 interface ManifestFile {
@@ -143,12 +155,17 @@ async function viewOf(
   }
   const probe = first.manifest.probes[0];
   // Before the processes: a run that has a log and is not among the processes has ended, not just begun.
-  const logs = readContainerLogs(files, pod);
+  const { flags, pod: name } = first.manifest;
+  const logs = readContainerLogs(files, pod, name);
+  const uids = podUids(files, name);
+  const processes = ofStaticPod(findProcesses(files, pod), { uids, flags, file: first.file });
+  if (!processes.ok) return processes.error;
   return {
     file: first.file,
     hash: sha256(first.text),
     manifest: first.manifest,
-    processes: findProcesses(files, pod),
+    processes: processes.value,
+    proven: processes.value.filter((process) => process.pod !== null && uids.includes(process.pod)),
     healthy: probe === undefined ? null : ((await ask(probe)) ?? false),
     logs,
   };

@@ -21,11 +21,13 @@ const watchSchema = z.object({
   afterHash: z.string(),
   changes: z.array(z.object({ flag: z.string(), before: z.string().nullable(), after: z.string().nullable() })),
   generation: z.number(),
-  /** Milliseconds since the epoch, as all times here. */
+  /** Milliseconds since the host's boot, as all times of an edit: the wall clock may be set while one is watched. */
   editedAt: z.number(),
   /** When a process with the old arguments was last seen: the new one cannot have started before. */
   oldSeenAt: z.number(),
   /** Processes with the new arguments. `excused`: it ended for a reason that the edit cannot have. */
+  /** How often the container had been restarted before the edit, by uid of its Pod; null: unknown, later looks begin from what they see. */
+  logsBefore: z.record(z.string(), z.number()).nullable().default(null),
   processes: z.array(z.object({ key: z.string(), seenAt: z.number(), gone: z.boolean(), excused: z.boolean() })),
   /** Runs that ended by the kubelet's own count, before the edit had proven to work. */
   exits: z.number(),
@@ -65,6 +67,7 @@ const journalSchema = z.object({
     .object({
       token: z.string().nullable(),
       oldProcess: z.string().nullable(),
+      /** Milliseconds since the host's boot. */
       askedAt: z.number().nullable(),
       reloadUnits: z.boolean(),
       /** Why it could not be asked for. */

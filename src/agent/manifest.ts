@@ -2,6 +2,7 @@ import { isAlias, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
 import type { Document, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { err, ok } from '../result.ts';
 import type { Result } from '../result.ts';
+import type { StaticPodName } from './pod-logs.ts';
 import { parseFlags } from './procfs.ts';
 
 /**
@@ -12,7 +13,7 @@ export interface Manifest {
   readonly text: string;
   readonly flags: Readonly<Record<string, string>>;
   readonly probes: readonly Probe[];
-  readonly pod: string;
+  readonly pod: StaticPodName;
 }
 
 export interface Probe {
@@ -100,7 +101,7 @@ interface Word {
 interface FoundCommand {
   readonly container: YAMLMap;
   readonly words: readonly Word[];
-  readonly pod: string;
+  readonly pod: StaticPodName;
 }
 
 function commandOf(text: string, component: string): Result<FoundCommand, string> {
@@ -148,8 +149,11 @@ function commandOfContainer(
       return [];
     });
   });
-  const pod = document.getIn(['metadata', 'name']);
-  return { container, words, problem, pod: typeof pod === 'string' ? pod : '' };
+  const text = (key: string, otherwise: string): string => {
+    const value = document.getIn(['metadata', key]);
+    return typeof value === 'string' ? value : otherwise;
+  };
+  return { container, words, problem, pod: { namespace: text('namespace', 'default'), name: text('name', '') } };
 }
 
 /** A flag's place: one word `--flag=value`, or two words. `valueAt` says where in the word's text the value begins. */

@@ -16,6 +16,7 @@ import type { Journal } from './journal.ts';
 import { refreshJournal } from './refresh.ts';
 import { makeStatus } from './status.ts';
 import type { AgentStatus } from './status.ts';
+import type { Shortener } from './shorten.ts';
 import type { WatchOptions } from './watch.ts';
 
 /** The agent's own DualStackNode, as it was last seen. */
@@ -40,6 +41,8 @@ export interface PassDeps {
   readonly node: OwnNode;
   readonly ask: AskHealth;
   readonly restartKubelet: RestartService;
+  readonly shortener: Shortener;
+  /** The wall clock, for what is told. What is measured goes by the host's time since its boot. */
   readonly now: () => number;
   readonly options: WatchOptions;
   readonly log: (message: string, detail?: Readonly<Record<string, unknown>>) => void;
@@ -88,23 +91,32 @@ export function makePass(deps: PassDeps): Pass {
     }
     unsaved = seen.stopped ? refreshed : null;
 
-    const decision = decide(seen, asked, refreshed, now, deps.options);
+    const decision = decide(seen, asked, refreshed, deps.options);
     if (decision.action.kind !== 'None') deps.log(decision.applied.message, { action: decision.action.kind });
     const acted = await carryOut(decision.action, {
       files: deps.files,
       host: seen,
       journal: refreshed,
       generation: asked?.generation ?? 0,
-      now,
       restartKubelet: deps.restartKubelet,
+      shortener: deps.shortener,
     });
     if (acted.failure !== null) deps.log('the agent could not do what it wanted', { problem: acted.failure });
 
-    await reporter(own, seen, acted.journal, acted.failure === null ? decision.applied : failed(acted.failure), now);
+    const applied = acted.failure === null ? withNote(decision.applied, acted.journal, deps.shortener.note()) : failed(acted.failure);
+    await reporter(own, seen, acted.journal, applied, now);
     if (decision.action.kind !== 'None' && acted.failure === null) return 'Again';
     if (!isBusy(acted.journal)) return 'Idle';
     return isInFlight(acted.journal, seen) ? 'Busy' : 'Watching';
   };
+}
+
+/** What becomes of the old API server belongs to the waiting for the new one. */
+function withNote(applied: Decision['applied'], { watches }: Journal, note: string | null): Decision['applied'] {
+  const isAwaited = watches.some(({ component, provenAt }) => component === 'kube-apiserver' && provenAt === null);
+  return isAwaited && applied.reason === 'Applying' && note !== null
+    ? { ...applied, message: `${applied.message} ${note}` }
+    : applied;
 }
 
 const isInFlight = ({ watches, restart }: Journal, { staticPods }: HostView): boolean =>

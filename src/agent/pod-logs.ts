@@ -8,6 +8,8 @@ const MAX_LINE = 300;
 
 /** What the kubelet's log folder of one Pod tells of its container. A changed manifest is a new Pod with a new folder. */
 export interface ContainerLog {
+  /** Of the Pod, from the folder's name. */
+  readonly uid: string;
   /** Times that the container was started again. */
   readonly restarts: number;
   /** Milliseconds since the epoch of the oldest line that is kept. */
@@ -21,17 +23,33 @@ export interface ContainerLog {
  * Logs of a component on this host. A process that exits within milliseconds is hardly ever seen among the processes, but the
  * kubelet numbers each run's log, and the last line says why it ended.
  */
-export function readContainerLogs(files: HostFiles, component: string): readonly ContainerLog[] {
-  return files
-    .list(POD_LOGS)
-    .filter((name) => name.includes(`_${component}-`) || name.includes(`_${component}_`))
-    .flatMap((name) => {
-      const log = readLog(files, posix.join(POD_LOGS, name, component));
-      return log === null ? [] : [log];
-    });
+export function readContainerLogs(files: HostFiles, component: string, pod: StaticPodName): readonly ContainerLog[] {
+  return podFolders(files, pod).flatMap(({ name, uid }) => {
+    const log = readLog(files, posix.join(POD_LOGS, name, component), uid);
+    return log === null ? [] : [log];
+  });
 }
 
-function readLog(files: HostFiles, folder: string): ContainerLog | null {
+/** Name of a static pod in its manifest; the kubelet adds the node's. */
+export interface StaticPodName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Every uid under which the kubelet has run a static pod, as far as its logs are kept. */
+export const podUids = (files: HostFiles, pod: StaticPodName): readonly string[] =>
+  podFolders(files, pod).map(({ uid }) => uid);
+
+/** Pods that the API made, of the same name or not, have dashes in their uid; a static pod's is a hash. */
+function podFolders(files: HostFiles, pod: StaticPodName): readonly { readonly name: string; readonly uid: string }[] {
+  return files.list(POD_LOGS).flatMap((name) => {
+    const [namespace, podName = '', uid = ''] = name.split('_');
+    const isIts = namespace === pod.namespace && podName.startsWith(`${pod.name}-`) && uid !== '' && !uid.includes('-');
+    return isIts ? [{ name, uid }] : [];
+  });
+}
+
+function readLog(files: HostFiles, folder: string, uid: string): ContainerLog | null {
   const runs = files
     .list(folder)
     .flatMap((name) => /^(\d+)\.log$/.exec(name)?.[1] ?? [])
@@ -46,6 +64,7 @@ function readLog(files: HostFiles, folder: string): ContainerLog | null {
   if (Number.isNaN(beganAt)) return null;
   const before = runs.at(-2);
   return {
+    uid,
     restarts: newest,
     beganAt,
     last: lastLine(files, `${folder}/${newest}.log`),

@@ -12,6 +12,12 @@ export interface HostProcess {
   readonly key: string;
   readonly startTicks: number;
   readonly flags: Readonly<Record<string, string>>;
+  /** Its control groups, as paths seen from here: outside the reader's own they begin with `/..`. */
+  readonly cgroups: readonly string[];
+  /** Uid of the Pod that it runs in, by its control group, without dashes or as the API writes it; null: in none that is seen. */
+  readonly pod: string | null;
+  /** How many process-id namespaces below the host's it is in; null where the kernel does not tell. */
+  readonly depth: number | null;
 }
 
 /** Flags of a command line. Of a repeated flag the last counts, as the components see it. */
@@ -38,7 +44,8 @@ export function findProcesses(files: HostFiles, program: string): readonly HostP
     .sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
 }
 
-function readProcess(files: HostFiles, pid: number, program: string): HostProcess | null {
+/** The process of that id, if it is one of that program and has not ended. */
+export function readProcess(files: HostFiles, pid: number, program: string): HostProcess | null {
   try {
     const comm = files.read(`/proc/${pid}/comm`)?.trim();
     if (comm !== program.slice(0, COMM_LENGTH)) return null;
@@ -46,11 +53,49 @@ function readProcess(files: HostFiles, pid: number, program: string): HostProces
     if (words[0]?.split('/').at(-1) !== program) return null;
     const stat = parseStat(files.read(`/proc/${pid}/stat`) ?? '');
     if (stat === null || stat.state === 'Z') return null;
-    return { pid, key: `${pid}:${stat.startTicks}`, startTicks: stat.startTicks, flags: parseFlags(words.slice(1)) };
+    const cgroups = parseCgroups(files.read(`/proc/${pid}/cgroup`) ?? '');
+    return {
+      pid,
+      key: `${pid}:${stat.startTicks}`,
+      startTicks: stat.startTicks,
+      flags: parseFlags(words.slice(1)),
+      cgroups,
+      pod: podOf(cgroups),
+      depth: namespaceDepth(files.read(`/proc/${pid}/status`) ?? ''),
+    };
   } catch {
     // It ended while it was read: it is not running.
     return null;
   }
+}
+
+/** Paths of `/proc/<pid>/cgroup`, each once: one for all controllers (version 2), or one for each hierarchy (version 1). */
+export function parseCgroups(text: string): readonly string[] {
+  const paths = text.split('\n').flatMap((line) => /^\d+:[^:]*:(\/.*)$/.exec(line)?.[1] ?? []);
+  return [...new Set(paths)];
+}
+
+/** `pod<uid>` of the cgroupfs driver, `kubepods-burstable-pod<uid>.slice` with `_` for `-` of the systemd driver. */
+const POD = /(?:^|[/-])pod([0-9a-f]{8}(?:[-_]?[0-9a-f]{4}){3}[-_]?[0-9a-f]{12})(?=[./]|$)/g;
+
+/** A Pod inside a container of another Pod has both in its path: the inner one is its own. */
+function podOf(cgroups: readonly string[]): string | null {
+  for (const path of cgroups) {
+    const uid = [...path.matchAll(POD)].at(-1)?.[1];
+    if (uid !== undefined) return uid.replaceAll('_', '-');
+  }
+  return null;
+}
+
+function namespaceDepth(status: string): number | null {
+  const ids = /^NSpid:\s*(.*)$/m.exec(status)?.[1];
+  return ids === undefined ? null : ids.trim().split(/\s+/).length - 1;
+}
+
+/** Milliseconds since the host was booted, which no setting of the clock changes; null when the kernel does not tell. */
+export function uptime(files: HostFiles): number | null {
+  const seconds = Number.parseFloat(files.read('/proc/uptime') ?? '');
+  return Number.isNaN(seconds) ? null : Math.round(seconds * 1000);
 }
 
 /** State and start time from `/proc/<pid>/stat`. The name in parentheses may itself hold spaces and parentheses. */

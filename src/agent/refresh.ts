@@ -5,10 +5,10 @@ import type { HostView } from './host.ts';
 import type { Journal, Watch } from './journal.ts';
 import { startedAt } from './procfs.ts';
 import type { HostProcess } from './procfs.ts';
-import { followWatch, isStaticPod, judgeWatch } from './watch.ts';
+import { followWatch, isStaticPod, judgeWatch, restartCount } from './watch.ts';
 import type { Look, WatchOptions } from './watch.ts';
 
-/** The journal after one more look at the host. An equal look gives an equal journal. */
+/** The journal after one more look at the host. An equal look gives an equal journal. `now` is the wall clock's, for what is only told. */
 export function refreshJournal(
   journal: Journal,
   host: HostView,
@@ -17,7 +17,11 @@ export function refreshJournal(
   options: WatchOptions,
 ): Journal {
   const sameBoot = journal.boot === host.boot;
-  const followed = journal.watches.map((watch) => followFile(watch, host, files, now, options));
+  const elapsed = host.uptimeMs;
+  const isOfNow = (time: number): boolean => sameBoot && time <= elapsed;
+  const watches = journal.watches.map((watch) => (isOfNow(watch.editedAt) ? watch : restartCount(watch, elapsed)));
+  const followed = watches.map((watch) => followFile(watch, host, files, elapsed, options));
+  const { restart } = journal;
   return {
     ...journal,
     boot: host.boot,
@@ -25,7 +29,11 @@ export function refreshJournal(
     started: startTimes(sameBoot ? journal.started : {}, host),
     watches: followed
       .flatMap((entry) => (entry.is === 'Watching' ? [entry.watch] : []))
-      .filter((watch) => judgeWatch(watch, now, options).is !== 'Done'),
+      .filter((watch) => judgeWatch(watch, elapsed, options).is !== 'Done'),
+    restart:
+      restart === null || restart.askedAt === null || isOfNow(restart.askedAt)
+        ? restart
+        : { ...restart, askedAt: elapsed },
     refused: [
       ...journal.refused,
       ...followed.flatMap((entry) => (entry.is === 'TakenOut' ? refusals(entry.watch, TAKEN_OUT) : [])),

@@ -1,5 +1,8 @@
 import { watch as watchFolder } from 'node:fs';
 import type { KubeClient } from '../kube/client.ts';
+import type { Connection } from '../kube/connection.ts';
+import { errorText } from '../kube/errors.ts';
+import { err, ok } from '../result.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { hostFiles } from './files.ts';
@@ -10,7 +13,10 @@ import { readKubeletSetup } from './kubelet.ts';
 import { watchOwnNode } from './own-node.ts';
 import { makePass } from './pass.ts';
 import type { Pass, Passed } from './pass.ts';
+import { makeShortener, noShortener } from './shorten.ts';
+import type { Fetch, Shortener } from './shorten.ts';
 import { makeRestartService } from './systemd.ts';
+import { makeTerminate } from './terminate.ts';
 import { WATCH_DEFAULTS } from './watch.ts';
 import type { WatchOptions } from './watch.ts';
 
@@ -25,6 +31,8 @@ export interface AgentRunOptions {
 
 export interface AgentRunDeps {
   readonly client: KubeClient;
+  /** A connection to one API server by its own address. Without it an API server's old process always ends by itself. */
+  readonly direct?: (server: string, timeoutMs: number) => Connection;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -57,6 +65,7 @@ export function createAgent(options: AgentRunOptions, deps: AgentRunDeps): Agent
     node,
     ask: makeAskHealth(deps.mapAddress === undefined ? {} : { mapAddress: deps.mapAddress }),
     restartKubelet: makeRestartService(files, KUBELET_UNIT),
+    shortener: shortenerFor(files, deps),
     now: () => clock.now(),
     options: { ...WATCH_DEFAULTS, ...options.watch },
     log: (message, detail) => log.info(message, detail),
@@ -77,6 +86,36 @@ export function createAgent(options: AgentRunOptions, deps: AgentRunDeps): Agent
       await watching;
     },
   };
+}
+
+/** Longer than the kubelet lets an old API server live: its answers come until then. */
+const DIRECT_TIMEOUT_MS = 40_000;
+
+function shortenerFor(files: HostFiles, deps: AgentRunDeps): Shortener {
+  const { clock, log, direct, mapAddress } = deps;
+  if (direct === undefined) return noShortener;
+  const fetch: Fetch = async (server, path, signal) => {
+    const connection = direct(mapAddress === undefined ? server : mapped(server, mapAddress), DIRECT_TIMEOUT_MS);
+    try {
+      const subject = { verb: 'get', object: path };
+      const opened = await connection.open({ method: 'GET', path, subject, accept: '*/*', signal });
+      if (!opened.ok) return err(errorText(opened.error));
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of opened.value.chunks) chunks.push(chunk);
+      return ok(Buffer.concat(chunks));
+    } catch (error) {
+      return err(`its answer was cut: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      await connection.close();
+    }
+  };
+  const terminate = makeTerminate(files, process.pid, (pid, name) => process.kill(pid, name));
+  return makeShortener({ files, clock, fetch, terminate, log: (message, detail) => log.info(message, detail) });
+}
+
+function mapped(server: string, mapAddress: (host: string) => string): string {
+  const { hostname, port } = new URL(server);
+  return `https://${mapAddress(hostname.replace(/^\[(.*)\]$/, '$1'))}:${port}`;
 }
 
 /** A bug in one pass must not end the program that may have to undo an edit. */

@@ -38,7 +38,8 @@ export interface Look {
 }
 
 /** The watch after one more look. The same value when nothing is new, so that an idle watch writes nothing. */
-export function followWatch(watch: Watch, look: Look, now: number, options: WatchOptions): Watch {
+export function followWatch(before: Watch, look: Look, now: number, options: WatchOptions): Watch {
+  const watch = before.logsBefore === null ? { ...before, logsBefore: restartsOf(look.logs) } : before;
   const fresh = look.processes.filter((process) => hasArguments(process, watch));
   const oldRuns = look.processes.length > fresh.length;
   const ended = endedRun(watch, look);
@@ -61,22 +62,41 @@ export function followWatch(watch: Watch, look: Look, now: number, options: Watc
     lastWords: ended?.lastWords ?? watch.lastWords,
     oldSeenAt: oldRuns && added.length === 0 ? now : watch.oldSeenAt,
   };
-  return canonicalText(next) === canonicalText(watch) ? watch : next;
+  return canonicalText(next) === canonicalText(before) ? before : next;
 }
+
+/** Restarts by uid of the Pod: what an edit finds, so that only later runs are taken for its own. */
+export const restartsOf = (logs: readonly ContainerLog[]): Readonly<Record<string, number>> =>
+  Object.fromEntries(logs.map((log) => [log.uid, log.restarts]));
+
+/**
+ * A watch whose times mean nothing any more: the host was booted since. Everything was started again then, so the count begins again too, and
+ * what ended with the host does not count as a crash.
+ */
+export const restartCount = (watch: Watch, now: number): Watch => ({
+  ...watch,
+  editedAt: now,
+  oldSeenAt: now,
+  logsBefore: null,
+  processes: watch.processes.map((process) => ({ ...process, seenAt: now, gone: true, excused: process.excused || !process.gone })),
+  provenAt: watch.provenAt === null ? null : now,
+});
 
 /** Losing a Lease ends a controller manager by design, whatever its flags. */
 const LOST_LEASE = /leaderelection lost|leader election lost/i;
 
-/** What the log folder of the edited Pod (and of no older one) tells of runs that ended. */
+/** What the log folders tell of runs that began since the edit and ended. */
 function endedRun(watch: Watch, look: Look): { readonly exits: number; readonly lastWords: string } | null {
+  const before = watch.logsBefore ?? {};
   const log = look.logs
-    .filter((entry) => entry.beganAt >= watch.editedAt)
+    .filter((entry) => entry.restarts > (before[entry.uid] ?? -1))
     .sort((a, b) => a.beganAt - b.beganAt)
     .at(-1);
   if (log === undefined) return null;
+  const begun = log.restarts - (before[log.uid] ?? -1);
   const runs = look.processes.length > 0;
-  if (runs && log.restarts === 0) return null;
-  return { exits: runs ? log.restarts : log.restarts + 1, lastWords: runs ? log.lastBefore : log.last };
+  if (runs && begun === 1) return null;
+  return { exits: runs ? begun - 1 : begun, lastWords: runs ? log.lastBefore : log.last };
 }
 
 function works(watch: Watch, processes: Watch['processes'], look: Look, now: number, options: WatchOptions): boolean {

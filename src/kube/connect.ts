@@ -2,7 +2,7 @@ import type { Clock, Random } from '../runtime/clock.ts';
 import { ok, type Result } from '../result.ts';
 import { type KubeClient, kubeClient } from './client.ts';
 import { type ConfigOptions, type Environment, loadConfig } from './config.ts';
-import { openConnection } from './connection.ts';
+import { type Connection, openConnection } from './connection.ts';
 
 export interface ConnectOptions extends ConfigOptions {
   /** Of this program, for the user agent. */
@@ -19,6 +19,11 @@ export interface Cluster {
   readonly server: string;
   readonly context: string;
   readonly namespace: string;
+  /**
+   * A connection to one API server by its own address (`https://host:port`), as the same user and with its certificate checked by the same CA. To be
+   * closed by who opened it.
+   */
+  direct(server: string, timeoutMs: number): Connection;
   close(): Promise<void>;
 }
 
@@ -41,6 +46,7 @@ export function connect(options: ConnectOptions): Result<Cluster, string> {
     server,
     context,
     namespace,
+    direct: (one, timeoutMs) => openConnection({ ...common, server: one, timeoutMs }),
     close: async () => {
       await Promise.all([connection.close(), leaseConnection.close()]);
     },

@@ -34,5 +34,7 @@ export interface Permission {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly resourceNames?: readonly string[];
+  /** Paths of the API server that are no resources; groups and resources are then empty. */
+  readonly nonResourceURLs?: readonly string[];
   readonly verbs: readonly string[];
 }

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { NodeAddresses } from './addresses.ts';
 import type { HostOptions } from './options.ts';
@@ -30,7 +30,6 @@ export async function writeHostFiles(root: string, node: NodeAddresses, options:
     'etc/sysctl.d/99-kubernetes.conf': 'net.ipv4.ip_forward = 1\n',
     'etc/systemd/system/kubelet.service.d/10-kubeadm.conf': KUBEADM_DROP_IN,
     'proc/stat': bootTime(),
-    'proc/uptime': readFileSync('/proc/uptime', 'utf8'),
     'proc/sys/kernel/random/boot_id': readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'),
     'proc/sys/kernel/hostname': `${node.name}\n`,
     'proc/sys/net/ipv4/ip_forward': forwarding('IPv4'),
@@ -45,6 +44,8 @@ export async function writeHostFiles(root: string, node: NodeAddresses, options:
       await writeFile(join(root, path), text);
     }),
   );
+  // Time goes by, and a process that looks at itself is a real one.
+  await Promise.all(['uptime', 'self'].map((name) => symlink(`/proc/${name}`, join(root, 'proc', name))));
 }
 
 /** kubeadm's drop-in for the kubelet's unit, as its packages ship it. */
@@ -170,14 +171,27 @@ const ZEROS = '0'.repeat(32);
 const ipv6Route = (destination: string, prefix: string, via: string, flags: string): string =>
   `${destination} ${prefix} ${ZEROS} 00 ${via} 00000400 00000001 00000000 ${flags} ${INTERFACE.padStart(8)}\n`;
 
-/** Shows a process on the host as /proc does: its command line is the manifest's, times are the real process's. */
-export function showProcess(root: string, pid: number, args: readonly string[], stat?: string): void {
+/**
+ * Shows a process on the host as /proc does: its command line is the manifest's, times and sockets are the real process's, and of a static pod
+ * the control group and the process-id namespace are those of a container.
+ */
+export function showProcess(
+  root: string,
+  pid: number,
+  args: readonly string[],
+  real?: { readonly stat: string; readonly podUid: string },
+): void {
   const folder = join(root, 'proc', String(pid));
   const name = (args[0] ?? '').split('/').at(-1)?.slice(0, 15) ?? '';
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'cmdline'), args.map((argument) => `${argument}\0`).join(''));
   writeFileSync(join(folder, 'comm'), `${name}\n`);
-  writeFileSync(join(folder, 'stat'), stat?.replace(/\(.*\)/, `(${name})`) ?? playedStat(pid, name));
+  writeFileSync(join(folder, 'stat'), real?.stat.replace(/\(.*\)/, `(${name})`) ?? playedStat(pid, name));
+  const unit =
+    real === undefined ? 'system.slice/kubelet.service' : `kubepods.slice/kubepods-burstable-pod${real.podUid}.slice`;
+  writeFileSync(join(folder, 'cgroup'), `0::/${unit}\n`);
+  writeFileSync(join(folder, 'status'), `Name:\t${name}\nNSpid:\t${pid}${real === undefined ? '' : '\t1'}\n`);
+  if (real !== undefined) symlinkSync(`/proc/${pid}/net`, join(folder, 'net'));
 }
 
 export function hideProcess(root: string, pid: number): void {

@@ -129,7 +129,7 @@ export class StaticPod {
     history.records.push(record);
     this.state = { is: 'running', startedAt: record.startedAt };
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-    showProcess(host.root, pid, record.args, statOf(pid));
+    showProcess(host.root, pid, record.args, { stat: statOf(pid), podUid: run.uid });
     const quit = (): void => terminate(child, this.#graceMs);
     signal.addEventListener('abort', quit);
     if (signal.aborted) quit();

@@ -6,6 +6,8 @@ import { hostFiles } from '../../src/agent/files.ts';
 import type { HostFiles } from '../../src/agent/files.ts';
 import { makePass } from '../../src/agent/pass.ts';
 import type { OwnObject, Pass } from '../../src/agent/pass.ts';
+import { noShortener } from '../../src/agent/shorten.ts';
+import type { Shortener } from '../../src/agent/shorten.ts';
 import { WATCH_DEFAULTS } from '../../src/agent/watch.ts';
 import { err, ok } from '../../src/result.ts';
 
@@ -85,7 +87,10 @@ spec:
 export class TestHost {
   readonly root = mkdtempSync(join(tmpdir(), 'dsagent-'));
   readonly files: HostFiles = hostFiles(this.root);
+  /** The wall clock. */
   now = Date.parse('2026-01-01T00:00:00Z');
+  #uptimeMs = 1_000_000;
+  shortener: Shortener = noShortener;
   object: OwnObject | null = null;
   apiUp = true;
   statusWrites = 0;
@@ -104,6 +109,7 @@ export class TestHost {
     this.write('/etc/hostname', 'cp-1\n');
     this.write('/proc/stat', `cpu 0\nbtime ${BOOT_SECONDS}\n`);
     this.write('/proc/sys/kernel/random/boot_id', 'boot-1\n');
+    this.elapse(0);
     this.write('/proc/sys/net/ipv4/ip_forward', '1\n');
     for (const name of ['all', 'default', 'eth0']) {
       this.write(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '0\n');
@@ -143,6 +149,10 @@ export class TestHost {
     this.pass = makePass({
       files,
       now: () => this.now,
+      shortener: {
+        prepare: (seen) => this.shortener.prepare(seen),
+        note: () => this.shortener.note(),
+      },
       options: WATCH_DEFAULTS,
       ask: (probe) => Promise.resolve(this.health[probe.path] ?? null),
       restartKubelet,
@@ -169,9 +179,26 @@ export class TestHost {
     };
   }
 
+  /** Time goes by, on the wall and since the boot. */
+  elapse(milliseconds: number): void {
+    this.now += milliseconds;
+    this.#uptimeMs += milliseconds;
+    this.write('/proc/uptime', `${(this.#uptimeMs / 1000).toFixed(2)} 0.00\n`);
+  }
+
+  /** Another boot: everything that ran is gone, and the time since it begins anew. */
+  reboot(): void {
+    for (const pid of this.files.list('/proc').filter((name) => /^\d+$/.test(name) && name !== '1'))
+      this.remove(`/proc/${pid}`);
+    this.#uptimeMs = 0;
+    this.#ticks = 0;
+    this.elapse(20_000);
+    this.write('/proc/sys/kernel/random/boot_id', `boot-${this.now}\n`);
+  }
+
   /** Passes until nothing is done any more; `seconds` go by first. */
   async settle(seconds = 0): Promise<void> {
-    this.now += seconds * 1000;
+    this.elapse(seconds * 1000);
     for (let i = 0; i < 20; i += 1) if ((await this.pass()) !== 'Again') return;
     throw new Error('the agent does not come to rest');
   }

@@ -144,6 +144,7 @@ export async function startAgents(
         { nodeName: node.name, hostRoot: node.hostRoot, watch },
         {
           client: opened.value.client,
+          direct: opened.value.direct,
           clock: systemClock,
           random: Math.random,
           log: cluster.settings.keep ? log.child({ node: node.name }) : silentLogger,

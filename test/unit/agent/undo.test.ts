@@ -69,7 +69,7 @@ function logRun(component: string, restarts: number, line: string, uid = 'new'):
 
 test('runs too short to be seen are counted by the kubelet’s logs, and their last words are told', async () => {
   logRun('kube-apiserver', 9, 'Error: of long ago', 'old');
-  host.now += 60_000;
+  host.elapse(60_000);
   await breakApiServer();
   for (let run = 0; run < 3; run += 1) {
     await host.settle(5);
@@ -105,7 +105,7 @@ test.each([
   for (let run = 0; run < 5; run += 1) {
     const time = new Date(host.now).toISOString();
     logRun('kube-controller-manager', run, `${reason}\n${time} stderr F E0101 1 controllermanager.go:413] ${lost}`);
-    host.now += 2000;
+    host.elapse(2000);
     logRun('kube-controller-manager', run + 1, 'I0101 started');
     host.startFromManifest('kube-controller-manager');
     await host.settle(5);

@@ -89,7 +89,10 @@ const nodes = z.strictObject({
       message: text('The cause in a sentence, with what was seen.'),
       remedy: text('What to do about it.').exactOptional(),
       since: time('Since when it has lacked the family.').exactOptional(),
-      guarded: z.boolean().meta({ description: 'New pods are kept off it by a taint; absent: they are not.' }).exactOptional(),
+      guarded: z
+        .boolean()
+        .meta({ description: 'New pods are kept off it by a taint; absent: they are not.' })
+        .exactOptional(),
     }),
     LIMITS.exceptions,
     'Nodes that are not as wanted, the worst first; at most 50.',
@@ -134,13 +137,19 @@ const connectivity = z.strictObject({
         failed: count('Number of checks that failed.'),
         latencyMicroseconds: z
           .strictObject({ median: count('Median.'), p99: count('99th percentile.') })
-          .meta({ description: 'Connecting and one small request between pods on different nodes; absent: none passed.' })
+          .meta({
+            description: 'Connecting and one small request between pods on different nodes; absent: none passed.',
+          })
           .exactOptional(),
       }),
     )
     .max(2)
     .meta({ description: 'Figures of each family.', 'x-kubernetes-list-type': 'atomic' }),
-  hops: listOf(hop, LIMITS.exceptions, 'Where packets are lost: the fewest places that explain the failures; at most 50.'),
+  hops: listOf(
+    hop,
+    LIMITS.exceptions,
+    'Where packets are lost: the fewest places that explain the failures; at most 50.',
+  ),
 });
 
 const workloads = z.strictObject({

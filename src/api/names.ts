@@ -43,8 +43,11 @@ export const FINALIZER = 'dualstack.dev/revert';
 /** On a Service, value `true`: give it both families (with `services.migration: Selected`). */
 export const MIGRATE_LABEL = 'dualstack.dev/migrate';
 
-/** On a workload, value `true`: make its pods anew (with `workloads.restart: Selected`). */
+/** On a workload, value `true`: make its pods anew (with `workloads.restart: Selected`); `false`: never do. */
 export const RESTART_LABEL = 'dualstack.dev/restart';
+
+/** Annotation of a workload: for which networks it was restarted, so that it is not a second time. */
+export const RESTART_MARK = 'dualstack.dev/restarted';
 
 /** Effect NoSchedule, on Nodes whose second family is still missing (with `nodes.guard: Taint`). */
 export const GUARD_TAINT = 'dualstack.dev/family-missing';

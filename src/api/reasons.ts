@@ -32,9 +32,12 @@ export const CONDITION_REASONS = {
   SingleStack: 'One family is there.',
   Mixed: 'Some have both families and some do not.',
   NodesPending: 'Nodes that are down have not been converted; they are when they are back.',
+  WorkloadsPending: 'Workloads cannot be restarted now; they are when what holds them up is over.',
   Undetermined: 'It could not be told.',
   NotManaged: 'This part is left to the user.',
   ProbesPassed: 'Every check of the last proof was as wanted, and nothing was changed since.',
+  ProvenByAPI:
+    'Every check through the API was as wanted. No packets were sent, because the operator does not know an image for probe pods.',
   ProbesFailed: 'A check of the last proof was not as wanted.',
   NotVerified: 'The result has not been proven yet, or something was changed since.',
   VerificationOff: '`spec.verification.mode` is None.',

@@ -6,10 +6,14 @@ import type { ApplyObject, EditHost, MigrateService, RolloutWorkload, Step, Tran
 import { type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { prove } from './prove.ts';
+import { provePackets } from './prove-packets.ts';
 import { mergeSettings } from './settings.ts';
 
 /** Owner of every field that this program writes. */
 export const FIELD_MANAGER = 'dualstack-operator';
+
+/** What `kubectl rollout restart` writes: people who let a GitOps tool overlook restarts have named this one. */
+const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 
 /** Read by the admission policy `dualstack-lease-transfer`: who may hold the Lease, and until when only they may. */
 const LEASE_TRANSFER = { apiVersion: 'v1', kind: 'ConfigMap', name: 'dualstack-lease-transfer' } as const;
@@ -23,6 +27,8 @@ export interface ExecuteDeps {
   readonly suffix: () => string;
   /** A token that no host was asked with before; it tells which spec asks. */
   readonly attempt: () => string;
+  /** Ends what takes long. */
+  readonly signal: AbortSignal;
 }
 
 /** Carries out one Step. Says what it did; whether that was enough is for the next look at the cluster to tell. */
@@ -40,6 +46,10 @@ export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
       return migrateService(step, deps);
     case 'Verify':
       return { is: 'Proven', proof: await prove(step, { ...deps, suffix: deps.suffix() }) };
+    case 'VerifyPackets': {
+      const proven = await provePackets(step, { ...deps, by: 'operator', suffix: deps.suffix() });
+      return proven.ok ? { is: 'Probed', connectivity: proven.value } : { is: 'Refused', error: proven.error };
+    }
     case 'WaitFor':
     case 'Handoff':
       return { is: 'Unchanged' };
@@ -77,8 +87,16 @@ async function applyObject({ ref, write }: ApplyObject, { client }: ExecuteDeps)
   }
 }
 
-async function rolloutWorkload({ ref, next }: RolloutWorkload, { client }: ExecuteDeps): Promise<Outcome> {
+async function rolloutWorkload({ ref, next }: RolloutWorkload, { client, clock }: ExecuteDeps): Promise<Outcome> {
   switch (next.is) {
+    case 'Restart': {
+      const restartedAt = new Date(clock.now()).toISOString().replace(/\.\d+Z$/u, 'Z');
+      const patch = {
+        metadata: { annotations: { [next.mark]: next.value } },
+        spec: { template: { metadata: { annotations: { [RESTARTED_AT]: restartedAt } } } },
+      };
+      return told('restarted', ref, await client.mergePatch(ref, patch, { fieldManager: FIELD_MANAGER }));
+    }
     case 'Annotate': {
       const annotations = { [next.annotation]: next.value };
       const patch = { spec: { template: { metadata: { annotations } } } };

@@ -1,25 +1,35 @@
-import { API_VERSION, CLUSTER } from '../api/names.ts';
+import { API_VERSION, CLUSTER, NAMESPACE } from '../api/names.ts';
 import { resolve } from '../api/resolve.ts';
 import type { Cluster } from '../kube/connect.ts';
 import { errorText, type KubeError } from '../kube/errors.ts';
-import { clientReader, snapshotReader } from '../kube/reader.ts';
+import { clientReader, pagedReader, snapshotReader } from '../kube/reader.ts';
 import { reflector } from '../kube/reflector.ts';
+import type { Connectivity } from '../model/connectivity.ts';
 import { asString, at, type KubeObject } from '../model/object.ts';
+import { imageOf, type ProbeImage } from '../model/probe.ts';
+import type { Family } from '../net/family.ts';
 import { observe } from '../observe/observe.ts';
+import { readPodOwners } from '../observe/workloads.ts';
 import { clusterStatusOf } from '../api/cluster-status.ts';
 import { governing } from '../api/governing.ts';
 import { makePlan } from '../plan/plan.ts';
-import { whyMissing } from '../report/causes.ts';
+import { probePlan } from '../plan/probe-plan.ts';
+import { whyMissing, whyUnproven } from '../report/causes.ts';
 import { memoryOf } from '../report/memory.ts';
+import { proofOf } from '../report/nodes.ts';
+import { isGuarded } from '../plan/guard-steps.ts';
 import { registry, vocabulary } from '../registry.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { ClusterSession, LiveCluster, Observation, ObserveError } from './session.ts';
+import { familiesOf, resourceFromFlags } from './asked.ts';
+import { observeErrorText } from './output.ts';
+import type { ClusterSession, LiveCluster, Observation, ObserveError, ProbeOptions, ProvePackets } from './session.ts';
 
 export interface SessionDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
+  readonly provePackets: ProvePackets;
 }
 
 const RESOURCES = { apiVersion: API_VERSION, kind: CLUSTER.kind } as const;
@@ -36,6 +46,7 @@ export async function openSession(
     observe: (resource) => look(cluster, resource, deps),
     getResource: (name) => getResource(cluster, name),
     watchResource: (name, signal) => watchResource(cluster, name, deps, signal),
+    probe: (options) => probe(cluster, options, deps),
     close: () => cluster.close(),
   });
 }
@@ -66,11 +77,21 @@ async function look(
     registry,
     request.value,
     deps.clock.now(),
+    () => readPodOwners(pagedReader(client, deps.signal)),
   );
   if (!facts.ok) return err({ kind: 'Unreadable', message: facts.error });
   const memory = memoryOf(clusterStatusOf(resource), resource.metadata.generation ?? 0);
-  const plan = makePlan(request.value, facts.value, registry.bind(facts.value), memory);
-  return ok({ facts: facts.value, plan, whyMissing });
+  const plugins = registry.bind(facts.value);
+  const plan = makePlan(request.value, facts.value, plugins, memory);
+  const proofs = plugins.cni.nodeProofs(plan.wanted, facts.value);
+  return ok({
+    facts: facts.value,
+    plan,
+    whyMissing: (node, family) => {
+      const proof = proofOf(proofs, node);
+      return whyMissing(node, family, false, proof) ?? whyUnproven(proof, isGuarded(node));
+    },
+  });
 }
 
 const unreadable = (error: KubeError): Result<never, ObserveError> =>
@@ -83,6 +104,42 @@ async function getResource({ client }: Cluster, name?: string): Promise<Result<K
   if (name === undefined) return ok(governing(all.value.items));
   return ok(all.value.items.find((resource) => resource.metadata.name === name) ?? null);
 }
+
+async function probe(
+  cluster: Cluster,
+  options: ProbeOptions,
+  deps: SessionDeps,
+): Promise<Result<Connectivity, string>> {
+  const image = await probeImage(cluster, options);
+  if (!image.ok) return image;
+  const governs = await getResource(cluster);
+  if (!governs.ok) return governs;
+  const seen = await look(cluster, governs.value ?? resourceFromFlags({}, { uid: '', primaryFamily: 'IPv4' }), deps);
+  if (!seen.ok) return err(observeErrorText(seen.error));
+  const { facts } = seen.value;
+  const ranges = facts.serviceCIDR.known ? facts.serviceCIDR.value : [];
+  const served = ranges.map((range): Family => (range.includes(':') ? 'IPv6' : 'IPv4'));
+  const asked = governs.value === null ? [] : familiesOf(governs.value);
+  const families = options.families ?? (asked.length > 0 ? asked : served);
+  if (families.length === 0)
+    return err('the families of the Service network could not be read: name them with --ip-families');
+  const hops = governs.value === null ? [] : (clusterStatusOf(governs.value).connectivity?.hops ?? []);
+  const suspects = hops.flatMap(({ nodes }) => nodes);
+  return deps.provePackets(cluster.client, probePlan(facts, families, image.value, suspects), options.onProgress);
+}
+
+/** That of the operator as it is installed, so that the nodes have it already. */
+async function probeImage({ client }: Cluster, { image }: ProbeOptions): Promise<Result<ProbeImage, string>> {
+  if (image !== undefined) return ok({ image, pullPolicy: null, pullSecrets: [] });
+  const read = await client.get({ apiVersion: 'apps/v1', kind: 'Deployment', namespace: NAMESPACE, name: OPERATOR });
+  if (!read.ok && read.error.kind !== 'NotFound') return err(errorText(read.error));
+  const found = read.ok ? imageOf(at(read.value, 'spec', 'template', 'spec')) : null;
+  return found === null
+    ? err(`there is no Deployment ${NAMESPACE}/${OPERATOR} whose image probe pods could be made of: give --probe-image`)
+    : ok(found);
+}
+
+const OPERATOR = 'dualstack-operator';
 
 const doNothing = (): void => undefined;
 

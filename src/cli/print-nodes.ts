@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
+import { isGuarded } from '../plan/guard-steps.ts';
 import { ageText, type Cell, type Column, type PrintOptions, table } from './text.ts';
 
 /** One node as people ask about it. */
@@ -13,6 +14,8 @@ export interface NodeRow {
   readonly podCIDRs: readonly string[];
   /** Why a wanted family is missing; null: none is. */
   readonly cause: NodeCause | null;
+  /** New pods are kept off it by the taint of `spec.nodes.guard`. */
+  readonly guarded: boolean;
   readonly createdAt: string;
 }
 
@@ -30,7 +33,6 @@ export function nodeRows(facts: ClusterFacts, wanted: readonly Family[], why: Wh
   return facts.nodes
     .map((node): NodeRow => {
       const families = familiesOf(node.internalIPs);
-      const missing = wanted.filter((family) => !families.includes(family));
       return {
         name: node.name,
         ready: node.ready,
@@ -38,7 +40,8 @@ export function nodeRows(facts: ClusterFacts, wanted: readonly Family[], why: Wh
         families,
         internalIPs: node.internalIPs,
         podCIDRs: node.podCIDRs,
-        cause: missing.map((family) => why(node, family)).find((cause) => cause !== null) ?? null,
+        cause: wanted.map((family) => why(node, family)).find((cause) => cause !== null) ?? null,
+        guarded: isGuarded(node),
         createdAt: node.createdAt,
       };
     })
@@ -79,7 +82,7 @@ function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
     { text: row.families.join(',') || '<none>', tone: row.families.length === FAMILIES.length ? 'green' : 'yellow' },
     { text: row.internalIPs[0] ?? '<none>' },
     { text: second ?? '-' },
-    row.cause === null ? { text: '-' } : { text: row.cause.cause, tone: 'yellow' },
+    causeCell(row),
     { text: ageText(row.createdAt, options.now) },
     ...(options.wide
       ? [
@@ -89,6 +92,11 @@ function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
         ]
       : []),
   ];
+}
+
+function causeCell({ cause, guarded }: NodeRow): Cell {
+  const text = [...(cause === null ? [] : [cause.cause]), ...(guarded ? ['(guarded)'] : [])].join(' ');
+  return text === '' ? { text: '-' } : { text, tone: 'yellow' };
 }
 
 /** The rows as a document for machines. */
@@ -102,6 +110,7 @@ export const nodesDocument = (rows: readonly NodeRow[]): object => ({
     podCIDRs: row.podCIDRs,
     cause: row.cause?.cause ?? null,
     message: row.cause?.sentence ?? null,
+    guarded: row.guarded,
     createdAt: row.createdAt,
   })),
 });

@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectRef } from '../model/object.ts';
-import type { ListQuery, Read, Reader } from '../model/reader.ts';
+import type { ListQuery, PagedReader, Read, Reader } from '../model/reader.ts';
 import type { Result } from '../result.ts';
 import type { KubeClient } from './client.ts';
 import { errorText, type KubeError } from './errors.ts';
@@ -15,6 +15,14 @@ export const clientReader = (client: KubeClient, signal?: AbortSignal): Reader =
     },
   };
 };
+
+/** Lists in pages, asked for one after another. */
+export const pagedReader = (client: KubeClient, signal?: AbortSignal): PagedReader =>
+  async function* (query) {
+    for await (const page of client.pages(query, signal === undefined ? {} : { signal })) {
+      yield toRead(page.ok ? { ok: true, value: page.value.items } : page);
+    }
+  };
 
 /**
  * A `Reader` for one look at the cluster: the same question is asked once, however many parts of the program ask it, and all of

@@ -1,6 +1,7 @@
 import type { PerFamily } from '../net/family.ts';
 import type { ClusterFacts, ComponentFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
+import type { NodeProofs } from './node-proof.ts';
 import type { Known } from './reader.ts';
 import type { Recordable } from './record.ts';
 import type { Step } from './step.ts';
@@ -30,6 +31,8 @@ export interface BoundDistribution extends BoundPlugin {
 export interface BoundCNI extends BoundPlugin {
   readonly usesNodeIPAM: boolean;
   podCIDRs(): readonly string[];
+  /** Null: it shows nothing of single nodes. */
+  nodeProofs(wanted: Wanted, facts: ClusterFacts): Known<NodeProofs> | null;
 }
 
 export interface BoundPlugins {

@@ -1,5 +1,8 @@
 import type { Family } from '../net/family.ts';
 import type { AgentFacts } from './host.ts';
+import type { JsonObject } from './object.ts';
+import type { PodOwner } from './pod-owner.ts';
+import type { ProbeImage } from './probe.ts';
 import type { Known } from './reader.ts';
 import type { Recorded } from './record.ts';
 
@@ -15,8 +18,12 @@ export interface ClusterFacts {
   readonly distribution: Observed;
   readonly cni: Observed;
   readonly coreDNS: Known<WorkloadFacts | null>;
+  /** What keeps pods, in all namespaces. It may be some seconds older than the rest. */
+  readonly workloads: Known<readonly PodOwner[]>;
   /** The admission policy by which a Lease can be passed on is installed. */
   readonly leaseTransfer: boolean;
+  /** What probe pods are made of; absent: not known, so nothing can be proven with packets. */
+  readonly probeImage?: ProbeImage;
 }
 
 /** Common facts, read first: enough for a distribution or CNI to recognise itself. */
@@ -32,6 +39,7 @@ export interface Basics {
 export interface NodeFacts {
   readonly name: string;
   readonly uid: string;
+  readonly resourceVersion: string;
   readonly createdAt: string;
   readonly ready: boolean;
   readonly controlPlane: boolean;
@@ -44,7 +52,8 @@ export interface NodeFacts {
   readonly osImage: string;
   readonly kubeletVersion: string;
   readonly unschedulable: boolean;
-  readonly taints: readonly string[];
+  /** Whole, as they are written: what is put back must lose nothing. */
+  readonly taints: readonly JsonObject[];
   /** Null: no DualStackNode of that name. */
   readonly agent: AgentFacts | null;
 }

@@ -23,6 +23,11 @@ export interface Reader {
   list(query: ListQuery): Promise<Read<readonly KubeObject[]>>;
 }
 
+/**
+ * Reads a long list page by page, so that only what is kept of a page stays in memory. Ends after the first answer that is not `Found`.
+ */
+export type PagedReader = (query: ListQuery) => AsyncIterable<Read<readonly KubeObject[]>>;
+
 /** A fact that may not have been readable. */
 export type Known<T> = { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
 

@@ -2,6 +2,7 @@ import type { Family } from '../net/family.ts';
 import type { JsonObject, ObjectRef } from './object.ts';
 import type { Phase } from './phase.ts';
 import type { HostSettings } from './host.ts';
+import type { ProbeImage } from './probe.ts';
 
 /**
  * A Step is data: the dry run, the command line, the status, the Events and the executor all read the same value, so there
@@ -58,6 +59,7 @@ export type Action =
   | TransferLease
   | MigrateService
   | Verify
+  | VerifyPackets
   | WaitFor
   | Handoff;
 
@@ -77,14 +79,24 @@ export interface ApplyObject {
     | { readonly is: 'Delete'; readonly uid: string };
   /** Puts an end to what an earlier step of this program began: that it is open is no sign of another hand. */
   readonly ends?: true;
+  /**
+   * Helps or protects a single node whose state is its own: no blocker of the rest keeps it from being done, it is in nobody's way, and it
+   * is no part of what an approval is about.
+   */
+  readonly remedy?: true;
 }
 
-/** Gives a DaemonSet or Deployment new pods. The planner says which pods are next; the executor only does it. */
+/** Gives a DaemonSet, Deployment or StatefulSet new pods. The planner says which pods are next; the executor only does it. */
 export interface RolloutWorkload {
   readonly kind: 'RolloutWorkload';
   readonly ref: ObjectRef;
   readonly next: /** Sets (null: removes) this annotation of the pod template; the workload's own strategy paces the rest. */
     | { readonly is: 'Annotate'; readonly annotation: string; readonly value: string | null }
+    /**
+     * As `kubectl rollout restart` does, and by the same annotation of the template. The mark goes on the workload itself, where it makes no
+     * new pods: it tells that this was done, and for what.
+     */
+    | { readonly is: 'Restart'; readonly mark: string; readonly value: string }
     | { readonly is: 'DeletePods'; readonly pods: readonly { readonly name: string; readonly uid: string }[] };
 }
 
@@ -117,11 +129,45 @@ export interface MigrateService {
   readonly families: readonly Family[];
 }
 
-/** Prove the result through the API and, later, with packets. The proof is stored with the fingerprint of what it proves. */
+/** Prove the result through the API. The proof is stored with the fingerprint of what it proves. */
 export interface Verify {
   readonly kind: 'Verify';
   readonly families: readonly Family[];
   readonly fingerprint: string;
+}
+
+/** Prove the result with packets between pods of a moment; which nodes and pairs is decided here, so that a dry run can tell. */
+export interface VerifyPackets {
+  readonly kind: 'VerifyPackets';
+  readonly fingerprint: string;
+  /** Proofs in a row that failed before this one. */
+  readonly failedBefore: number;
+  readonly probe: ProbePlan;
+}
+
+export interface ProbePlan {
+  readonly families: readonly Family[];
+  readonly image: ProbeImage;
+  readonly nodes: readonly ProbeNode[];
+  /** Ordered pairs of different names among `nodes`. */
+  readonly pairs: readonly (readonly [source: string, target: string])[];
+  readonly dns: readonly DNSServer[];
+  /** Counts and names for the report; see `Connectivity.nodes`. */
+  readonly ready: number;
+  readonly newest: string;
+  readonly leftOut: readonly string[];
+}
+
+export interface ProbeNode {
+  readonly name: string;
+  readonly internalIPs: readonly string[];
+}
+
+/** An address of the cluster's DNS Service. */
+export interface DNSServer {
+  readonly address: string;
+  /** False: the DNS pods have no address of its family, so nobody can answer there. */
+  readonly hasEndpoint: boolean;
 }
 
 export interface WaitFor {
@@ -135,5 +181,7 @@ export interface Handoff {
   readonly command: string;
   readonly watches: string;
 }
+
+export const isRemedy = (step: Step): boolean => step.kind === 'ApplyObject' && step.remedy === true;
 
 export const isSatisfied = (step: Step): boolean => step.state.is === 'Satisfied';

@@ -1,6 +1,6 @@
 import type { NodeFacts } from '../model/facts.ts';
 import type { AgentCondition, AgentFacts, HostReport } from '../model/host.ts';
-import { asArray, asNumber, asString, at, type KubeObject } from '../model/object.ts';
+import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } from '../model/object.ts';
 
 const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
 
@@ -17,6 +17,7 @@ function toNodeFacts(node: KubeObject, agent: AgentFacts | null): NodeFacts {
   return {
     name: node.metadata.name,
     uid: node.metadata.uid ?? '',
+    resourceVersion: node.metadata.resourceVersion ?? '',
     createdAt: node.metadata.creationTimestamp ?? '',
     ready: asArray(at(node, 'status', 'conditions')).some(
       (condition) => at(condition, 'type') === 'Ready' && at(condition, 'status') === 'True',
@@ -31,7 +32,7 @@ function toNodeFacts(node: KubeObject, agent: AgentFacts | null): NodeFacts {
     osImage: asString(at(node, 'status', 'nodeInfo', 'osImage')) ?? '',
     kubeletVersion: asString(at(node, 'status', 'nodeInfo', 'kubeletVersion')) ?? '',
     unschedulable: at(node, 'spec', 'unschedulable') === true,
-    taints: asArray(at(node, 'spec', 'taints')).flatMap((taint) => asString(at(taint, 'key')) ?? []),
+    taints: asArray(at(node, 'spec', 'taints')) as readonly JsonObject[],
     agent,
   };
 }

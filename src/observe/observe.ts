@@ -1,5 +1,6 @@
 import type { ClusterFacts, ServiceFacts } from '../model/facts.ts';
 import { asArray, asString, at, type Json } from '../model/object.ts';
+import type { PodOwner } from '../model/pod-owner.ts';
 import { known, unknown, type Known, type Read, type Reader } from '../model/reader.ts';
 import { fromRecordEntry, RECORDS_SECRET, type Recorded } from '../model/record.ts';
 import { readWorkload } from '../model/workload.ts';
@@ -20,6 +21,9 @@ export interface Choice {
   readonly cni: string;
 }
 
+/** Lists what keeps pods. Handed in, because a whole cluster's pods are too many for every look. */
+export type ReadWorkloads = () => Promise<Known<readonly PodOwner[]>>;
+
 /**
  * Looks at the whole cluster once. What cannot be read is unknown and says why; only where not even Nodes and the objects of
  * kube-system can be read is there nothing to tell, and the error says so.
@@ -30,6 +34,7 @@ export async function observe(
   registry: Registry,
   choice: Choice,
   now: number,
+  readWorkloads: ReadWorkloads,
 ): Promise<Result<ClusterFacts, string>> {
   const basics = await readBasics(reader, server);
   if (!basics.ok) return basics;
@@ -39,13 +44,14 @@ export async function observe(
   const cni = registry.cni(choice.cni, basics.value);
   if (!cni.ok) return err(cni.error);
 
-  const [ownDistribution, ownCNI, serviceCIDR, services, records, coreDNS, leaseTransfer] = await Promise.all([
+  const [ownDistribution, ownCNI, serviceCIDR, services, records, coreDNS, workloads, leaseTransfer] = await Promise.all([
     distribution.value.plugin.observe(reader, basics.value),
     cni.value.plugin.observe(reader, basics.value),
     readServiceCIDR(reader),
     readServices(reader),
     readRecords(reader),
     readWorkload(reader, 'Deployment', 'kube-system', 'coredns'),
+    readWorkloads(),
     reader.get(LEASE_TRANSFER_POLICY),
   ]);
 
@@ -63,6 +69,7 @@ export async function observe(
     },
     cni: { name: cni.value.plugin.name, detectedBy: cni.value.detectedBy, own: ownCNI },
     coreDNS,
+    workloads,
     // Unreadable counts as there: without it several instances would be changed before one has proven itself as the leader.
     leaseTransfer: leaseTransfer.is !== 'Missing',
   });

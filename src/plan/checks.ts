@@ -270,12 +270,10 @@ function checkOptions(wanted: Wanted, { services }: ClusterFacts): readonly Find
   const selected = wanted.serviceMigration === 'Selected' ? labelled : undefined;
   const asked = [
     ...(wanted.nodes.podCIDRs === 'Keep' ? [] : [`spec.nodes.podCIDRs: ${wanted.nodes.podCIDRs}`]),
-    ...(wanted.nodes.guard === 'None' ? [] : [`spec.nodes.guard: ${wanted.nodes.guard}`]),
     ...(wanted.serviceMigration === 'All' ? ['spec.services.migration: All'] : []),
     ...(selected === undefined
       ? []
       : [`Label ${MIGRATE_LABEL}=true of Service ${selected.namespace}/${selected.name}`]),
-    ...(wanted.workloadRestart === 'None' ? [] : [`spec.workloads.restart: ${wanted.workloadRestart}`]),
   ];
   return asked.map((option) => ({
     reason: 'OptionNotCarriedOut',

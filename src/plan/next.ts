@@ -4,7 +4,7 @@ import type { Memory } from '../model/memory.ts';
 import { type Phase, phaseOrder } from '../model/phase.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Request } from '../model/request.ts';
-import type { Step } from '../model/step.ts';
+import { isRemedy, type Step } from '../model/step.ts';
 import { unreachable } from '../result.ts';
 
 /** What this pass does. */
@@ -17,7 +17,7 @@ export type Decision =
   | { readonly is: 'PlanOnly'; readonly step: Step }
   | { readonly is: 'AwaitingApproval'; readonly step: Step }
   | { readonly is: 'WaitingForUser'; readonly step: Step }
-  /** All is done but for nodes that are away. */
+  /** All is done but for nodes that are away, and workloads that cannot be restarted now. */
   | { readonly is: 'NodesPending'; readonly steps: readonly Step[] }
   | { readonly is: 'Done' };
 
@@ -59,7 +59,7 @@ export function decide(
       waitingForUser.push(step);
       continue;
     }
-    const blockers = blockersOf(step.phase, plan);
+    const blockers = isRemedy(step) ? [] : blockersOf(step.phase, plan);
     if (blockers.length > 0) return { is: 'Blocked', step, findings: blockers };
     if (step.state.is === 'Unknown') return { is: 'Wait', step, why: step.state.why };
     if (step.kind === 'WaitFor') return waitFor(step, step.what, plan, memory, facts.at);
@@ -137,6 +137,7 @@ function isCorrection(step: Step, memory: Memory, generation: number): boolean {
     case 'RolloutWorkload':
     case 'TransferLease':
     case 'Verify':
+    case 'VerifyPackets':
     case 'WaitFor':
     case 'Handoff':
       return false;

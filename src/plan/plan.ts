@@ -6,15 +6,18 @@ import { type Direction, phaseOrder } from '../model/phase.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Recordable } from '../model/record.ts';
 import type { Request } from '../model/request.ts';
-import type { Step } from '../model/step.ts';
+import { isRemedy, type Step } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import type { Family } from '../net/family.ts';
 import { fingerprintOf } from './canonical.ts';
 import { checkCluster } from './checks.ts';
 import { dnsRecords, dnsSteps } from './dns-steps.ts';
+import { guard } from './guard-steps.ts';
+import { packetsSteps } from './packets-step.ts';
 import { FIRST_FAMILIES_KEY, isRecordLost, recordLostFinding, recordStep } from './record-step.ts';
 import { verifySteps } from './verify-step.ts';
 import { type Goal, settle } from './wanted.ts';
+import { workloadSteps } from './workload-steps.ts';
 
 /**
  * The ordered steps from the cluster as it is to what is asked. Pure: the same inputs give the same plan, so it may be made anew in
@@ -30,12 +33,16 @@ export function makePlan(
   const { wanted, findings, live } = settle(request, facts, plugins, goal);
   const isLost = isRecordLost(facts, live, memory);
   const recordables = isLost ? [] : recordablesOf(facts, plugins, live);
+  const guarded = guard(wanted, facts, plugins.cni.nodeProofs(wanted, facts));
   const steps = inOrder(wanted.direction, [
     recordStep(facts, recordables),
+    ...guarded.steps,
     ...plugins.distribution.steps(wanted, facts),
     ...plugins.cni.steps(wanted, facts),
     ...dnsSteps(wanted, facts),
+    ...workloadSteps(wanted, facts, memory),
     ...verifySteps(wanted, facts, plugins, memory.proof),
+    ...packetsSteps(wanted, facts, plugins, memory.connectivity),
   ]);
   return {
     direction: wanted.direction,
@@ -45,6 +52,7 @@ export function makePlan(
     findings: unique([
       ...findings,
       ...(isLost ? [recordLostFinding] : []),
+      ...guarded.findings,
       ...checkCluster(wanted, facts, plugins, steps),
       ...plugins.distribution.check(wanted, facts),
       ...plugins.cni.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, steps)),
@@ -56,7 +64,7 @@ export function makePlan(
 /** While steps are open that give nodes the family, that it is missing stands in nobody's way: the CNI's own step waits for it. */
 const isCuredBySteps = (finding: Finding, steps: readonly Step[]): boolean =>
   finding.reason === 'NodesWithoutFamily' &&
-  steps.some((step) => step.phase === 'NodeIPs' && (step.state.is === 'Pending' || step.state.is === 'InProgress'));
+  steps.some((step) => step.kind === 'EditHost' && step.phase === 'NodeIPs' && (step.state.is === 'Pending' || step.state.is === 'InProgress'));
 
 /** What could not be told is not recorded, and is as soon as it can be: a record is never overwritten. */
 const recordablesOf = (facts: ClusterFacts, plugins: BoundPlugins, live: readonly Family[]): readonly Recordable[] => [
@@ -66,18 +74,21 @@ const recordablesOf = (facts: ClusterFacts, plugins: BoundPlugins, live: readonl
   ...dnsRecords(facts),
 ];
 
-/** By phase; within one phase as the folder gave them. */
+/** By phase; within one phase as the folder gave them. Remedies come right after the records, in either direction. */
 function inOrder(direction: Direction, steps: readonly Step[]): readonly Step[] {
   const order = phaseOrder(direction);
-  return steps.toSorted((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
+  const rank = (step: Step): number => (isRemedy(step) ? 0.5 : order.indexOf(step.phase));
+  return steps.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /**
  * What is wanted and which kinds of step lead there: not how far the work is, which node leads, or how many nodes there are. So an
- * approval given before the work still holds in the middle of it.
+ * approval given before the work still holds in the middle of it. Remedies and restarts of workloads come and go; what is wanted names
+ * whether they are asked for. Proofs change nothing, and of what image their pods are made a command beside the cluster cannot know.
  */
 function planHash(wanted: Wanted, steps: readonly Step[]): string {
-  const kinds = new Set(steps.map(({ phase, group, kind }) => `${phase}/${group}/${kind}`));
+  const lasting = steps.filter((step) => !isRemedy(step) && step.phase !== 'Workloads' && step.phase !== 'Verify');
+  const kinds = new Set(lasting.map(({ phase, group, kind }) => `${phase}/${group}/${kind}`));
   return fingerprintOf({ wanted: { ...wanted, restore: undefined }, kinds: [...kinds].sort() });
 }
 

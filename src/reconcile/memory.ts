@@ -2,7 +2,7 @@ import type { Memory } from '../model/memory.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Request } from '../model/request.ts';
-import { isSatisfied } from '../model/step.ts';
+import { isRemedy, isSatisfied } from '../model/step.ts';
 import type { Decision } from '../plan/next.ts';
 import type { Goal } from '../plan/wanted.ts';
 import { unreachable } from '../result.ts';
@@ -26,13 +26,27 @@ export function afterDecision(memory: Memory, decision: Decision, situation: Sit
 }
 
 /** A proof is kept; the rest shows in the cluster. */
-export const afterAct = (memory: Memory, outcome: Outcome): Memory =>
-  outcome.is === 'Proven' ? { ...memory, proof: outcome.proof } : memory;
+export function afterAct(memory: Memory, outcome: Outcome): Memory {
+  switch (outcome.is) {
+    case 'Proven':
+      return { ...memory, proof: outcome.proof };
+    case 'Probed':
+      return { ...memory, connectivity: outcome.connectivity };
+    case 'Changed':
+    case 'Unchanged':
+    case 'Refused':
+      return memory;
+    default:
+      return unreachable(outcome);
+  }
+}
 
 /** Time-outs count from the last act of a step, or from when it was first waited for; for a Lease, which is asked for repeatedly, from the first act. */
 function currentAfter(memory: Memory, decision: Decision, { now, plan }: Situation): Memory['current'] {
   switch (decision.is) {
     case 'Act':
+      // What it comes in between of goes on being timed.
+      if (isRemedy(decision.step)) return memory.current;
       return decision.step.kind === 'TransferLease' && memory.current?.id === decision.step.id
         ? memory.current
         : { id: decision.step.id, startedAt: now };
@@ -71,7 +85,9 @@ function rollBackAfter(memory: Memory, decision: Decision, situation: Situation)
   }
   // A cluster that was converted once is mended, not undone: what fails there later, such as a new node, is no failed conversion.
   const isConverting = goal === 'Spec' && plan.direction === 'Forward' && memory.appliedGeneration !== generation;
-  if (decision.is !== 'Failed' || request.onFailure !== 'RollBack' || !isConverting) return null;
+  // A workload that does not stand its restart is put back by itself: the cluster is none the worse.
+  const isWorkload = decision.is === 'Failed' && decision.step.phase === 'Workloads';
+  if (decision.is !== 'Failed' || request.onFailure !== 'RollBack' || !isConverting || isWorkload) return null;
   return {
     generation,
     state: 'Running',

@@ -9,12 +9,13 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Cluster } from '../kube/connect.ts';
 import { errorText, type KubeError } from '../kube/errors.ts';
 import { type EventRecorder, eventRecorder } from '../kube/events.ts';
-import { clientReader, snapshotReader } from '../kube/reader.ts';
+import { clientReader, pagedReader, snapshotReader } from '../kube/reader.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
 import { observe } from '../observe/observe.ts';
+import { readPodOwners } from '../observe/workloads.ts';
 import { canonicalText } from '../plan/canonical.ts';
 import { attemptPrefix, type Decision } from '../plan/next.ts';
 import { registry, vocabulary } from '../registry.ts';
@@ -24,7 +25,9 @@ import { err, ok, type Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { judge } from './judge.ts';
+import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
 import { afterAct } from './memory.ts';
+import { type WorkloadCache, workloadCache } from './workload-cache.ts';
 
 /** When to look again. */
 export type Next =
@@ -40,13 +43,16 @@ export interface PassDeps {
   readonly events: EventRecorder;
   readonly namespace: string;
   readonly newId: () => string;
+  readonly workloads: WorkloadCache;
+  /** What probe pods are made of; absent: nothing is known of it, and no packets are sent. */
+  readonly probeImage?: FindImage;
   /** Aborts when this instance no longer leads. */
   readonly signal: AbortSignal;
 }
 
 export const passDeps = (
   deps: { readonly cluster: Cluster; readonly clock: Clock; readonly log: Logger; readonly newId: () => string },
-  options: { readonly namespace: string; readonly identity: string },
+  options: { readonly namespace: string; readonly identity: string; readonly image: ImageHints },
   signal: AbortSignal,
 ): PassDeps => ({
   signal,
@@ -55,6 +61,8 @@ export const passDeps = (
   log: deps.log,
   namespace: options.namespace,
   newId: deps.newId,
+  probeImage: imageFinder(deps.cluster.client, options.image),
+  workloads: workloadCache(() => readPodOwners(pagedReader(deps.cluster.client)), deps.clock),
   events: eventRecorder({
     client: deps.cluster.client,
     clock: deps.clock,
@@ -69,6 +77,10 @@ export const passDeps = (
 const AFTER_ACT_MS = 100;
 const WHILE_WAITING_MS = 1_000;
 const WHILE_BLOCKED_MS = 10_000;
+/** Restarts of workloads take their time, and a look at them lists all pods. */
+const WHILE_RESTARTING_MS = 3_000;
+/** How old the list of workloads may be that the status is made of. What is decided by it is read anew: one of before the last restart would ask for another. */
+const WORKLOADS_MS = 30_000;
 
 interface Subject {
   readonly name: string;
@@ -101,7 +113,7 @@ export async function pass(name: string, deps: PassDeps): Promise<Next> {
   const guarded = await keepFinalizer(subject, request.value, deps);
   if (!guarded.ok) return backOff(guarded.error, deps);
 
-  const facts = await look(request.value, deps);
+  const facts = await withImage(await look(request.value, deps), deps);
   if (!facts.ok) return tell(subject, { is: 'Unreadable', message: facts.error }, deps, { is: 'BackOff' });
   return advance(subject, request.value, facts.value, deps);
 }
@@ -128,18 +140,31 @@ export async function inventoryPass(deps: PassDeps): Promise<Next> {
   return { is: 'BackOff' };
 }
 
-async function look(request: Request, { client, clock }: PassDeps): Promise<Result<ClusterFacts, string>> {
+async function look(request: Request, { client, clock, workloads }: PassDeps): Promise<Result<ClusterFacts, string>> {
   const [version, groupVersions] = await Promise.all([client.serverVersion(), client.groupVersions()]);
   if (!version.ok) return err(errorText(version.error));
   if (!groupVersions.ok) return err(errorText(groupVersions.error));
   const server = { kubernetesVersion: version.value.gitVersion, groupVersions: groupVersions.value };
-  return observe(snapshotReader(clientReader(client)), server, registry, request, clock.now());
+  return observe(snapshotReader(clientReader(client)), server, registry, request, clock.now(), () =>
+    workloads.get(WORKLOADS_MS),
+  );
+}
+
+async function withImage(facts: Result<ClusterFacts, string>, deps: PassDeps): Promise<Result<ClusterFacts, string>> {
+  if (!facts.ok || deps.probeImage === undefined) return facts;
+  const found = await deps.probeImage();
+  if (!found.ok) return found;
+  return found.value === null ? facts : ok({ ...facts.value, probeImage: found.value });
 }
 
 /** Plans, decides, and at most one change. The intent is in the status before the change is made. */
 async function advance(subject: Subject, request: Request, facts: ClusterFacts, deps: PassDeps): Promise<Next> {
   const { generation } = subject;
-  const looked = judge({ request, facts, status: subject.status, generation, deleting: subject.deleting });
+  const seen = { request, facts, status: subject.status, generation, deleting: subject.deleting };
+  const first = judge(seen);
+  const looked = isAboutWorkloads(first.decision)
+    ? judge({ ...seen, facts: { ...facts, workloads: await deps.workloads.get(0) } })
+    : first;
   const { decision } = looked;
   if (subject.deleting && decision.is === 'Done') return dropFinalizer(subject, deps);
   if (decision.is !== 'Act') return tell(subject, looked, deps, nextAfter(decision, looked));
@@ -167,11 +192,13 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
   return tell({ ...subject, status: intended.value }, after, deps, nextAfterOutcome(outcome));
 }
 
+const isAboutWorkloads = (decision: Decision): boolean => 'step' in decision && decision.step.phase === 'Workloads';
+
 function nextAfter(decision: Decision, looked: Looked): Next {
   switch (decision.is) {
     case 'Wait':
     case 'Act':
-      return { is: 'Again', afterMs: WHILE_WAITING_MS };
+      return { is: 'Again', afterMs: isAboutWorkloads(decision) ? WHILE_RESTARTING_MS : WHILE_WAITING_MS };
     case 'Failed':
       // A roll-back that was just decided on begins with the next pass.
       return { is: 'Again', afterMs: looked.memory.rollBack?.state === 'Running' ? AFTER_ACT_MS : WHILE_BLOCKED_MS };
@@ -204,6 +231,10 @@ const outcomeText = (outcome: Outcome): string => {
       return 'nothing to do';
     case 'Proven':
       return `${outcome.proof.checks.filter((check) => check.ok).length} of ${outcome.proof.checks.length} checks passed`;
+    case 'Probed': {
+      const { total, failed } = outcome.connectivity.checks;
+      return `${total - failed} of ${total} checks with packets passed`;
+    }
     case 'Refused':
       return outcome.error.message;
   }

@@ -1,5 +1,6 @@
 import type { NodeFacts } from '../model/facts.ts';
 import type { HostAddress } from '../model/host.ts';
+import type { NodeProof } from '../model/node-proof.ts';
 import type { Family } from '../net/family.ts';
 
 /** Why a node lacks a family: the whole list. */
@@ -13,6 +14,7 @@ export type Cause =
   | 'CloudProviderDoesNotPublish'
   | 'CloudProviderPending'
   | 'CNILostPrimary'
+  | 'CNIPending'
   | 'Unknown';
 
 export interface Missing {
@@ -28,13 +30,33 @@ export interface Missing {
 /**
  * Null: the node has the family. The first cause that the evidence bears out is told.
  * @param isNew True while the grace period of a new node lasts: then a cloud provider may still be at work.
+ * @param proof What the CNI shows of the node; null: nothing, or it could not be read.
  */
-export function whyMissing(node: NodeFacts, family: Family, isNew = false): Missing | null {
+export function whyMissing(
+  node: NodeFacts,
+  family: Family,
+  isNew = false,
+  proof: NodeProof | null = null,
+): Missing | null {
   if (node.internalIPs.some((ip) => familyOf(ip) === family)) return null;
-  return lostPrimary(node, family) ?? withoutAgent(node, family) ?? fromHost(node, family, isNew);
+  const lost = proof === null ? lostPrimary(node, family) : lostByProof(proof);
+  return lost ?? withoutAgent(node, family) ?? fromHost(node, family, isNew);
 }
 
-/** Calico takes a node's IPv4 away when it looks for an IPv6 address and finds none; the Node stays Ready all the while. */
+/** Why a node is not whole though it may have an address of each family: the CNI lost one, or has yet to prove itself on a guarded node. */
+export function whyUnproven(proof: NodeProof | null, guarded: boolean): Missing | null {
+  if (proof === null) return null;
+  if (proof.is === 'Pending' && guarded) {
+    return { cause: 'CNIPending', sentence: proof.evidence, remedy: proof.remedy, mayFix: false };
+  }
+  return lostByProof(proof);
+}
+
+/** The CNI took away the family that the node had; the Node stays Ready all the while. */
+const lostByProof = ({ is, evidence, remedy }: NodeProof): Missing | null =>
+  is === 'LostPrimary' ? { cause: 'CNILostPrimary', sentence: evidence, remedy, mayFix: false } : null;
+
+/** Where the CNI gives no proofs: what Calico, whoever manages it, has left of its annotations. */
 function lostPrimary(node: NodeFacts, family: Family): Missing | null {
   const lost =
     family === 'IPv6' &&

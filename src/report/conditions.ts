@@ -170,13 +170,27 @@ function verdict(said: Looked): Verdict {
         `${decision.step.target}: ${messageOf(decision.step)} ${handoffText(decision.step)}`,
       );
     case 'NodesPending':
-      return working(
-        'NodesPending',
-        `All is done but for nodes that are away: ${decision.steps.map((step) => step.target).join(', ')}. They follow when they are back.`,
-      );
+      return pending(decision.steps);
     default:
       return unreachable(decision);
   }
+}
+
+function pending(steps: readonly Step[]): Verdict {
+  const nodes = steps.filter((step) => step.phase !== 'Workloads');
+  if (nodes.length > 0) {
+    const names = nodes.map((step) => step.target).join(', ');
+    return working(
+      'NodesPending',
+      `All is done but for nodes that are away: ${names}. They follow when they are back.`,
+    );
+  }
+  const [first] = steps;
+  const more = steps.length > 1 ? `; and ${steps.length - 1} more` : '';
+  return working(
+    'WorkloadsPending',
+    `All is done but for workloads that cannot be restarted now: ${first === undefined ? '' : messageOf(first)}${more}.`,
+  );
 }
 
 function workReason({ plan, goal, deleting }: Looked): ConditionReason {
@@ -255,18 +269,34 @@ function partCondition(
   );
 }
 
-function connectivity({ plan, memory }: Looked, at: Say): Update {
+/** True only when every proof that can be made holds; where none can be made with packets, that is said. */
+function connectivity({ plan, memory, facts }: Looked, at: Say): Update {
   const type = 'ConnectivityVerified';
   if (plan.wanted.verification === 'None') {
     return at(type, 'Unknown', 'VerificationOff', 'spec.verification.mode is None.');
   }
-  const step = plan.steps.find((each) => each.phase === 'Verify');
-  const wrong = memory.proof?.checks.filter((check) => !check.ok) ?? [];
-  if (step !== undefined && isSatisfied(step)) {
-    return at(type, 'True', 'ProbesPassed', messageOf(step));
-  }
-  if (step?.state.is === 'Failed') {
+  const steps = plan.steps.filter(({ kind }) => kind === 'Verify' || kind === 'VerifyPackets');
+  const failed = steps.find(({ state }) => state.is === 'Failed');
+  if (failed?.kind === 'Verify') {
+    const wrong = memory.proof?.checks.filter((check) => !check.ok) ?? [];
     return at(type, 'False', 'ProbesFailed', wrong.map((check) => `${check.name}: ${check.detail}`).join('; '));
   }
-  return at(type, 'False', 'NotVerified', 'Nothing was proven yet of the cluster as it is now.');
+  if (failed !== undefined) return at(type, 'False', 'ProbesFailed', messageOf(failed));
+  if (steps.length > 0 && steps.every(isSatisfied)) {
+    const proven = steps.map((step) => `${messageOf(step).replace(/\.$/u, '')}.`).join(' ');
+    return facts.probeImage === undefined
+      ? at(
+          type,
+          'True',
+          'ProvenByAPI',
+          `${proven} Proven through the API only, no packets were sent: ${WHY_NO_PACKETS}`,
+        )
+      : at(type, 'True', 'ProbesPassed', proven);
+  }
+  const open = steps.find((step) => step.state.is === 'InProgress');
+  const text = open === undefined ? 'Nothing was proven yet of the cluster as it is now.' : messageOf(open);
+  return at(type, 'False', 'NotVerified', text);
 }
+
+const WHY_NO_PACKETS =
+  'the operator does not know the image for probe pods, because it does not run as a pod. Give it --probe-image.';

@@ -13,9 +13,11 @@ import type { Wanted } from '../model/wanted.ts';
 import type { Decision } from '../plan/next.ts';
 import type { Goal } from '../plan/wanted.ts';
 import { unreachable } from '../result.ts';
+import { connectivityStatus } from './connectivity.ts';
 import { conditionsAfterLook, conditionsWithoutLook } from './conditions.ts';
 import { nodesStatus } from './nodes.ts';
 import { planStatus } from './plan-status.ts';
+import { workloadsStatus } from './workloads.ts';
 
 /** What one pass came to. */
 export type Said =
@@ -101,8 +103,9 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
         settings: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, clip(value)])),
       })),
     plan: planStatus(plan, decision, memory),
-    nodes: nodesStatus(wanted, facts.nodes, facts.at),
+    nodes: nodesStatus(wanted, facts.nodes, plugins.cni.nodeProofs(wanted, facts), facts.at),
     ...(facts.services.known ? { services: servicesStatus(wanted, facts.services.value) } : {}),
+    ...(facts.workloads.known ? { workloads: workloadsStatus(wanted, facts.workloads.value, plan.steps) } : {}),
     ...applied(said, previous, done, generation),
     ...(memory.proof === null
       ? {}
@@ -115,6 +118,7 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
               .map(({ name, ok, detail }) => ({ name: clip(name, LIMITS.name), ok, detail: clip(detail) })),
           },
         }),
+    ...(memory.connectivity === null ? {} : { connectivity: connectivityStatus(memory.connectivity) }),
     ...(memory.rollBack === null ? {} : { rollBack: { ...memory.rollBack, reason: clip(memory.rollBack.reason) } }),
     ...(memory.corrections.length === 0 ? {} : { corrections: memory.corrections.slice(0, LIMITS.corrections) }),
   };

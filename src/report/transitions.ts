@@ -27,7 +27,13 @@ const SILENT: ReadonlySet<string> = new Set<ConditionReason>(['TransientError', 
 
 /** What became otherwise between two statuses. */
 export function transitions(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
-  return [...verdictChange(before, after), ...stepChanges(before, after), ...correctionsMade(before, after)];
+  return [
+    ...verdictChange(before, after),
+    ...stepChanges(before, after),
+    ...correctionsMade(before, after),
+    ...guardChanges(before, after),
+    ...lostFamilies(before, after),
+  ];
 }
 
 function verdictChange(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
@@ -72,6 +78,48 @@ function correctionsMade(before: ClusterStatus, after: ClusterStatus): readonly 
       note: clip(
         `${targetOf(after, id)} was changed from outside and is put right (${count === 1 ? 'the first time' : `${count} times so far`})`,
       ),
+    }));
+}
+
+function guardChanges(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
+  const was = new Set(before.nodes?.exceptions.filter(({ guarded }) => guarded === true).map(({ name }) => name));
+  const is = after.nodes?.exceptions.filter(({ guarded }) => guarded === true) ?? [];
+  const still = new Set(is.map(({ name }) => name));
+  return [
+    ...is
+      .filter(({ name }) => !was.has(name))
+      .map(
+        ({ name, message }): Told => ({
+          type: 'Warning',
+          reason: 'NodeGuarded',
+          action: 'Guard',
+          note: clip(`Node ${name}: ${message}`),
+        }),
+      ),
+    ...[...was]
+      .filter((name) => !still.has(name))
+      .map(
+        (name): Told => ({
+          type: 'Normal',
+          reason: 'NodeFreed',
+          action: 'Guard',
+          note: `Node ${name}: the taint that kept new pods off it is gone.`,
+        }),
+      ),
+  ];
+}
+
+/** A node that loses what it had stays Ready, so nothing else would tell. */
+function lostFamilies(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
+  const lost = ({ nodes }: ClusterStatus) => nodes?.exceptions.filter(({ cause }) => cause === 'CNILostPrimary') ?? [];
+  const known = new Set(lost(before).map(({ name }) => name));
+  return lost(after)
+    .filter(({ name }) => !known.has(name))
+    .map(({ message, remedy }) => ({
+      type: 'Warning',
+      reason: 'CNILostPrimary',
+      action: 'Observe',
+      note: clip(`${message} ${remedy ?? ''}`),
     }));
 }
 

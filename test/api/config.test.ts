@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import { connect } from '../../src/kube/connect.ts';
-import { clientReader } from '../../src/kube/reader.ts';
+import { clientReader, pagedReader } from '../../src/kube/reader.ts';
+import { readPodOwners } from '../../src/observe/workloads.ts';
 import { observe } from '../../src/observe/observe.ts';
 import { registry } from '../../src/registry.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -103,7 +104,9 @@ test('the operator sees the whole cluster with the rights of its own service acc
     if (!version.ok || !groupVersions.ok) throw new Error('the server does not say what it is');
     const server = { kubernetesVersion: version.value.gitVersion, groupVersions: groupVersions.value };
     const auto = { distribution: 'Auto', cni: 'Auto' };
-    const facts = await observe(clientReader(client), server, registry, auto, Date.now());
+    const facts = await observe(clientReader(client), server, registry, auto, Date.now(), () =>
+      readPodOwners(pagedReader(client)),
+    );
     if (!facts.ok) throw new Error(facts.error);
     expect(facts.value).toMatchObject({
       distribution: { name: 'Kubeadm' },
@@ -112,6 +115,7 @@ test('the operator sees the whole cluster with the rights of its own service acc
       services: { known: true },
       records: { known: true },
       coreDNS: { known: true },
+      workloads: { known: true },
       leaseTransfer: true,
     });
     // Whatever a folder could not read it keeps as unknown, with the server's words.

@@ -23,6 +23,7 @@ import {
   withRefusal,
   withRestart,
 } from './parts.ts';
+import { SimWorkloads, withTaints } from './workloads.ts';
 
 export interface SimOptions {
   readonly controlPlanes: number;
@@ -47,6 +48,7 @@ export class SimCluster {
   readonly refusing = new Set<string>();
   /** Seconds that an agent takes for an edit. */
   agentSeconds = 20;
+  readonly workloads = new SimWorkloads();
   readonly #calico: CalicoModel;
   readonly #pending: Pending[] = [];
   #facts: ClusterFacts;
@@ -98,6 +100,7 @@ export class SimCluster {
       basics: { ...this.#facts.basics, nodes },
       distribution: { ...this.#facts.distribution, own: { ...this.kubeadm, instances, etcdNotReady } },
       cni: { ...this.#facts.cni, own: this.#calico.own },
+      workloads: known(this.workloads.list),
     };
   }
 
@@ -180,6 +183,7 @@ export class SimCluster {
     };
     this.#setNodes([...this.#facts.nodes, node]);
     this.#addPods(name);
+    this.#startLate(name);
   }
 
   /** The host of a node gets an IPv6 address. */
@@ -237,6 +241,10 @@ export class SimCluster {
       this.#setNodes(nodes);
       return;
     }
+    if (step.kind === 'ApplyObject' && step.remedy === true) {
+      return this.changeNode(step.ref.name, (node) => withTaints(node, step));
+    }
+    if (step.phase === 'Workloads' && step.kind !== 'TransferLease') return this.workloads.execute(step, this.now);
     if (step.id === 'record/cluster') return this.#record(step as ApplyObject & Step);
     if (step.id === 'dns/pods') return this.#restartDNS(step as RolloutWorkload & Step);
     this.#world(carryOut({ facts: this.#facts, own: this.kubeadm }, step));
@@ -261,10 +269,13 @@ export class SimCluster {
 
   #assignsIPv6(name: string): boolean {
     const node = this.#facts.nodes.find((each) => each.name === name);
+    return this.#givesIPv6() && node?.annotations['projectcalico.org/IPv6Address'] !== undefined;
+  }
+
+  #givesIPv6(): boolean {
     return (
       this.#calico.configText.includes('"assign_ipv6": "true"') &&
-      this.#calico.pools.some((pool) => pool.family === 'IPv6' && !pool.disabled) &&
-      node?.annotations['projectcalico.org/IPv6Address'] !== undefined
+      this.#calico.pools.some((pool) => pool.family === 'IPv6' && !pool.disabled)
     );
   }
 
@@ -319,6 +330,7 @@ export class SimCluster {
       this.kubeadm = { ...this.kubeadm, proxy: known(rolledOn(proxy.value, this.#facts.nodes, this.now)) };
     }
     this.#settleCalico();
+    this.workloads.settle(this.now, this.#givesIPv6());
     this.#setNodes(this.#facts.nodes.map((node) => (this.busy.includes(node.name) ? node : withDrift(node, this.now))));
   }
 
@@ -350,9 +362,24 @@ export class SimCluster {
     }
   }
 
-  #readyPod(uid: string): void {
+  /** calico-node that looks for IPv6 on a node without it takes the node's IPv4 down, and ends over and over. */
+  #startLate(name: string): void {
     const { agent } = this.#calico;
-    const pods = agent.workload.pods.map((pod) => (pod.uid === uid ? { ...pod, ready: true, waiting: null } : pod));
+    const ip6 = agent.env['IP6'];
+    if (ip6?.is !== 'Value' || ip6.value !== 'autodetect') return;
+    this.changeNode(name, (node) => ({ ...node, annotations: {} }));
+    for (const { uid, node } of agent.workload.pods) {
+      if (node === name) this.#setPod(uid, { ready: false, waiting: 'CrashLoopBackOff' });
+    }
+  }
+
+  #readyPod(uid: string): void {
+    this.#setPod(uid, { ready: true, waiting: null });
+  }
+
+  #setPod(uid: string, change: { readonly ready: boolean; readonly waiting: string | null }): void {
+    const { agent } = this.#calico;
+    const pods = agent.workload.pods.map((pod) => (pod.uid === uid ? { ...pod, ...change } : pod));
     this.#calico.own = { ...this.#calico.own, agent: known({ ...agent, workload: { ...agent.workload, pods } }) };
   }
 

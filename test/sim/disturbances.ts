@@ -1,5 +1,5 @@
 import type { CalicoFacts } from '../../src/cni/calico/facts.ts';
-import type { ClusterFacts } from '../../src/model/facts.ts';
+import type { ClusterFacts, NodeFacts } from '../../src/model/facts.ts';
 import { known, unknown } from '../../src/model/reader.ts';
 import { NETWORK_CONFIG } from '../support/calico-facts.ts';
 import { KCM_SINGLE, SERVICE_RANGES } from '../support/facts.ts';
@@ -38,6 +38,24 @@ export function lateWorker(name: string, seconds: number): Disturbance {
     name: `${name} joins, IPv6 after ${seconds} s`,
     begin: (cluster) => cluster.join(name, seconds === 0),
     end: { afterSeconds: seconds, run: (cluster) => cluster.giveIPv6(name) },
+  };
+}
+
+/** Somebody taints a node for a reason of their own, and takes that back later. */
+export function foreignTaint(name: string, seconds: number): Disturbance {
+  const set = (cluster: SimCluster, taints: (had: NodeFacts['taints']) => NodeFacts['taints']): void =>
+    cluster.changeNode(name, (node) => ({
+      ...node,
+      taints: taints(node.taints),
+      resourceVersion: `${Number(node.resourceVersion) + 1}`,
+    }));
+  return {
+    name: `${name} is tainted by somebody for ${seconds} s`,
+    begin: (cluster) => set(cluster, (had) => [...had, { key: 'maintenance', effect: 'NoSchedule' }]),
+    end: {
+      afterSeconds: seconds,
+      run: (cluster) => set(cluster, (had) => had.filter(({ key }) => key !== 'maintenance')),
+    },
   };
 }
 

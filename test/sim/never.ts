@@ -31,6 +31,19 @@ export function checkBefore(cluster: SimCluster, step: Step): void {
     const assigns = cluster.calicoText.includes('"assign_ipv6": "true"') && looksForIPv6(cluster);
     must(step.next.value === null || assigns, 'new CoreDNS pods before the network plug-in gives both families');
   }
+  if (step.phase === 'Workloads' && step.kind === 'RolloutWorkload') {
+    const gives = cluster.calicoText.includes('"assign_ipv6": "true"') && looksForIPv6(cluster);
+    must(gives, 'a workload is restarted before the network plug-in gives both families');
+    must(
+      cluster.workloads.rolling.length === 0,
+      `two workloads at once, while ${cluster.workloads.rolling.join()} rolls`,
+    );
+  }
+  if (step.kind === 'ApplyObject' && step.remedy === true && step.diff.some(({ before }) => before === null)) {
+    must(looksForIPv6(cluster), 'a taint before the network plug-in looks for both families');
+    const free = nodes.filter((node) => node.ready && node.internalIPs.length === 2 && node.taints.length === 0);
+    must(free.length > 0, 'a taint though no whole node is left that takes pods');
+  }
   if (step.phase !== 'Record') {
     must(Object.keys(cluster.records).length > 0, 'a change before its record');
   }

@@ -1,7 +1,15 @@
 import { expect, test } from '@jest/globals';
 import type { PassResult } from './operator.ts';
 import { isDual, stateOf } from './never.ts';
-import { type Disturbance, HAND_EDITS, lateWorker, leaderChange, nodeDown, refusal } from './disturbances.ts';
+import {
+  type Disturbance,
+  foreignTaint,
+  HAND_EDITS,
+  lateWorker,
+  leaderChange,
+  nodeDown,
+  refusal,
+} from './disturbances.ts';
 import { asked, type Faults, Run } from './run.ts';
 import { random, type Random } from './random.ts';
 
@@ -146,5 +154,68 @@ test('back with a Node that has two pod CIDRs: stopped before the controller man
     expect(run.log.slice(-30).some((line) => line.startsWith('calico/'))).toBe(true);
     run.cluster.changeNode('worker-8', (node) => ({ ...node, podCIDRs: node.podCIDRs.slice(0, 1) }));
     expect(told(run.toRest())).toBe('Done');
+  });
+});
+
+const GUARD = { nodes: { guard: 'Taint' } };
+const isGuarded = (run: Run, name: string): boolean =>
+  run.cluster.nodes.some((node) => node.name === name && node.taints.some(({ key }) => key === TAINT));
+const TAINT = 'dualstack.dev/family-missing';
+
+test('a node whose IPv6 is late: kept free of pods while that is so, told, and freed when it has proven itself', () => {
+  forSeeds((random, begin) => {
+    const run = begin(new Run({ ...shape(random), workers: random.int(1, 3) }, asked(GUARD), random));
+    expect(told(run.toRest({ crash: 0.05, blur: 0.02, disturbances: [] }))).toBe('Done');
+    expect(run.log.filter((line) => line.startsWith('guard/'))).toEqual([]);
+    const first = run.cluster.nodes[1]?.name ?? '';
+    const seconds = random.int(1000, 4000);
+    run.disturb(lateWorker('worker-8', seconds));
+    run.disturb(foreignTaint('worker-8', random.int(10, seconds)));
+    run.some(8);
+    expect(isGuarded(run, 'worker-8')).toBe(true);
+    expect(run.operator.status.nodes?.exceptions).toMatchObject([
+      { name: 'worker-8', cause: 'CNILostPrimary', guarded: true },
+    ]);
+    const more = random.subset([nodeDown(run.cluster, random, random.int(30, 900)), leaderChange], 0.5);
+    expect(told(run.toRest({ crash: 0.05, blur: 0.02, disturbances: more }))).toBe('Done');
+    expect([isGuarded(run, 'worker-8'), isGuarded(run, first)]).toEqual([false, false]);
+    const reasons = run.operator.told.map(({ reason }) => reason);
+    expect(reasons.filter((reason) => /^(Node|CNI)/u.test(reason))).toEqual(
+      expect.arrayContaining(['NodeGuarded', 'CNILostPrimary', 'NodeFreed']),
+    );
+  });
+});
+
+test('a guarded node is freed on the way back', () => {
+  forSeeds((random, begin) => {
+    const run = begin(new Run({ controlPlanes: 1, workers: 2 }, asked(GUARD), random));
+    run.toRest();
+    run.disturb(lateWorker('worker-8', 100_000));
+    run.some(8);
+    expect(isGuarded(run, 'worker-8')).toBe(true);
+    run.operator.ask(asked({ ...GUARD, ipFamilies: ['IPv4'], clusterNetwork: {} }));
+    run.some(3);
+    expect(isGuarded(run, 'worker-8')).toBe(false);
+  });
+});
+
+test('workloads are restarted one after another, once each, and not before the network plug-in gives both families', () => {
+  forSeeds((random, begin) => {
+    const restart = random.pick(['All', 'Selected']);
+    const run = begin(new Run(shape(random), asked({ workloads: { restart } }), random));
+    for (let n = 1; n <= 5; n += 1) {
+      const label = random.pick([null, 'true', 'false']);
+      run.cluster.workloads.add(`web-${n}`, { label, ...(n === 4 ? { obstacle: 'OnDelete' } : {}) });
+    }
+    const disturbances = random.chance(0.5) ? [leaderChange, lateWorker('worker-8', 0)] : [];
+    expect(told(run.toRest({ crash: 0.05, blur: 0.02, disturbances }))).toBe('Done');
+    for (const { name, restart: facts, without } of run.cluster.workloads.list) {
+      const isChosen = facts?.label === 'true' || (restart === 'All' && facts?.label === null);
+      expect({ name, without: without.IPv6 }).toEqual({ name, without: isChosen && name !== 'web-4' ? 0 : 2 });
+    }
+    run.operator.ask(asked({ workloads: { restart }, ipFamilies: ['IPv4'], clusterNetwork: {} }));
+    // A Node that joined with two pod CIDRs stops the way back at the controller manager.
+    expect(told(run.toRest())).toMatch(disturbances.length > 0 ? /Done|NodesWithTwoPodCIDRs/u : /^Done$/u);
+    expect(run.cluster.workloads.list.map(({ restart: facts }) => facts?.mark)).toEqual([null, null, null, null, null]);
   });
 });

@@ -143,6 +143,7 @@ export function nodeFacts(
   const node: NodeFacts = {
     name,
     uid: `uid-${name}`,
+    resourceVersion: '100',
     createdAt: before(86_400),
     ready: true,
     controlPlane: options.controlPlane ?? false,
@@ -155,7 +156,7 @@ export function nodeFacts(
     osImage: 'Debian GNU/Linux 13 (trixie)',
     kubeletVersion: 'v1.36.3',
     unschedulable: false,
-    taints: options.controlPlane ? ['node-role.kubernetes.io/control-plane:NoSchedule'] : [],
+    taints: options.controlPlane ? [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }] : [],
     agent: options.agent === false ? null : agentFacts(hostReport(n, { ...options, name }, report)),
   };
   return merge<NodeFacts>(node, change);
@@ -283,6 +284,7 @@ export function clusterFacts(options: ClusterOptions = {}, change: Partial<Clust
     distribution: { name: 'Kubeadm', detectedBy: 'ConfigMap kube-system/kubeadm-config', own: null },
     cni: { name: 'Calico', detectedBy: 'DaemonSet kube-system/calico-node', own: null },
     coreDNS: known(coreDNSFacts()),
+    workloads: known([]),
     leaseTransfer: true,
     ...change,
   };

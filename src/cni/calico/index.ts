@@ -14,6 +14,7 @@ import { observe } from './observe.ts';
 import { calicoOptions, OPTIONS_KEY } from './options.ts';
 import { permissions } from './permissions.ts';
 import { backPoolSteps, forwardPoolStep } from './pools.ts';
+import { nodeProofs } from './proofs.ts';
 
 /** Calico installed by manifest (BGP, VXLAN, with or without Typha), managed through its ConfigMap, DaemonSet and pools. */
 export const calico: CNI<CalicoFacts> = {
@@ -28,6 +29,7 @@ export const calico: CNI<CalicoFacts> = {
   steps,
   components,
   records: (_facts, own) => records(own),
+  nodeProofs,
   podCIDRs: (own) =>
     own.pools.known ? own.pools.value.pools.filter((pool) => !pool.disabled).map((pool) => pool.cidr) : [],
 };

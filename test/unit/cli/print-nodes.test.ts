@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { nodeRows, nodesDocument, printNodes } from '../../../src/cli/print-nodes.ts';
+import type { NodeFacts } from '../../../src/model/facts.ts';
+import type { Family } from '../../../src/net/family.ts';
 import { clusterFacts, nodeFacts } from '../../support/facts.ts';
 import { NOW, screen, tooLong } from './support.ts';
 
@@ -28,10 +30,11 @@ const facts = clusterFacts(
     ],
   },
 );
-const rows = nodeRows(facts, ['IPv4', 'IPv6'], (_, family) => ({
-  cause: 'NoAddress',
-  sentence: `No interface has an address of ${family}.`,
-}));
+const why = ({ internalIPs }: NodeFacts, family: Family) =>
+  internalIPs.some((ip) => ip.includes(':') === (family === 'IPv6'))
+    ? null
+    : { cause: 'NoAddress', sentence: `No interface has an address of ${family}.` };
+const rows = nodeRows(facts, ['IPv4', 'IPv6'], why);
 
 test('nodes that lack a family come first, with the cause', () => {
   expect(printNodes(rows, screen())).toBe(`\
@@ -69,13 +72,23 @@ test('even the longest addresses and causes fit on a screen', () => {
   expect(tooLong(printNodes(longest, screen()))).toEqual([]);
 });
 
-test('no cause is asked for where no family is missing', () => {
-  const asked: string[] = [];
-  nodeRows(facts, ['IPv4'], (node) => {
-    asked.push(node.name);
+test('only wanted families are asked about', () => {
+  const asked = new Set<Family>();
+  nodeRows(facts, ['IPv4'], (_, family) => {
+    asked.add(family);
     return null;
   });
-  expect(asked).toEqual([]);
+  expect([...asked]).toEqual(['IPv4']);
+});
+
+test('a node that new pods are kept off says so, whatever its cause', () => {
+  const taints = [{ key: 'dualstack.dev/family-missing', value: 'IPv6', effect: 'NoSchedule' }];
+  const guarded = { ...facts, nodes: facts.nodes.map((node) => ({ ...node, taints })) };
+  const shown = nodeRows(guarded, ['IPv4', 'IPv6'], why);
+  const [, lacking, whole] = printNodes(shown, screen({ width: 120 })).split('\n');
+  expect(lacking).toContain('NoAddress (guarded)');
+  expect(whole).toContain(' (guarded)');
+  expect(nodesDocument(shown)).toMatchObject({ nodes: [{ guarded: true }, { guarded: true }, { guarded: true }] });
 });
 
 test('the document for machines', () => {

@@ -47,6 +47,7 @@ test('all that is told of a Node', () => {
   expect(one(full)).toEqual({
     name: 'cp-1',
     uid: 'uid-cp-1',
+    resourceVersion: '',
     createdAt: '2026-11-01T12:00:00Z',
     ready: true,
     controlPlane: true,
@@ -59,7 +60,7 @@ test('all that is told of a Node', () => {
     osImage: 'Debian',
     kubeletVersion: 'v1.36.3',
     unschedulable: true,
-    taints: ['some/taint'],
+    taints: [{ key: 'some/taint', effect: 'NoSchedule' }],
     agent: null,
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { KubeObject } from '../../../src/model/object.ts';
-import type { Reader } from '../../../src/model/reader.ts';
+import { known, type Reader } from '../../../src/model/reader.ts';
 import { toRecordEntry } from '../../../src/model/record.ts';
 import { observe } from '../../../src/observe/observe.ts';
 import { registry } from '../../../src/registry.ts';
@@ -12,7 +12,7 @@ const SERVER = { kubernetesVersion: 'v1.36.3', groupVersions: ['v1', 'apps/v1'] 
 const AUTO = { distribution: 'Auto', cni: 'Auto' };
 const SERVED = ['Secret', 'ServiceCIDR', 'DualStackNode'];
 
-const look = (reader: Reader, choice = AUTO) => observe(reader, SERVER, registry, choice, AT);
+const look = (reader: Reader, choice = AUTO) => observe(reader, SERVER, registry, choice, AT, () => Promise.resolve(known([])));
 
 async function seen(objects: readonly KubeObject[], choice = AUTO) {
   const facts = await look(fakeReader([...kubeadmObjects(), ...objects], SERVED), choice);

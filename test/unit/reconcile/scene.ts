@@ -1,6 +1,7 @@
 import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
 import { clusterStatusOf } from '../../../src/api/cluster-status.ts';
 import type { KubeObject, ObjectRef } from '../../../src/model/object.ts';
+import { known } from '../../../src/model/reader.ts';
 import type { PassDeps } from '../../../src/reconcile/pass.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
 import { before, PODS, SERVICES } from '../../support/facts.ts';
@@ -125,6 +126,7 @@ export function scene(objects: readonly KubeObject[]): Scene {
       signal: new AbortController().signal,
       namespace: 'dualstack-system',
       newId: () => `id${(ids += 1)}`,
+      workloads: { get: () => Promise.resolve(known([])) },
       events: {
         record: (_regarding, { reason }) => {
           events.push(reason);

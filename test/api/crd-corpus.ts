@@ -123,7 +123,7 @@ const FIELDS: readonly Field[] = [
     bad: ['g', 'F0', 'f'.repeat(65), 'a b', 7, null],
   },
   choice(['distribution'], ['Auto', 'Kubeadm', 'Unmanaged'], 'K0s', 'OpenShift'),
-  choice(['cni'], ['Auto', 'Calico', 'Unmanaged'], 'Cilium', 'Flannel'),
+  choice(['cni'], ['Auto', 'Calico', 'Flannel', 'Kindnet', 'Unmanaged'], 'Cilium', 'Weave'),
   choice(['nodes', 'nodeIP'], ['Manage', 'Leave']),
   {
     path: ['nodes', 'gracePeriod'],

@@ -60,12 +60,7 @@ const RESTART_AGAIN_MS = 30_000;
  * The one next thing to do. Undoing comes before everything, because it must work with no word from the API; then whatever is in
  * flight is waited for; then the first setting that is not yet true.
  */
-export function decide(
-  host: HostView,
-  asked: Asked | null,
-  journal: Journal,
-  options: WatchOptions,
-): Decision {
+export function decide(host: HostView, asked: Asked | null, journal: Journal, options: WatchOptions): Decision {
   const now = host.uptimeMs;
   if (host.stopped) return rest('Stopped', stoppedText(journal));
   return (

@@ -39,9 +39,7 @@ export const beforeShutdown = (picture: readonly Goroutines[]): Before => ({
 
 export type Drained =
   /** Every request has been answered; only watches are left. */
-  | { readonly is: 'Drained' }
-  | { readonly is: 'Running' }
-  | { readonly is: 'Busy'; readonly why: string };
+  { readonly is: 'Drained' } | { readonly is: 'Running' } | { readonly is: 'Busy'; readonly why: string };
 
 /**
  * Whether the server has answered everything, from what changed since before the shutdown. `before` was taken shortly before the beginning of
@@ -59,7 +57,10 @@ export function judgeDrained(before: readonly Before[], difference: readonly Gor
   const others = difference.filter((entry) => hasCome(entry) && isOtherRequest(entry));
   const unwaited = most(before, 'unwaited') + total(difference.filter(isUnwaited));
   return others.length > 0 || unwaited > 0
-    ? { is: 'Busy', why: 'it still serves something that is not a watch: exec, logs, a port-forward or a proxied request' }
+    ? {
+        is: 'Busy',
+        why: 'it still serves something that is not a watch: exec, logs, a port-forward or a proxied request',
+      }
     : { is: 'Drained' };
 }
 

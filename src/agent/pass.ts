@@ -103,7 +103,8 @@ export function makePass(deps: PassDeps): Pass {
     });
     if (acted.failure !== null) deps.log('the agent could not do what it wanted', { problem: acted.failure });
 
-    const applied = acted.failure === null ? withNote(decision.applied, acted.journal, deps.shortener.note()) : failed(acted.failure);
+    const applied =
+      acted.failure === null ? withNote(decision.applied, acted.journal, deps.shortener.note()) : failed(acted.failure);
     await reporter(own, seen, acted.journal, applied, now);
     if (decision.action.kind !== 'None' && acted.failure === null) return 'Again';
     if (!isBusy(acted.journal)) return 'Idle';

@@ -124,7 +124,8 @@ function targetOf(host: HostView): Result<Target, string> {
   }
   if (view.healthy !== true) return err('it does not answer');
   const { flags } = process;
-  if (flags['profiling'] === 'false') return err('it runs with --profiling=false, so it cannot be asked whether it still answers requests');
+  if (flags['profiling'] === 'false')
+    return err('it runs with --profiling=false, so it cannot be asked whether it still answers requests');
   const address = flags['advertise-address'] ?? '';
   if (!host.addresses.some((own) => own.address === address)) {
     return err('its --advertise-address is not an address of this host');
@@ -140,7 +141,11 @@ interface Questions {
 }
 
 /** The delayed questions, between two pictures of the server as it is. */
-async function ask({ fetch, clock }: ShortenDeps, target: Target, signal: AbortSignal): Promise<Result<Questions, string>> {
+async function ask(
+  { fetch, clock }: ShortenDeps,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Result<Questions, string>> {
   const late = new AbortController();
   const timer = clock.setTimeout(() => late.abort(), PREPARE_MS);
   const picture = async (): Promise<Result<Before, string>> => {
@@ -197,4 +202,6 @@ const lossless = (files: HostFiles, target: Target): boolean =>
   connections(files, target).every((socket) => socket.unsent === 0 || socket.unread === 0);
 
 const connections = (files: HostFiles, target: Target) =>
-  (readSockets(files, target.process.pid) ?? []).filter((socket) => socket.localPort === target.port && !socket.listens);
+  (readSockets(files, target.process.pid) ?? []).filter(
+    (socket) => socket.localPort === target.port && !socket.listens,
+  );

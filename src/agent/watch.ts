@@ -78,7 +78,12 @@ export const restartCount = (watch: Watch, now: number): Watch => ({
   editedAt: now,
   oldSeenAt: now,
   logsBefore: null,
-  processes: watch.processes.map((process) => ({ ...process, seenAt: now, gone: true, excused: process.excused || !process.gone })),
+  processes: watch.processes.map((process) => ({
+    ...process,
+    seenAt: now,
+    gone: true,
+    excused: process.excused || !process.gone,
+  })),
   provenAt: watch.provenAt === null ? null : now,
 });
 

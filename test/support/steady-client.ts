@@ -75,7 +75,7 @@ export async function startSteadyClient(kubeconfig: string): Promise<SteadyClien
   };
 }
 
-interface Access {
+export interface Access {
   readonly server: string;
   readonly ca: string;
   readonly cert: string;
@@ -84,7 +84,7 @@ interface Access {
 
 const decode = (text: string): string => Buffer.from(text, 'base64').toString();
 
-async function accessOf(kubeconfig: string): Promise<Access> {
+export async function accessOf(kubeconfig: string): Promise<Access> {
   const config = parse(await readFile(kubeconfig, 'utf8')) as {
     clusters: { cluster: { server: string; 'certificate-authority-data': string } }[];
     users: { user: { 'client-certificate-data': string; 'client-key-data': string } }[];

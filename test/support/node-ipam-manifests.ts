@@ -6,11 +6,13 @@ interface AgentOptions {
   readonly namespace: string;
   readonly name: string;
   readonly app: string;
+  readonly account?: string | undefined;
+  readonly initContainers?: readonly unknown[];
   readonly container: Readonly<Record<string, unknown>>;
   readonly volumes: readonly unknown[];
 }
 
-function daemonSet({ namespace, name, app, container, volumes }: AgentOptions): object {
+function daemonSet({ namespace, name, app, account, initContainers, container, volumes }: AgentOptions): object {
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -23,6 +25,8 @@ function daemonSet({ namespace, name, app, container, volumes }: AgentOptions): 
           hostNetwork: true,
           priorityClassName: 'system-node-critical',
           tolerations: [{ operator: 'Exists', effect: 'NoSchedule' }],
+          serviceAccountName: account,
+          initContainers,
           containers: [container],
           volumes,
         },
@@ -33,15 +37,40 @@ function daemonSet({ namespace, name, app, container, volumes }: AgentOptions): 
 
 const fromField = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
 
+const account = { kind: 'ServiceAccount', name: 'flannel', namespace: 'kube-flannel' } as const;
+const rules = [
+  { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
+  { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
+];
+const FLANNEL = 'ghcr.io/flannel-io/flannel:v0.28.4';
+const hostPath = (name: string, path: string, type = '') => ({ name, hostPath: { path, type } });
+
+/** Complete enough to run, with one network for pods. */
 export const FLANNEL_OBJECTS: readonly object[] = [
   { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-flannel' } },
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account.name, namespace: account.namespace } },
+  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'flannel' }, rules },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'flannel' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'flannel' },
+    subjects: [account],
+  },
   {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'kube-flannel-cfg', namespace: 'kube-flannel', labels: { tier: 'node', app: 'flannel' } },
     data: {
-      'cni-conf.json':
-        '{"name": "cbr0", "cniVersion": "0.3.1", "plugins": [{"type": "flannel"}, {"type": "portmap"}]}\n',
+      'cni-conf.json': `${JSON.stringify({
+        name: 'cbr0',
+        cniVersion: '0.3.1',
+        plugins: [
+          { type: 'flannel', delegate: { hairpinMode: true, isDefaultGateway: true } },
+          { type: 'portmap', capabilities: { portMappings: true } },
+        ],
+      })}\n`,
       'net-conf.json': NET_CONF,
     },
   },
@@ -49,19 +78,50 @@ export const FLANNEL_OBJECTS: readonly object[] = [
     namespace: 'kube-flannel',
     name: 'kube-flannel-ds',
     app: 'flannel',
+    account: account.name,
+    initContainers: [
+      {
+        name: 'install-cni-plugin',
+        image: 'ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1',
+        command: ['cp'],
+        args: ['-f', '/flannel', '/opt/cni/bin/flannel'],
+        volumeMounts: [{ name: 'cni-plugin', mountPath: '/opt/cni/bin' }],
+      },
+      {
+        name: 'install-cni',
+        image: FLANNEL,
+        command: ['cp'],
+        args: ['-f', '/etc/kube-flannel/cni-conf.json', '/etc/cni/net.d/10-flannel.conflist'],
+        volumeMounts: [
+          { name: 'cni', mountPath: '/etc/cni/net.d' },
+          { name: 'flannel-cfg', mountPath: '/etc/kube-flannel/' },
+        ],
+      },
+    ],
     container: {
       name: 'kube-flannel',
-      image: 'ghcr.io/flannel-io/flannel:v0.28.4',
+      image: FLANNEL,
       command: ['/opt/bin/flanneld'],
       args: ['--ip-masq', '--kube-subnet-mgr'],
+      securityContext: { privileged: false, capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } },
       env: [
         fromField('POD_NAME', 'metadata.name'),
         fromField('POD_NAMESPACE', 'metadata.namespace'),
         { name: 'EVENT_QUEUE_DEPTH', value: '5000' },
       ],
-      volumeMounts: [{ name: 'flannel-cfg', mountPath: '/etc/kube-flannel/' }],
+      volumeMounts: [
+        { name: 'run', mountPath: '/run/flannel' },
+        { name: 'flannel-cfg', mountPath: '/etc/kube-flannel/' },
+        { name: 'xtables-lock', mountPath: '/run/xtables.lock' },
+      ],
     },
-    volumes: [{ name: 'flannel-cfg', configMap: { name: 'kube-flannel-cfg' } }],
+    volumes: [
+      hostPath('run', '/run/flannel'),
+      hostPath('cni-plugin', '/opt/cni/bin'),
+      hostPath('cni', '/etc/cni/net.d'),
+      { name: 'flannel-cfg', configMap: { name: 'kube-flannel-cfg' } },
+      hostPath('xtables-lock', '/run/xtables.lock', 'FileOrCreate'),
+    ],
   }),
 ];
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { ClusterFacts, NodeFacts } from '../../../src/model/facts.ts';
 import type { ProbePlan } from '../../../src/model/step.ts';
 import { ALL_PAIRS_UP_TO, choosePairs, MOST_NODES, probePlan } from '../../../src/plan/probe-plan.ts';
-import { clusterFacts, nodeFacts, podFacts, serviceFacts, workloadFacts } from '../../support/facts.ts';
+import { clusterFacts, coreDNSFacts, nodeFacts, podFacts, serviceFacts } from '../../support/facts.ts';
 import { known } from '../../../src/model/reader.ts';
 
 const IMAGE = { image: 'dualstack-operator:dev', pullPolicy: null, pullSecrets: [] };
@@ -97,7 +97,7 @@ describe('cluster DNS', () => {
     planFor(
       cluster([node(1)], {
         services: known([serviceFacts({ namespace: 'kube-system', name: 'kube-dns', clusterIPs })]),
-        coreDNS: known(workloadFacts('Deployment', 'coredns', { pods: [podFacts({ name: 'coredns-1', podIPs })] })),
+        coreDNS: known(coreDNSFacts({ pods: [podFacts({ name: 'coredns-1', podIPs })] })),
       }),
     ).dns;
 

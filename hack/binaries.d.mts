@@ -1,7 +1,7 @@
+export { cacheFolder } from './cache.mjs';
 export { BINARIES, linkFlags, REAL_KUBELET_BINARIES, recipe } from './recipes.mjs';
 export declare const DEFAULT_KUBERNETES_VERSION: string;
 export declare function kubernetesVersion(env?: NodeJS.ProcessEnv): string;
-export declare function cacheFolder(env?: NodeJS.ProcessEnv): string;
 export declare function findBinaries(options?: {
   readonly names?: readonly string[];
   readonly version?: string;

@@ -18,13 +18,15 @@ import {
   writeSync,
   closeSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder } from './cache.mjs';
+import { developmentFiles } from './debian.mjs';
 import { BINARIES, buildArguments, isKubernetes, REAL_KUBELET_BINARIES, recipe } from './recipes.mjs';
 
+export { cacheFolder } from './cache.mjs';
 export { BINARIES, linkFlags, REAL_KUBELET_BINARIES, recipe } from './recipes.mjs';
 
 const run = promisify(execFile);
@@ -39,25 +41,20 @@ export function kubernetesVersion(env = process.env) {
   return (env.K8S_VERSION || DEFAULT_KUBERNETES_VERSION).replace(/^v/, '');
 }
 
-/** Folder that keeps built binaries, one sub-folder per family and version. */
-export function cacheFolder(env = process.env) {
-  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'dualstack-operator', 'bin');
-}
-
 /**
  * The folder of the cache that holds one binary. Families whose name does not tell their version carry a hash of their
  * sources, so that an edit there is never answered with yesterday's binary; the control plane's two came before that rule.
  */
 function cachedPath(name, version, env) {
-  const { family } = recipe(name, version);
-  const versioned = isKubernetes(name) || BINARIES.includes(name) ? family : `${family}-${sourceHash(family)}`;
+  const { family, tags = [] } = recipe(name, version);
+  const versioned = isKubernetes(name) || BINARIES.includes(name) ? family : `${family}-${sourceHash(family, tags)}`;
   return join(cacheFolder(env), versioned, name);
 }
 
 const sourceFolder = (family) => join(here, 'tools', family);
 
-function sourceHash(family) {
-  const hash = createHash('sha256');
+function sourceHash(family, tags) {
+  const hash = createHash('sha256').update(tags.join());
   const folder = sourceFolder(family);
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   for (const path of files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort()) {
@@ -159,10 +156,14 @@ async function compile({ name, version, source, target, env, log, title }) {
   const beat = setInterval(() => log(`${title}: still building, ${seconds(started)}`), HEARTBEAT_MS);
   const { cgo, args } = buildArguments(name, version, readFileSync(join(source, 'go.mod'), 'utf8'));
   if (cgo) await requireCompiler(name, env);
+  const libraries = await findLibraries(recipe(name, version).libraries ?? [], env, log);
   try {
     await goBuild(
       ['build', '-o', partial, ...args],
-      { cwd: source, env: { ...env, CGO_ENABLED: cgo ? '1' : '0', GOFLAGS: env.GOFLAGS ?? '', GOWORK: 'off' } },
+      {
+        cwd: source,
+        env: { ...env, ...libraries, CGO_ENABLED: cgo ? '1' : '0', GOFLAGS: env.GOFLAGS ?? '', GOWORK: 'off' },
+      },
       name,
     );
     renameSync(partial, target);
@@ -180,6 +181,20 @@ async function requireCompiler(name, env) {
   } catch {
     throw new Error(
       `${name} is partly C, and there is no ${compiler}: install gcc and libc6-dev (Debian's names), or put ${name} into KUBEBUILDER_ASSETS`,
+    );
+  }
+}
+
+/** Variables that tell the build of C parts where these libraries are. */
+async function findLibraries(names, env, log) {
+  if (names.length === 0) return {};
+  try {
+    await run('pkg-config', ['--static', '--exists', ...names], { env });
+    return {};
+  } catch {
+    return developmentFiles(
+      names.map((name) => `${name}-dev`),
+      { env, log },
     );
   }
 }

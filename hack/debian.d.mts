@@ -27,3 +27,7 @@ export declare function sharedLibraries(
   files: readonly string[],
   root?: string,
 ): Promise<readonly { readonly path: string; readonly file: string }[]>;
+export declare function developmentFiles(
+  packages: readonly string[],
+  options?: { readonly env?: NodeJS.ProcessEnv; readonly log?: (line: string) => void },
+): Promise<NodeJS.ProcessEnv>;

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { cacheFolder } from './binaries.mjs';
+import { cacheFolder } from './cache.mjs';
 
 const run = promisify(execFile);
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
@@ -162,6 +162,30 @@ export async function sharedLibraries(files, root) {
     file,
     path: root && file.startsWith(`${root}/`) ? file.slice(root.length) : file,
   }));
+}
+
+/**
+ * Packages with headers and static libraries that the system lacks: variables for a build of C parts by cgo, which asks
+ * pkg-config. The packages' own answers name the place where they would have been installed.
+ * @param {readonly string[]} packages
+ * @param {{env?: NodeJS.ProcessEnv, log?: (line: string) => void}} [options]
+ */
+export async function developmentFiles(packages, options = {}) {
+  const { env = process.env, log = (line) => process.stderr.write(`${line}\n`) } = options;
+  const root = await unpacked(packages, env, log);
+  const libraries = libraryFolders(root).map((folder) => `-L${folder}`);
+  const archives = libraryFolders(root).flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.a'))
+      .map((name) => `-l${name.slice('lib'.length, -'.a'.length)}`),
+  );
+  const answer = join(root, 'pkg-config');
+  const compile = `-I${join(root, 'usr/include')}`;
+  const link = [...libraries, ...archives].join(' ');
+  // Go refuses flags of the one kind in the answer about the other.
+  const text = `#!/bin/sh\ncase "$*" in *--cflags*) echo '${compile}' ;; *) echo '${link}' ;; esac\n`;
+  if (!existsSync(answer) || readFileSync(answer, 'utf8') !== text) writeFileSync(answer, text, { mode: 0o755 });
+  return { PKG_CONFIG: answer };
 }
 
 /** The folder with the packages' contents, and those of the packages they need that the system lacks. */

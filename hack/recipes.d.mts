@@ -7,6 +7,8 @@ export interface Recipe {
   readonly module?: string;
   readonly versionVariable?: string;
   readonly cgo?: boolean;
+  /** C libraries by the names that pkg-config knows. */
+  readonly libraries?: readonly string[];
   readonly tags?: readonly string[];
 }
 export declare function isKubernetes(name: string): boolean;

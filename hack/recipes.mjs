@@ -25,7 +25,14 @@ const OTHERS = {
     ]),
   ),
   // Its part that enters namespaces is C and runs before Go's own start, so there is no build of it without a C compiler.
-  runc: { family: 'runc', package: 'github.com/opencontainers/runc', cgo: true, tags: ['netgo', 'osusergo'] },
+  // Without seccomp it starts no container whose profile is RuntimeDefault, and containerd gives one to every pod's sandbox.
+  runc: {
+    family: 'runc',
+    package: 'github.com/opencontainers/runc',
+    cgo: true,
+    libraries: ['libseccomp'],
+    tags: ['netgo', 'osusergo', 'seccomp'],
+  },
   ...Object.fromEntries(
     ['main/bridge', 'main/loopback', 'ipam/host-local', 'meta/portmap'].map((path) => [
       path.split('/')[1],

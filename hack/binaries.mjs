@@ -153,10 +153,10 @@ async function compile({ name, version, source, target, env, log, title }) {
   const partial = `${target}.partial-${process.pid}`;
   const started = Date.now();
   log(`${title}: building (the first time takes minutes)`);
-  const beat = setInterval(() => log(`${title}: still building, ${seconds(started)}`), HEARTBEAT_MS);
   const { cgo, args } = buildArguments(name, version, readFileSync(join(source, 'go.mod'), 'utf8'));
   if (cgo) await requireCompiler(name, env);
   const libraries = await findLibraries(recipe(name, version).libraries ?? [], env, log);
+  const beat = setInterval(() => log(`${title}: still building, ${seconds(started)}`), HEARTBEAT_MS);
   try {
     await goBuild(
       ['build', '-o', partial, ...args],

@@ -8,6 +8,7 @@ import { parseGoroutines } from './goroutines.ts';
 import type { HostView } from './host.ts';
 import type { HostProcess } from './procfs.ts';
 import { readSockets } from './sockets.ts';
+import type { TcpSocket } from './sockets.ts';
 import type { Terminate } from './terminate.ts';
 
 /**
@@ -82,7 +83,8 @@ export function makeShortener(deps: ShortenDeps): Shortener {
     if (!drained.ok) return leave(drained.error);
     await settle(deps, target, signal);
     if (signal.aborted) return;
-    const sent = lossless(deps.files, target) ? deps.terminate(target.process, APISERVER) : err(UNREAD);
+    const loss = lossAt(deps.files, target);
+    const sent = loss === null ? deps.terminate(target.process, APISERVER) : err(loss);
     if (!sent.ok) return leave(sent.error);
     note = 'The old API server had answered every request and was told to end.';
     deps.log('the old API server has answered every request and is told to end', { pid: target.process.pid });
@@ -112,8 +114,6 @@ export function makeShortener(deps: ShortenDeps): Shortener {
     },
   };
 }
-
-const UNREAD = 'a connection has data in both directions, which an end would cut off';
 
 /** The one process that certainly is this host's API server, and where it alone can be asked. */
 function targetOf(host: HostView): Result<Target, string> {
@@ -196,12 +196,18 @@ async function settle({ files, clock }: ShortenDeps, target: Target, signal: Abo
   }
 }
 
-/** A socket that is closed with unread data in it is reset, and what it had to send is thrown away. */
-const lossless = (files: HostFiles, target: Target): boolean =>
-  readSockets(files, target.process.pid) !== null &&
-  connections(files, target).every((socket) => socket.unsent === 0 || socket.unread === 0);
+/**
+ * What an end would cut off; null: nothing. What was written goes on being sent, but a socket that is closed with unread data in it is reset, and
+ * what it had to send is thrown away.
+ */
+function lossAt(files: HostFiles, target: Target): string | null {
+  if (readSockets(files, target.process.pid) === null) return 'its connections cannot be seen';
+  return connections(files, target).some((socket) => socket.unsent > 0 && socket.unread > 0)
+    ? 'a connection has data in both directions, which an end would cut off'
+    : null;
+}
 
-const connections = (files: HostFiles, target: Target) =>
+const connections = (files: HostFiles, target: Target): readonly TcpSocket[] =>
   (readSockets(files, target.process.pid) ?? []).filter(
     (socket) => socket.localPort === target.port && !socket.listens,
   );

@@ -10,6 +10,7 @@ const GENERATION = 3;
 const DONE = someStep('done', { is: 'Satisfied', evidence: 'seen' });
 const OPEN = someStep('open', { is: 'Pending' });
 const act: Decision = { is: 'Act', step: OPEN, correction: false };
+const remedy = someStep('guard', { is: 'Pending' });
 const failed: Decision = { is: 'Failed', step: OPEN, why: 'It was undone.', remedy: 'Mend it.' };
 
 interface Case {
@@ -37,6 +38,11 @@ test.each<[string, Case, Memory['current']]>([
   [
     'a further wait does not',
     { decision: { is: 'Wait', step: OPEN, why: 'x' }, memory: begun('open') },
+    begun('open').current,
+  ],
+  [
+    'a remedy that comes in between leaves it',
+    { decision: { ...act, step: { ...remedy, remedy: true } as typeof remedy }, memory: begun('open') },
     begun('open').current,
   ],
   ['what failed keeps its time', { decision: failed, memory: begun('open') }, begun('open').current],

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { NodeFacts } from '../../../src/model/facts.ts';
 import type { HostReport } from '../../../src/model/host.ts';
-import { type Cause, whyMissing } from '../../../src/report/causes.ts';
+import { type Cause, whyMissing, whyUnproven } from '../../../src/report/causes.ts';
 import { before, type Deep, hostAddress, hostIPv4, hostIPv6, nodeFacts, running } from '../../support/facts.ts';
 
 const V4 = hostAddress({ address: hostIPv4(1) });
@@ -75,4 +75,25 @@ test('a node of Calico that has kept its IPv4 address has not lost it', () => {
 test('IPv4 is looked for in the same way', () => {
   const given = nodeFacts(1, {}, { internalIPs: [hostIPv6(1)] }, { addresses: [V6] });
   expect(whyMissing(given, 'IPv4')).toMatchObject({ cause: 'NoAddress', sentence: expect.stringContaining('IPv4') });
+});
+
+const proof = (is: 'Proven' | 'Pending' | 'LostPrimary') => ({ is, evidence: 'Seen so.', remedy: 'Mend it so.' });
+
+test('what the CNI itself shows goes before what its annotations suggest', () => {
+  const bare = node({}, { annotations: { 'projectcalico.org/IPv4VXLANTunnelAddr': '10.244.0.1' } });
+  expect(whyMissing(bare, 'IPv6', false, proof('Pending'))?.cause).not.toBe('CNILostPrimary');
+  expect(whyMissing(node({}), 'IPv6', false, proof('LostPrimary'))).toMatchObject({
+    cause: 'CNILostPrimary',
+    sentence: 'Seen so.',
+    remedy: 'Mend it so.',
+  });
+});
+
+test.each([
+  ['Proven', true, undefined],
+  ['Pending', true, 'CNIPending'],
+  ['Pending', false, undefined],
+  ['LostPrimary', false, 'CNILostPrimary'],
+] as const)('a node with both addresses, %s, guarded %s: %s', (is, guarded, cause) => {
+  expect(whyUnproven(proof(is), guarded)?.cause).toBe(cause);
 });

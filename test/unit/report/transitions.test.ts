@@ -55,3 +55,32 @@ test('a note fits an Event', () => {
   const status = statusOf(looked({ decision: { is: 'Failed', step: OPEN, why: message, remedy: '' } }));
   for (const { note } of transitions(NOTHING_YET, status)) expect(note.length).toBeLessThanOrEqual(1024);
 });
+
+const withNode = (exception: object): ClusterStatus => ({
+  ...idle,
+  nodes: {
+    total: 1,
+    dualStack: 0,
+    ipv4Only: 1,
+    ipv6Only: 0,
+    none: 0,
+    delayed: 0,
+    exceptions: [{ name: 'worker-9', families: ['IPv4'], cause: 'NoAddress', message: 'why', ...exception }],
+  },
+});
+
+test.each<[string, ClusterStatus, ClusterStatus, readonly string[]]>([
+  ['a node lacks a family', idle, withNode({}), []],
+  ['pods are kept off it', withNode({}), withNode({ guarded: true }), ['Warning NodeGuarded']],
+  ['that stays so', withNode({ guarded: true }), withNode({ guarded: true }), []],
+  ['the CNI lost its IPv4', withNode({}), withNode({ cause: 'CNILostPrimary' }), ['Warning CNILostPrimary']],
+  [
+    'and pods are kept off it',
+    idle,
+    withNode({ cause: 'CNILostPrimary', guarded: true }),
+    ['Warning NodeGuarded', 'Warning CNILostPrimary'],
+  ],
+  ['it is whole again', withNode({ cause: 'CNILostPrimary', guarded: true }), idle, ['Normal NodeFreed']],
+])('%s', (_name, from, to, told) => {
+  expect(reasons(from, to)).toEqual(told);
+});

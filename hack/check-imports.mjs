@@ -70,7 +70,7 @@ export const ROOMS = {
   },
   agent: {
     rooms: [...PURE_WORDS, 'api', 'kube', 'runtime'],
-    node: ['fs', 'fs/promises', 'path', 'http', 'https', 'net', 'os', 'events', 'stream'],
+    node: ['fs', 'fs/promises', 'path', 'http', 'https', 'net', 'os', 'events', 'stream', 'zlib'],
     packages: ['dbus-next', 'dbus-native', 'undici'],
     why: 'it takes typed settings from its own object and nothing else',
   },

@@ -23,7 +23,7 @@ export interface Cluster {
    * A connection to one API server by its own address (`https://host:port`), as the same user and with its certificate checked by the same CA. To be
    * closed by who opened it.
    */
-  direct(server: string, timeoutMs: number): Connection;
+  readonly direct: (server: string, timeoutMs: number) => Connection;
   close(): Promise<void>;
 }
 

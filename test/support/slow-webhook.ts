@@ -25,8 +25,20 @@ export async function startSlowWebhook(host = '127.0.0.1'): Promise<SlowWebhook>
   const [certificate, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
   const subject = ['-subj', '/CN=slow', '-addext', `subjectAltName=IP:${host}`];
   await promisify(execFile)('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-    ...['-keyout', key, '-out', certificate, ...subject],
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '2',
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+    ...subject,
   ]);
   const cert = await readFile(certificate, 'utf8');
   let passed = 0;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import { array, assert, boolean, integer, property, record, string, subarray } from 'fast-check';
 import { beforeShutdown, judgeDrained } from '../../../src/agent/drained.ts';
 import type { Goroutines } from '../../../src/agent/goroutines.ts';
 import { parseGoroutines } from '../../../src/agent/goroutines.ts';
@@ -49,8 +49,8 @@ test.each([
 });
 
 test('a server is never taken for done while one helper of its shutdown is left', () => {
-  fc.assert(
-    fc.property(fc.subarray(HELPERS, { minLength: 1 }), fc.boolean(), (left, waits) => {
+  assert(
+    property(subarray(HELPERS, { minLength: 1 }), boolean(), (left, waits) => {
       const difference = [
         some(-1, stacks.main),
         some(1, stacks.main),
@@ -62,20 +62,21 @@ test('a server is never taken for done while one helper of its shutdown is left'
   );
 });
 
+const older = (picture: readonly Goroutines[]): readonly Goroutines[] =>
+  picture.map(({ stack, count }) => ({ count, stack: stack.map((name) => name.replace('RunWithContext', 'Run')) }));
+
 test('Kubernetes before 1.31 calls the method Run', () => {
-  const older = (picture: readonly Goroutines[]): readonly Goroutines[] =>
-    picture.map(({ stack, count }) => ({ count, stack: stack.map((name) => name.replace('RunWithContext', 'Run')) }));
   expect(judgeDrained([beforeShutdown(older(atWork()))], older(drained())).is).toBe('Drained');
   expect(judgeDrained([beforeShutdown(older(atWork()))], older(notYet(7, stacks.waitsForRequests(7)))).is).toBe('Busy');
 });
 
 test('a profile is read as it was written', () => {
-  const sample = fc.record({
-    stack: fc.array(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 90 }),
-    count: fc.integer({ min: -100_000, max: 100_000 }),
+  const sample = record({
+    stack: array(string({ minLength: 1 }), { minLength: 1, maxLength: 90 }),
+    count: integer({ min: -100_000, max: 100_000 }),
   });
-  fc.assert(
-    fc.property(fc.array(sample), (samples) => {
+  assert(
+    property(array(sample), (samples) => {
       expect(parseGoroutines(goroutineProfile(samples))).toEqual({ ok: true, value: samples });
     }),
   );

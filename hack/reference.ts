@@ -1,6 +1,15 @@
 import { clusterCrd, nodeCrd } from '../src/api/crd.ts';
 import { CLUSTER_CONDITIONS, NODE_CONDITIONS } from '../src/api/conditions.ts';
-import { CATEGORY, CLUSTER, FINALIZER, GUARD_TAINT, MIGRATE_LABEL, NODE, RESTART_LABEL } from '../src/api/names.ts';
+import {
+  CATEGORY,
+  CLUSTER,
+  FINALIZER,
+  GUARD_TAINT,
+  MIGRATE_LABEL,
+  NODE,
+  RESTART_LABEL,
+  RESTART_MARK,
+} from '../src/api/names.ts';
 import { CONDITION_REASONS, FINDING_REASONS, NODE_REASONS } from '../src/api/reasons.ts';
 import type { Vocabulary } from '../src/api/vocabulary.ts';
 import { asArray, asNumber, asString, at, type JsonObject } from '../src/model/object.ts';
@@ -18,6 +27,8 @@ export function reference(vocabulary: Vocabulary): string {
       [
         [code(`${MIGRATE_LABEL}=true`), 'Service', 'It gets the second family (`services.migration: Selected`).'],
         [code(`${RESTART_LABEL}=true`), 'workload', 'Its pods are made anew (`workloads.restart: Selected`).'],
+        [code(`${RESTART_LABEL}=false`), 'workload', 'It is left out (`workloads.restart: All`).'],
+        [code(RESTART_MARK), 'workload', 'Annotation: for which networks it was restarted.'],
         [code(GUARD_TAINT), 'Node', 'Its second family is missing (`nodes.guard: Taint`).'],
         [code(FINALIZER), CLUSTER.kind, 'Keeps the resource until `deletionPolicy` has been carried out.'],
       ],

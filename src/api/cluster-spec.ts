@@ -81,7 +81,7 @@ const nodes = z
       .enum(['None', 'Taint'])
       .meta({
         description:
-          'Taint: keep new pods off nodes whose second family is still missing (taint dualstack.dev/family-missing). Default: None.',
+          'Taint: once the cluster lives with both families, keep new pods off nodes that join, or fall, without one (taint dualstack.dev/family-missing) until they have proven both. Default: None.',
       })
       .exactOptional(),
     maxUnavailable: z
@@ -140,7 +140,7 @@ export const baseShape = {
         .enum(['None', 'Selected', 'All'])
         .meta({
           description:
-            'Which workloads are restarted so that their pods get a second address. Selected: those labelled dualstack.dev/restart=true. Default: None.',
+            'Which Deployments, StatefulSets and DaemonSets are restarted, one at a time, so that their pods get a second address. Selected: those labelled dualstack.dev/restart=true. All: all but those labelled dualstack.dev/restart=false. Default: None.',
         })
         .exactOptional(),
     })

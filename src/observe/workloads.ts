@@ -68,7 +68,7 @@ function toWorkload(kind: (typeof RESTARTABLE_KINDS)[number], object: KubeObject
     facts: {
       label: metadata.labels?.[RESTART_LABEL] ?? null,
       mark: metadata.annotations?.[RESTART_MARK] ?? null,
-      keeper: keeper === undefined ? null : `${String(keeper['kind'])} ${String(keeper['name'])}`,
+      keeper: keeper === undefined ? null : `${asString(keeper['kind']) ?? ''} ${asString(keeper['name']) ?? ''}`,
       desired,
       rolledOut: isRolledOut(kind, object, desired),
       obstacle: obstacleOf(kind, object),

@@ -2,7 +2,7 @@ import { GUARD_TAINT } from '../api/names.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
 import type { NodeProof, NodeProofs } from '../model/node-proof.ts';
-import type { JsonObject } from '../model/object.ts';
+import { asString, type JsonObject } from '../model/object.ts';
 import type { Known } from '../model/reader.ts';
 import type { Step, StepState } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
@@ -113,8 +113,10 @@ const kept = (node: NodeFacts): Step =>
     state: { is: 'Satisfied', evidence: `new pods are kept off ${node.name} until it has both families` },
   });
 
-const taintText = (taint: JsonObject): string =>
-  `${String(taint['key'])}=${String(taint['value'] ?? '')}:${String(taint['effect'])}`;
+function taintText(taint: JsonObject): string {
+  const part = (name: string): string => asString(taint[name]) ?? '';
+  return `${part('key')}=${part('value')}:${part('effect')}`;
+}
 
 function stepOf(
   node: NodeFacts,

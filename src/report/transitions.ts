@@ -109,11 +109,12 @@ function guardChanges(before: ClusterStatus, after: ClusterStatus): readonly Tol
   ];
 }
 
+const lostIn = ({ nodes }: ClusterStatus) => nodes?.exceptions.filter(({ cause }) => cause === 'CNILostPrimary') ?? [];
+
 /** A node that loses what it had stays Ready, so nothing else would tell. */
 function lostFamilies(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
-  const lost = ({ nodes }: ClusterStatus) => nodes?.exceptions.filter(({ cause }) => cause === 'CNILostPrimary') ?? [];
-  const known = new Set(lost(before).map(({ name }) => name));
-  return lost(after)
+  const known = new Set(lostIn(before).map(({ name }) => name));
+  return lostIn(after)
     .filter(({ name }) => !known.has(name))
     .map(({ message, remedy }) => ({
       type: 'Warning',

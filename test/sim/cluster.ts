@@ -23,7 +23,7 @@ import {
   withRefusal,
   withRestart,
 } from './parts.ts';
-import { SimWorkloads, withTaints } from './workloads.ts';
+import { isGuard, SimWorkloads, withTaints } from './workloads.ts';
 
 export interface SimOptions {
   readonly controlPlanes: number;
@@ -241,9 +241,7 @@ export class SimCluster {
       this.#setNodes(nodes);
       return;
     }
-    if (step.kind === 'ApplyObject' && step.remedy === true) {
-      return this.changeNode(step.ref.name, (node) => withTaints(node, step));
-    }
+    if (isGuard(step)) return this.changeNode(step.ref.name, (node) => withTaints(node, step));
     if (step.phase === 'Workloads' && step.kind !== 'TransferLease') return this.workloads.execute(step, this.now);
     if (step.id === 'record/cluster') return this.#record(step as ApplyObject & Step);
     if (step.id === 'dns/pods') return this.#restartDNS(step as RolloutWorkload & Step);
@@ -358,7 +356,7 @@ export class SimCluster {
           'projectcalico.org/IPv6Address': `${address}/64`,
         },
       }));
-      this.#readyPod(pod.uid);
+      this.#setPod(pod.uid, { ready: true, waiting: null });
     }
   }
 
@@ -371,10 +369,6 @@ export class SimCluster {
     for (const { uid, node } of agent.workload.pods) {
       if (node === name) this.#setPod(uid, { ready: false, waiting: 'CrashLoopBackOff' });
     }
-  }
-
-  #readyPod(uid: string): void {
-    this.#setPod(uid, { ready: true, waiting: null });
   }
 
   #setPod(uid: string, change: { readonly ready: boolean; readonly waiting: string | null }): void {

@@ -56,11 +56,15 @@ export class SimWorkloads {
   }
 }
 
+export const isGuard = (step: Step): step is Step & ApplyObject & { readonly remedy: true } =>
+  step.kind === 'ApplyObject' && step.remedy === true;
+
+const isForeign = ({ key }: JsonObject): boolean => key !== 'dualstack.dev/family-missing';
+
 /** A merge patch of a Node's taints: what is there besides ours must be in it. */
 export function withTaints(node: NodeFacts, { write }: ApplyObject): NodeFacts {
   if (at(write, 'resourceVersion') !== node.resourceVersion) throw new Error(`409: ${node.name} has changed`);
   const taints = at(write, 'body', 'spec', 'taints') as readonly JsonObject[];
-  const isForeign = ({ key }: JsonObject): boolean => key !== 'dualstack.dev/family-missing';
   if (JSON.stringify(taints.filter(isForeign)) !== JSON.stringify(node.taints.filter(isForeign))) {
     throw new Error(`never: a taint of ${node.name} is lost`);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import { array, assert, boolean, constantFrom, property, record } from 'fast-check';
 import type { NodeFacts } from '../../../src/model/facts.ts';
 import type { NodeProof, NodeProofs } from '../../../src/model/node-proof.ts';
 import { at, type JsonObject } from '../../../src/model/object.ts';
@@ -111,10 +111,10 @@ test('without proofs of a CNI a node is tainted only where nodes with both famil
 });
 
 test('whatever the nodes: taints of others survive, ours is there once at most, and a node that takes pods is left', () => {
-  const kind = fc.constantFrom<NodeProof['is']>('Proven', 'Pending', 'LostPrimary');
-  const one = fc.record({ dual: fc.boolean(), ours: fc.boolean(), other: fc.boolean(), ready: fc.boolean(), kind });
-  fc.assert(
-    fc.property(fc.array(one, { minLength: 1, maxLength: 6 }), fc.boolean(), (given, inForce) => {
+  const kind = constantFrom<NodeProof['is']>('Proven', 'Pending', 'LostPrimary');
+  const one = record({ dual: boolean(), ours: boolean(), other: boolean(), ready: boolean(), kind });
+  assert(
+    property(array(one, { minLength: 1, maxLength: 6 }), boolean(), (given, inForce) => {
       const nodes = given.map(({ dual, ours, other, ready }, index) => ({
         ...worker(index + 1, dual, [...(other ? [OTHER] : []), ...(ours ? [OURS] : [])]),
         ready,

@@ -101,7 +101,11 @@ func run(ctx context.Context, o options, workers *sync.WaitGroup) error {
 	}
 	klog.Infof("running: backend %s, subnets %s %s", config.BackendType, lease.Subnet, lease.IPv6Subnet)
 	workers.Go(func() { network.Run(ctx) })
-	return manager.CompleteLease(ctx, lease, workers)
+	if err := manager.CompleteLease(ctx, lease, workers); err != nil {
+		return fmt.Errorf("completing the lease: %w", err)
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // requireBridgeFilter: without br_netfilter, iptables sees no packet between pods of one node, and Services fail silently.

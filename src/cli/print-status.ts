@@ -131,6 +131,7 @@ function factLines(view: StatusView, options: PrintOptions): readonly string[] {
     ...(found.length === 0 ? [] : wrap(`Cluster:   ${found.join(', ')}`, options.width, '           ')),
     ...(view.nodes === null ? [] : nodeLines(view.nodes, options)),
     ...(total === undefined ? [] : wrap(`Services:  ${services.join(', ')}`, options.width)),
+    ...workloadLines(view, options),
   ];
 }
 
@@ -154,6 +155,16 @@ function nodeLines(nodes: NodesView, options: PrintOptions): readonly string[] {
     ),
     ...(hidden > 0 ? [`  and ${hidden} more: kubectl dualstack nodes`] : []),
   ];
+}
+
+function workloadLines({ workloads: { counts, restarting } }: StatusView, options: PrintOptions): readonly string[] {
+  const { total, dualStack } = counts;
+  if (total === undefined) return [];
+  const parts = [
+    `${dualStack ?? 0} of ${total} dual-stack`,
+    ...(restarting === '' ? [] : [`restarting ${restarting}`]),
+  ];
+  return wrap(`Workloads: ${parts.join(', ')}`, options.width, '           ');
 }
 
 function componentLines(view: StatusView, options: PrintOptions): readonly string[] {

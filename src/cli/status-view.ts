@@ -16,6 +16,7 @@ export interface StatusView {
   readonly plan: PlanView | null;
   readonly nodes: NodesView | null;
   readonly services: Readonly<Record<string, number>>;
+  readonly workloads: { readonly counts: Readonly<Record<string, number>>; readonly restarting: string };
   readonly rollBack: { readonly state: string; readonly reason: string; readonly step: string } | null;
 }
 
@@ -97,6 +98,10 @@ export function statusView(resource: KubeObject): StatusView {
     plan: at(status, 'plan') === undefined ? null : planView(at(status, 'plan')),
     nodes: at(status, 'nodes') === undefined ? null : nodesView(at(status, 'nodes')),
     services: record(at(status, 'services'), asNumber),
+    workloads: {
+      counts: record(at(status, 'workloads'), asNumber),
+      restarting: text(status, 'workloads', 'restarting'),
+    },
     rollBack:
       at(status, 'rollBack') === undefined
         ? null

@@ -2,6 +2,7 @@ import { execute, FIELD_MANAGER } from '../apply/execute.ts';
 import { keepInventory } from '../apply/inventory.ts';
 import { clusterStatusOf } from '../api/cluster-status.ts';
 import type { ClusterStatus } from '../api/cluster-status.ts';
+import { conditionOf } from '../api/conditions.ts';
 import { governing } from '../api/governing.ts';
 import { API_VERSION, CLUSTER, FINALIZER } from '../api/names.ts';
 import { resolve } from '../api/resolve.ts';
@@ -162,7 +163,7 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
   const { generation } = subject;
   const seen = { request, facts, status: subject.status, generation, deleting: subject.deleting };
   const first = judge(seen);
-  const looked = isAboutWorkloads(first.decision)
+  const looked = mustBeFresh(first.decision, subject.status)
     ? judge({ ...seen, facts: { ...facts, workloads: await deps.workloads.get(0) } })
     : first;
   const { decision } = looked;
@@ -191,6 +192,10 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
   };
   return tell({ ...subject, status: intended.value }, after, deps, nextAfterOutcome(outcome));
 }
+
+/** An old list must neither restart anything, nor be what "all is done" is first said by. */
+const mustBeFresh = (decision: Decision, { conditions }: ClusterStatus): boolean =>
+  isAboutWorkloads(decision) || (decision.is === 'Done' && conditionOf(conditions ?? [], 'Ready')?.status !== 'True');
 
 const isAboutWorkloads = (decision: Decision): boolean => 'step' in decision && decision.step.phase === 'Workloads';
 

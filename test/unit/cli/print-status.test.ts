@@ -22,6 +22,7 @@ Cluster:   v1.36.3, Kubeadm, Calico, IPv4 first
 Nodes:     5 of 6 dual-stack, 1 IPv4 only, 1 overdue
   worker-3: NoAddress, No interface has IPv6.
 Services:  1 of 12 dual-stack, 1 pending
+Workloads: 2 of 9 dual-stack, restarting Deployment shop/web
 
 CONDITION              STATUS  REASON          AGE  MESSAGE
 Ready                  False   Converting      5m   Step 6 of 14 is under way.

@@ -86,6 +86,7 @@ export const working = resource({
     exceptions: [{ name: 'worker-3', families: ['IPv4'], cause: 'NoAddress', message: 'No interface has IPv6.' }],
   },
   services: { total: 12, dualStack: 1, singleStack: 11, pending: 1 },
+  workloads: { total: 9, dualStack: 2, singleStack: 7, restarting: 'Deployment shop/web', exceptions: [] },
 });
 
 export const ready = resource({

@@ -38,7 +38,7 @@ export class Balancer {
   }
 
   get url(): string {
-    return `https://${this.#address}:${(this.#server.address() as AddressInfo).port}`;
+    return `https://${urlHost(this.#address)}:${(this.#server.address() as AddressInfo).port}`;
   }
 
   async start(): Promise<void> {
@@ -72,7 +72,7 @@ export class Balancer {
   async #watch(backend: Backend): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const up = await answers(`https://${backend.address}:${PORT}/readyz`, signal);
+      const up = await answers(`https://${urlHost(backend.address)}:${PORT}/readyz`, signal);
       if (!signal.aborted) mark(backend, up);
       await sleep(CHECK_MS, undefined, { signal }).catch(() => {});
     }
@@ -124,3 +124,4 @@ function mark(backend: Backend, up: boolean): void {
 }
 
 const countDown = (up: ReadonlyMap<Backend, boolean>): number => [...up.values()].filter((isUp) => !isUp).length;
+const urlHost = (address: string): string => (address.includes(':') ? `[${address}]` : address);

@@ -87,7 +87,8 @@ export async function removeCgroups(folders: readonly string[]): Promise<void> {
   const deadline = Date.now() + REMOVE_DEADLINE_MS;
   let left = folders.filter((folder) => !removeTree(folder));
   while (left.length > 0) {
-    if (Date.now() > deadline) throw new Error(`cgroups still in use after ${REMOVE_DEADLINE_MS} ms: ${left.join(', ')}`);
+    if (Date.now() > deadline)
+      throw new Error(`cgroups still in use after ${REMOVE_DEADLINE_MS} ms: ${left.join(', ')}`);
     await sleep(RETRY_MS);
     left = left.filter((folder) => !removeTree(folder));
   }

@@ -95,7 +95,8 @@ export class RealCluster {
 
   node(name: string): RealNode {
     const found = this.nodes.find((node) => node.name === name);
-    if (found === undefined) throw new Error(`no node ${name}: there are ${this.nodes.map((node) => node.name).join(', ')}`);
+    if (found === undefined)
+      throw new Error(`no node ${name}: there are ${this.nodes.map((node) => node.name).join(', ')}`);
     return found;
   }
 
@@ -144,7 +145,9 @@ export class RealCluster {
       ['get', 'pods', '-A', '-o', 'wide'],
       ['get', 'events', '-A', '--field-selector', 'type=Warning', '--sort-by=.lastTimestamp'],
     ];
-    const told = await Promise.all((existsSync(this.kubeconfig) ? looks : []).map((args) => this.tryKubectl([...args, '--request-timeout=5s'])));
+    const told = await Promise.all(
+      (existsSync(this.kubeconfig) ? looks : []).map((args) => this.tryKubectl([...args, '--request-timeout=5s'])),
+    );
     const kubelets = this.nodes.map((node) => `--- ${node.name}: kubelet\n${tail(node.readLog('kubelet'))}`);
     return [...told.map(({ stdout, stderr }) => tail(stdout + stderr)), ...kubelets].join('\n');
   }
@@ -170,7 +173,9 @@ export class RealCluster {
     this.#place.recordCgroups(this.nodes.flatMap((node) => node.machine.cgroups));
     const [fabric] = await Promise.all([
       Fabric.start({ network, primary, socket }, join(this.folder, 'fabric.log')),
-      ...this.nodes.map((node, index) => makeDisk(node.disk, network.nodes[index] ?? node, this.settings, binaries, images)),
+      ...this.nodes.map((node, index) =>
+        makeDisk(node.disk, network.nodes[index] ?? node, this.settings, binaries, images),
+      ),
     ]);
     this.#fabric = fabric;
     this.#place.recordProcess(fabric.pid);
@@ -220,11 +225,20 @@ export class RealCluster {
   }
 
   async #notReady(): Promise<readonly string[]> {
-    const answer = await this.tryKubectl(['get', 'nodes,deployments,daemonsets', '-A', '-o', 'json', '--request-timeout=5s']);
+    const answer = await this.tryKubectl([
+      'get',
+      'nodes,deployments,daemonsets',
+      '-A',
+      '-o',
+      'json',
+      '--request-timeout=5s',
+    ]);
     if (answer.code !== 0) return [answer.stderr.trim()];
     const { items } = JSON.parse(answer.stdout) as { items: readonly Judged[] };
     const found = new Set(items.filter(({ kind }) => kind === 'Node').map(({ metadata }) => metadata.name));
-    const absent = this.nodes.filter((node) => !found.has(node.name)).map((node) => `Node ${node.name} (not registered)`);
+    const absent = this.nodes
+      .filter((node) => !found.has(node.name))
+      .map((node) => `Node ${node.name} (not registered)`);
     // Without a CNI no node becomes Ready, by design.
     const judged = this.settings.cni === 'none' ? [] : items.filter((item) => !isReady(item));
     return [...absent, ...judged.map(({ kind, metadata }) => `${kind} ${metadata.name}`)];
@@ -249,12 +263,16 @@ function isReady({ kind, metadata, spec, status }: Judged): boolean {
     case 'Node':
       return status.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True') ?? false;
     case 'Deployment':
-      return status.observedGeneration === metadata.generation && (status.availableReplicas ?? 0) >= (spec.replicas ?? 1);
+      return (
+        status.observedGeneration === metadata.generation && (status.availableReplicas ?? 0) >= (spec.replicas ?? 1)
+      );
     default:
-      return status.observedGeneration === metadata.generation && (status.numberAvailable ?? 0) >= (status.desiredNumberScheduled ?? 0);
+      return (
+        status.observedGeneration === metadata.generation &&
+        (status.numberAvailable ?? 0) >= (status.desiredNumberScheduled ?? 0)
+      );
   }
 }
 
 const TAIL_LINES = 30;
 const tail = (text: string): string => text.trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
-

@@ -49,7 +49,9 @@ function flannel(settings: Settings): string {
 /** The released manifest. Its images come from E2E_CALICO_IMAGES. */
 function calico(): string {
   const file = realManifest('calico-v3.31.7/calico.yaml');
-  if (file === undefined) throw new Error('no Calico manifest: set REAL_MANIFESTS to a folder that has calico-v3.31.7/calico.yaml');
-  if (process.env['E2E_CALICO_IMAGES'] === undefined) throw new Error('no Calico images: set E2E_CALICO_IMAGES to an OCI layout or archive that has them');
+  if (file === undefined)
+    throw new Error('no Calico manifest: set REAL_MANIFESTS to a folder that has calico-v3.31.7/calico.yaml');
+  if (process.env['E2E_CALICO_IMAGES'] === undefined)
+    throw new Error('no Calico images: set E2E_CALICO_IMAGES to an OCI layout or archive that has them');
   return readFileSync(file, 'utf8');
 }

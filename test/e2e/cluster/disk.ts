@@ -22,7 +22,17 @@ export async function makeDisk(
   binaries: Binaries,
   images: string,
 ): Promise<void> {
-  for (const folder of ['etc', 'usr/bin', 'var/lib/kubelet', 'var/lib/etcd', 'var/log', 'opt/cni/bin', 'root', 'tmp', 'covered/etc']) {
+  for (const folder of [
+    'etc',
+    'usr/bin',
+    'var/lib/kubelet',
+    'var/lib/etcd',
+    'var/log',
+    'opt/cni/bin',
+    'root',
+    'tmp',
+    'covered/etc',
+  ]) {
     mkdirSync(join(disk, folder), { recursive: true });
   }
   for (const program of NODE_PROGRAMS) place(pathOf(binaries, program), join(disk, 'usr/bin', program));

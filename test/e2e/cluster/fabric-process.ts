@@ -25,10 +25,16 @@ async function makeBridge(network: Network): Promise<void> {
   const families: readonly Family[] = ['IPv4', 'IPv6'];
   const addresses = families.flatMap((family) =>
     [network.gateway[family], network.balancer[family]].map(
-      (address) => `addr add ${address}/${network.prefixLength[family]} dev ${BRIDGE}${family === 'IPv6' ? ' nodad' : ''}`,
+      (address) =>
+        `addr add ${address}/${network.prefixLength[family]} dev ${BRIDGE}${family === 'IPv6' ? ' nodad' : ''}`,
     ),
   );
-  const commands = ['link set lo up', `link add ${BRIDGE} type bridge forward_delay 0`, ...addresses, `link set ${BRIDGE} up`];
+  const commands = [
+    'link set lo up',
+    `link add ${BRIDGE} type bridge forward_delay 0`,
+    ...addresses,
+    `link set ${BRIDGE} up`,
+  ];
   await run(['ip', '-batch', '-'], { input: `${commands.join('\n')}\n` });
   // A switch does not filter what it passes on.
   for (const name of ['iptables', 'ip6tables']) writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${name}`, '0');

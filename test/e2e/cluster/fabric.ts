@@ -57,7 +57,10 @@ export class Fabric {
 
   /** A cable from the switch to a node's `eth0`. One that is there from before the node's last power cut is replaced. */
   async plugIn(cable: string, nodePid: number): Promise<void> {
-    await ip(this.pid, [`link add ${cable} type veth peer name eth0 netns ${nodePid}`, `link set ${cable} master br0 up`]);
+    await ip(this.pid, [
+      `link add ${cable} type veth peer name eth0 netns ${nodePid}`,
+      `link set ${cable} master br0 up`,
+    ]);
   }
 
   async unplug(cable: string): Promise<void> {

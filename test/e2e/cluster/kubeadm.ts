@@ -42,7 +42,12 @@ export async function kubeadmInit(node: RealNode, settings: Settings, { token }:
   await kubeadm(node, 'init', documents);
 }
 
-export async function kubeadmJoin(node: RealNode, settings: Settings, first: RealNode, { token }: JoinSecret): Promise<void> {
+export async function kubeadmJoin(
+  node: RealNode,
+  settings: Settings,
+  first: RealNode,
+  { token }: JoinSecret,
+): Promise<void> {
   if (node.role === 'control-plane') shareAuthorities(first, node);
   const document = {
     apiVersion: API_VERSION,
@@ -64,7 +69,8 @@ async function kubeadm(node: RealNode, command: 'init' | 'join', documents: read
   const argv = ['kubeadm', command, '--config', file, IGNORED];
   const outcome = await node.exec(argv);
   node.writeFile(`/var/log/kubeadm-${command}.log`, outcome.stdout + outcome.stderr);
-  if (outcome.code !== 0) throw new Error(`${node.name}: ${failure(argv, outcome)}\n${node.readLog('kubelet').slice(-2000)}`);
+  if (outcome.code !== 0)
+    throw new Error(`${node.name}: ${failure(argv, outcome)}\n${node.readLog('kubelet').slice(-2000)}`);
 }
 
 function registration(node: NodeAddresses, settings: Settings): unknown {
@@ -134,7 +140,16 @@ const kubeProxyConfiguration = (settings: Settings): unknown => ({
   ...settings.kubeadm.kubeProxyConfiguration,
 });
 
-const AUTHORITIES = ['ca.crt', 'ca.key', 'sa.key', 'sa.pub', 'front-proxy-ca.crt', 'front-proxy-ca.key', 'etcd/ca.crt', 'etcd/ca.key'];
+const AUTHORITIES = [
+  'ca.crt',
+  'ca.key',
+  'sa.key',
+  'sa.pub',
+  'front-proxy-ca.crt',
+  'front-proxy-ca.key',
+  'etcd/ca.crt',
+  'etcd/ca.key',
+];
 
 /** What an administrator copies before a further control-plane node joins. */
 function shareAuthorities(from: RealNode, to: RealNode): void {

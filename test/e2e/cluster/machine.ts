@@ -14,6 +14,8 @@ const BOOT_DEADLINE_MS = 20_000;
 const POLL_MS = 20;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+const NAMESPACES = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--time'];
+
 /** Enters the cgroups given as arguments before `--`, then becomes the command after it. */
 const ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs"; shift; done; shift; exec "$@"';
 
@@ -90,41 +92,38 @@ export class Machine {
     const deadline = Date.now() + BOOT_DEADLINE_MS;
     while ((await this.exec(['systemctl', 'is-active', '--quiet', 'node.target'])).code !== 0) {
       if (Date.now() > deadline || !this.isOn) {
-        throw new Error(`${this.#options.name} did not boot:\n${readFileSync(this.#options.logFile, 'utf8').slice(-2000)}`);
+        throw new Error(
+          `${this.#options.name} did not boot:\n${readFileSync(this.#options.logFile, 'utf8').slice(-2000)}`,
+        );
       }
       await sleep(POLL_MS);
     }
   }
 
   #enter(): readonly string[] {
-    const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--time'];
-    return [
-      ...['nsenter', '--target', String(this.pid), ...namespaces, '--'],
-      ...['env', '-i', `PATH=${PATH}`, 'HOME=/root', 'LANG=C.UTF-8', 'KUBECONFIG=/etc/kubernetes/admin.conf'],
-    ];
+    const nsenter = ['nsenter', '--target', String(this.pid), ...NAMESPACES, '--'];
+    const env = ['env', '-i', `PATH=${PATH}`, 'HOME=/root', 'LANG=C.UTF-8', 'KUBECONFIG=/etc/kubernetes/admin.conf'];
+    return [...nsenter, ...env];
   }
 
   #spawn(): ChildProcess {
     const { disk, name, hierarchies, logFile } = this.#options;
     // A computer's clocks begin when it is switched on.
     const upTime = -Math.floor(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]));
-    const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--time'];
     const clocks = ['--boottime', String(upTime), '--monotonic', String(upTime)];
     const bound = ['--fork', '--kill-child', '--propagation', 'private'];
-    const boot = [disk, name, randomUUID(), ...hierarchies.map((each) => `${each.type}:${each.name}:${each.options}`)];
+    const unshare = ['setpriv', '--pdeathsig', 'KILL', 'unshare', ...NAMESPACES, ...clocks, ...bound];
+    // Bash takes a socket on its input for a remote login, and would read the user's own settings.
+    const boot = ['bash', '--norc', BOOT_SCRIPT, disk, name, randomUUID()];
+    const cgroups = hierarchies.map((each) => `${each.type}:${each.name}:${each.options}`);
     const log = openSync(logFile, 'a');
     try {
-      return spawn(
-        'sh',
-        [
-          ...['-c', ENTER_CGROUPS, name, ...this.cgroups, '--'],
-          ...['setpriv', '--pdeathsig', 'KILL', 'unshare', ...namespaces, ...clocks, ...bound],
-          // Bash takes a socket on its input for a remote login, and would read the user's own settings.
-          ...['bash', '--norc', BOOT_SCRIPT, ...boot],
-        ],
+      return spawn('sh', ['-c', ENTER_CGROUPS, name, ...this.cgroups, '--', ...unshare, ...boot, ...cgroups], {
+        stdio: ['pipe', 'pipe', log],
         // A session of its own, so that Ctrl-C reaches the owner alone, which then stops things in order.
-        { stdio: ['pipe', 'pipe', log], detached: true, env: { PATH, HOME: '/root' } },
-      );
+        detached: true,
+        env: { PATH, HOME: '/root' },
+      });
     } finally {
       closeSync(log);
     }

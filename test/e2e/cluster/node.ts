@@ -29,7 +29,13 @@ export class RealNode {
   #partitioned = false;
   #slow: Promise<Outcome> | undefined;
 
-  constructor(addresses: NodeAddresses, index: number, settings: Settings, fabric: () => Fabric, machine: MachineOptions) {
+  constructor(
+    addresses: NodeAddresses,
+    index: number,
+    settings: Settings,
+    fabric: () => Fabric,
+    machine: MachineOptions,
+  ) {
     this.name = addresses.name;
     this.role = addresses.role;
     this.IPv4 = addresses.IPv4;
@@ -41,7 +47,9 @@ export class RealNode {
     this.#cable = `node${index}`;
     const { hostFamilies } = settings.host(this.name);
     this.#addresses = new Set(
-      FAMILIES.filter((family) => hostFamilies === 'dual' || hostFamilies === family).map((family) => addresses[family]),
+      FAMILIES.filter((family) => hostFamilies === 'dual' || hostFamilies === family).map(
+        (family) => addresses[family],
+      ),
     );
   }
 
@@ -65,7 +73,8 @@ export class RealNode {
   /** Path outside of a file inside. Only for /etc/kubernetes, /etc/systemd/system, /etc/cni, /etc/sysctl.d, /var/lib, /var/log and /opt. */
   onDisk(path: string): string {
     if (COVERED.test(path)) return join(this.disk, 'covered', path);
-    if (UPPER.test(path)) throw new Error(`${path}: lies over the test machine's own file; read and write it with exec()`);
+    if (UPPER.test(path))
+      throw new Error(`${path}: lies over the test machine's own file; read and write it with exec()`);
     return join(this.disk, path);
   }
 
@@ -138,7 +147,9 @@ export class RealNode {
    */
   async slowDisk({ stallMs = 300, goMs = 100 }: { stallMs?: number; goMs?: number } = {}): Promise<void> {
     if (!existsSync(join(this.disk, 'etcd.img'))) {
-      throw new Error(`${this.name}: no disk to slow down; start the cluster with ownEtcdDisk: true (control-plane nodes)`);
+      throw new Error(
+        `${this.name}: no disk to slow down; start the cluster with ownEtcdDisk: true (control-plane nodes)`,
+      );
     }
     await this.normalDisk();
     await this.run(['touch', SLOW_MARK]);
@@ -202,6 +213,8 @@ export class RealNode {
     const own = this[family];
     const last = own.slice(Math.max(own.lastIndexOf('.'), own.lastIndexOf(':')) + 1);
     const base = own.slice(0, own.length - last.length);
-    return family === 'IPv4' ? `${base}${Number(last) + 100}` : `${base}${(Number.parseInt(last, 16) + 256).toString(16)}`;
+    return family === 'IPv4'
+      ? `${base}${Number(last) + 100}`
+      : `${base}${(Number.parseInt(last, 16) + 256).toString(16)}`;
   }
 }

@@ -118,12 +118,17 @@ const MAX_WORKERS = 200;
 
 /** Addresses from ranges that are set aside for test beds (RFC 2544) and for documentation (RFC 3849): hosts see them as global ones. */
 export function network(subnet: number, controlPlanes: number, workers: number): Network {
-  if (workers > MAX_WORKERS) throw new Error(`workers: ${workers} is more than the ${MAX_WORKERS} that one subnet has room for`);
+  if (workers > MAX_WORKERS)
+    throw new Error(`workers: ${workers} is more than the ${MAX_WORKERS} that one subnet has room for`);
   const at = (last: number): Readonly<Record<Family, string>> => ({
     IPv4: `198.18.${subnet}.${last}`,
     IPv6: `2001:db8:${subnet.toString(16)}::${last.toString(16)}`,
   });
-  const node = (role: NodeAddresses['role'], name: string, last: number): NodeAddresses => ({ name, role, ...at(last) });
+  const node = (role: NodeAddresses['role'], name: string, last: number): NodeAddresses => ({
+    name,
+    role,
+    ...at(last),
+  });
   return {
     gateway: at(GATEWAY),
     balancer: at(BALANCER),

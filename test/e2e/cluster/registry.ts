@@ -98,7 +98,8 @@ async function killAll(keys: readonly ProcessKey[]): Promise<void> {
     const alive = keys.filter(isRunning);
     if (alive.length === 0) return;
     for (const { pid } of alive) process.kill(pid, 'SIGKILL');
-    if (Date.now() > deadline) throw new Error(`processes of a former test cluster do not end: ${alive.map(({ pid }) => pid).join(', ')}`);
+    if (Date.now() > deadline)
+      throw new Error(`processes of a former test cluster do not end: ${alive.map(({ pid }) => pid).join(', ')}`);
     await sleep(POLL_MS);
   }
 }

@@ -35,13 +35,18 @@ async function deniedHere(): Promise<readonly string[]> {
   const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--time', '--fork'];
   const script = 'mount -t proc proc /proc && mount -t tmpfs tmpfs /mnt && ip link add probe0 type bridge';
   const { code, stderr } = await tryRun(['unshare', ...namespaces, 'sh', '-c', script]);
-  return code === 0 ? [] : [`new namespaces with mounts and a bridge are denied here (${stderr.trim()}): run it on a machine or in a privileged container`];
+  return code === 0
+    ? []
+    : [
+        `new namespaces with mounts and a bridge are denied here (${stderr.trim()}): run it on a machine or in a privileged container`,
+      ];
 }
 
 /** Whether real kubelets run here; tells on stderr what is missing, so that a skipped test is not a silent one. */
 export async function canRunHere(): Promise<boolean> {
   const missing = await missingHere();
-  if (missing.length > 0) process.stderr.write(`skipped, real kubelets do not run here:\n${missing.map((line) => `  - ${line}\n`).join('')}`);
+  if (missing.length > 0)
+    process.stderr.write(`skipped, real kubelets do not run here:\n${missing.map((line) => `  - ${line}\n`).join('')}`);
   return missing.length === 0;
 }
 

@@ -73,8 +73,22 @@ state = "${join(folder, 'state')}"
   // Whatever it mounts is nobody else's.
   const daemon = spawn(
     'setpriv',
-    ['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private', binaries['containerd'] ?? 'containerd', '--config', config],
-    { stdio: ['ignore', 'ignore', 'pipe'], detached: true, env: { ...process.env, PATH: `${path}:${process.env['PATH'] ?? ''}` } },
+    [
+      '--pdeathsig',
+      'KILL',
+      'unshare',
+      '--mount',
+      '--propagation',
+      'private',
+      binaries['containerd'] ?? 'containerd',
+      '--config',
+      config,
+    ],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
+      env: { ...process.env, PATH: `${path}:${process.env['PATH'] ?? ''}` },
+    },
   );
   let said = '';
   daemon.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)));

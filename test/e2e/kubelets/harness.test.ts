@@ -1,0 +1,286 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '../../support/eventually.ts';
+import { IMAGES } from '../cluster/images.ts';
+import { canRunHere, type RealCluster, startRealCluster } from '../cluster/index.ts';
+import { clustersFolder, sweep } from '../cluster/registry.ts';
+
+const START_MS = 240_000;
+const CHANGE_MS = 90_000;
+const here = await canRunHere();
+const onLinuxAsRoot = here ? describe : describe.skip;
+
+/** A web server on every node, in the pod network. */
+const SERVERS = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: servers, namespace: default}
+spec:
+  selector: {matchLabels: {app: servers}}
+  template:
+    metadata: {labels: {app: servers}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      tolerations: [{operator: Exists}]
+      containers: [{name: server, image: '${IMAGES.podtool}', args: [serve, '8080']}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: servers, namespace: default}
+spec: {selector: {app: servers}, ports: [{port: 80, targetPort: 8080}]}
+`;
+
+onLinuxAsRoot('a cluster of real kubelets', () => {
+  let cluster: RealCluster;
+  let stopped = false;
+
+  beforeAll(async () => {
+    cluster = await startRealCluster({
+      controlPlanes: 1,
+      workers: 1,
+      nodes: { 'worker-1': { hostFamilies: 'IPv4' } },
+    });
+    await cluster.kubectl(['apply', '-f', '-'], SERVERS);
+    await cluster.kubectl(['rollout', 'status', 'daemonset/servers', '--timeout=90s']);
+  }, START_MS);
+  afterAll(async () => {
+    if (!stopped) await cluster?.stop();
+  }, START_MS);
+
+  test('carries packets between pods of two nodes, to a Service and to DNS', async () => {
+    const pods = await serverPods(cluster);
+    expect(pods.map(({ node }) => node).sort()).toEqual(['cp-1', 'worker-1']);
+    const dns = await cluster.kubectl([
+      'get',
+      'service',
+      'kube-dns',
+      '-n',
+      'kube-system',
+      '-o',
+      'jsonpath={.spec.clusterIP}',
+    ]);
+    for (const from of pods) {
+      const urls = [...pods.map(({ address }) => `http://${address}:8080/`), await serviceUrl(cluster)];
+      const got = await cluster.kubectl(['exec', from.name, '--', '/podtool', 'get', ...urls]);
+      expect(got.stdout.match(/\b200\b/g)).toHaveLength(urls.length);
+      const name = 'servers.default.svc.cluster.local';
+      const answer = await cluster.kubectl(['exec', from.name, '--', '/podtool', 'dns', name, 'A', dns.stdout]);
+      expect(answer.stdout).toContain(new URL(await serviceUrl(cluster)).hostname);
+    }
+  });
+
+  test(
+    'runs the operator and its agents as pods, which report the hosts, also IPv6 that comes late',
+    async () => {
+      await cluster.installOperator();
+      const host = (name: string): Promise<string> => dualStackNode(cluster, name);
+      await eventually(
+        'both hosts are reported',
+        async () => (await host('cp-1')).includes(cluster.node('cp-1').IPv6),
+        CHANGE_MS,
+      );
+      const worker = cluster.node('worker-1');
+      await eventually('the worker is reported', async () => (await host('worker-1')).includes(worker.IPv4), CHANGE_MS);
+      expect(await host('worker-1')).not.toContain(worker.IPv6);
+      await worker.addAddress();
+      await eventually(
+        'its late IPv6 address is reported',
+        async () => (await host('worker-1')).includes(worker.IPv6),
+        CHANGE_MS,
+      );
+      await worker.removeAddress();
+      await eventually(
+        'that it is lost is reported',
+        async () => !(await host('worker-1')).includes(worker.IPv6),
+        CHANGE_MS,
+      );
+    },
+    START_MS,
+  );
+
+  test(
+    'has a kubelet that systemd restarts',
+    async () => {
+      const worker = cluster.node('worker-1');
+      const kubelet = (): Promise<string> =>
+        worker.run(['systemctl', 'show', '--property=MainPID', '--value', 'kubelet']);
+      const before = await kubelet();
+      await worker.run(['systemctl', 'restart', 'kubelet']);
+      expect(await kubelet()).not.toBe(before);
+      await worker.run(['kill', '-KILL', (await kubelet()).trim()]);
+      await eventually(
+        'systemd starts a killed kubelet again',
+        async () => (await worker.exec(['systemctl', 'is-active', 'kubelet'])).code === 0,
+        CHANGE_MS,
+      );
+    },
+    START_MS,
+  );
+
+  test(
+    'reboots a node, which comes back with its pods and another boot id',
+    async () => {
+      const worker = cluster.node('worker-1');
+      const bootId = (): Promise<string> => worker.run(['cat', '/proc/sys/kernel/random/boot_id']);
+      const before = await bootId();
+      await worker.reboot();
+      expect(await bootId()).not.toBe(before);
+      expect(Number((await worker.run(['cat', '/proc/uptime'])).split(' ')[0])).toBeLessThan(60);
+      await eventually(
+        'the API has heard of the new boot',
+        async () =>
+          (await cluster.kubectl(['get', 'node', worker.name, '-o', 'yaml'])).stdout.includes((await bootId()).trim()),
+        CHANGE_MS,
+      );
+      await cluster.ready();
+      await eventually(
+        'its server answers again',
+        async () => {
+          const pods = await serverPods(cluster);
+          const from = pods.find(({ node }) => node === 'cp-1');
+          const to = pods.find(({ node }) => node === worker.name);
+          const got = await cluster.tryKubectl([
+            'exec',
+            from?.name ?? '',
+            '--',
+            '/podtool',
+            'get',
+            `http://${to?.address}:8080/`,
+          ]);
+          return got.code === 0;
+        },
+        CHANGE_MS,
+      );
+    },
+    START_MS,
+  );
+
+  test(
+    'cuts a node off, and reaches it again',
+    async () => {
+      const worker = cluster.node('worker-1');
+      const ping = async (): Promise<boolean> =>
+        (await worker.exec(['bash', '-c', `echo > /dev/tcp/${cluster.node('cp-1').IPv4}/6443`], { timeout: 1000 }))
+          .code === 0;
+      await eventually('it is reached', ping, CHANGE_MS);
+      await worker.partition();
+      expect(await ping()).toBe(false);
+      await worker.heal();
+      await eventually('it is reached again', ping, CHANGE_MS);
+    },
+    START_MS,
+  );
+
+  test(
+    'leaves nothing behind',
+    async () => {
+      const folders = cluster.nodes.flatMap((node) => node.machine.cgroups);
+      expect(folders.every((folder) => existsSync(folder))).toBe(true);
+      stopped = true;
+      await cluster.stop();
+      expect(remainsOf(cluster.id)).toEqual({ processes: [], mounts: [], cgroups: [], folder: [] });
+    },
+    START_MS,
+  );
+
+  test(
+    'is cleared away by the next start after its owner was killed',
+    async () => {
+      const owner = startOwner();
+      const id = await idWhenBooted(owner);
+      expect(remainsOf(id).cgroups).not.toEqual([]);
+      owner.kill('SIGKILL');
+      await once(owner, 'exit');
+      await eventually('its processes die with it', () => remainsOf(id).processes.length === 0, CHANGE_MS);
+      expect(await sweep()).toContain(id);
+      expect(remainsOf(id)).toEqual({ processes: [], mounts: [], cgroups: [], folder: [] });
+    },
+    START_MS,
+  );
+});
+
+interface ServerPod {
+  readonly name: string;
+  readonly node: string;
+  readonly address: string;
+}
+
+async function serverPods(cluster: RealCluster): Promise<readonly ServerPod[]> {
+  const path = '{range .items[*]}{.metadata.name} {.spec.nodeName} {.status.podIP}{"\\n"}{end}';
+  const { stdout } = await cluster.kubectl(['get', 'pods', '-l', 'app=servers', '-o', `jsonpath=${path}`]);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '))
+    .map(([name = '', node = '', address = '']) => ({ name, node, address }));
+}
+
+async function serviceUrl(cluster: RealCluster): Promise<string> {
+  const { stdout } = await cluster.kubectl(['get', 'service', 'servers', '-o', 'jsonpath={.spec.clusterIP}']);
+  return `http://${stdout}/`;
+}
+
+/** What the agent of a node reports, as text; empty before it has. */
+async function dualStackNode(cluster: RealCluster, name: string): Promise<string> {
+  return (await cluster.tryKubectl(['get', 'dualstacknode', name, '-o', 'jsonpath={.status}'])).stdout;
+}
+
+/** Another process that starts a small cluster. */
+function startOwner(): ChildProcess {
+  const up = join(import.meta.dirname, '../cluster/up.ts');
+  return spawn(process.execPath, [up, '--workers', '0', '--cni', 'none'], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+async function idWhenBooted(owner: ChildProcess): Promise<string> {
+  const before = new Set(clusters());
+  const { stderr } = owner;
+  if (stderr === null) throw new Error('its messages are not piped');
+  for await (const line of createInterface({ input: stderr })) if (line.includes('booted')) break;
+  stderr.resume();
+  const mine = clusters().filter((id) => !before.has(id) && ownerOf(id) === owner.pid);
+  if (mine[0] === undefined) throw new Error('it has no folder');
+  return mine[0];
+}
+
+const clusters = (): readonly string[] => (existsSync(clustersFolder()) ? readdirSync(clustersFolder()) : []);
+
+function ownerOf(id: string): number | undefined {
+  try {
+    return (JSON.parse(readFileSync(join(clustersFolder(), id, 'owner.json'), 'utf8')) as { owner: { pid: number } })
+      .owner.pid;
+  } catch {
+    return undefined;
+  }
+}
+
+/** All on this machine that bears the cluster's name. */
+function remainsOf(id: string): Readonly<Record<'processes' | 'mounts' | 'cgroups' | 'folder', readonly string[]>> {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const belongs = (pid: string): boolean =>
+    text(`/proc/${pid}/cgroup`).includes(`dualstack-${id}-`) ||
+    text(`/proc/${pid}/cmdline`).includes(`/clusters/${id}/`);
+  return {
+    processes: pids.filter(belongs),
+    mounts: pids.filter((pid) => text(`/proc/${pid}/mountinfo`).includes(`/clusters/${id}/`)),
+    cgroups: cgroupFolders('/sys/fs/cgroup').filter((folder) => folder.includes(`dualstack-${id}-`)),
+    folder: existsSync(join(clustersFolder(), id)) ? [id] : [],
+  };
+}
+
+function cgroupFolders(root: string): readonly string[] {
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function text(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return ''; // It has ended meanwhile.
+  }
+}

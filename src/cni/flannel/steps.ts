@@ -72,7 +72,7 @@ function configState(
   const some = lacking.slice(0, 5).map((node) => node.name);
   return {
     is: 'InProgress',
-    why: `waits until every Node has an ${goal.family} podCIDR; without: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}`,
+    why: `waits until every Node has an ${goal.family} podCIDR; without: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}${wanted.nodes.podCIDRs === 'Keep' ? '; nodes.podCIDRs: Replace gives each one' : ''}`,
   };
 }
 

@@ -90,14 +90,17 @@ function envState(wanted: Wanted, { nodes }: ClusterFacts, live: string, value: 
 }
 
 /** Null: every Node has a podCIDR of each wanted family. */
-function waitsForPodCIDRs({ direction, families }: Wanted, nodes: readonly NodeFacts[]): StepState | null {
+function waitsForPodCIDRs(
+  { direction, families, nodes: { podCIDRs } }: Wanted,
+  nodes: readonly NodeFacts[],
+): StepState | null {
   if (direction === 'Back') return null;
   const lacking = nodes.filter((node) => !families.every((family) => hasPodCIDR(node, family)));
   if (lacking.length === 0) return null;
   const some = lacking.slice(0, 5).map((node) => node.name);
   return {
     is: 'InProgress',
-    why: `waits until every Node has a podCIDR of each family; not yet: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}`,
+    why: `waits until every Node has a podCIDR of each family; not yet: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}${podCIDRs === 'Keep' ? '; nodes.podCIDRs: Replace gives each one' : ''}`,
   };
 }
 

@@ -32,6 +32,8 @@ test('configuration, then two roll-outs: only after the second every node has ro
 test('the configuration waits for the second podCIDR of every Node, because flanneld would crash without', () => {
   const model = new FlannelModel({ podCIDRs: false, workers: 1 });
   expect(model.steps(wanted)[0]).toMatchObject({ id: 'flannel/config', state: { is: 'InProgress' } });
+  const why = expect.stringContaining('nodes.podCIDRs: Replace');
+  expect(model.steps(wantedDual())[0]).toMatchObject({ state: { is: 'InProgress', why } });
   for (const node of model.facts.nodes)
     model.changeNode(node.name, { podCIDRs: [...node.podCIDRs, 'fd00:10:244:5::/64'] });
   expect(model.steps(wanted)[0]).toMatchObject({ id: 'flannel/config', state: { is: 'Pending' } });

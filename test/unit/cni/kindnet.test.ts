@@ -52,7 +52,10 @@ test('POD_SUBNET gains the second network, by server-side apply of that one vari
 
 test('it waits for the second podCIDR of every Node', () => {
   const [env] = steps({}, cluster(false));
-  expect(env?.state).toMatchObject({ is: 'InProgress', why: expect.stringContaining('worker-1') });
+  expect(env?.state).toMatchObject({
+    is: 'InProgress',
+    why: expect.stringMatching(/worker-1.*nodes\.podCIDRs: Replace/u),
+  });
 });
 
 const pods = (hashes: readonly string[]) =>

@@ -15,7 +15,7 @@ import { kubeadmInit, kubeadmJoin, newToken } from './kubeadm.ts';
 import { RealNode } from './node.ts';
 import { installOperator } from './operator.ts';
 import { type RealClusterOptions, type Settings, settings } from './options.ts';
-import { newPlace, type Place, sweep } from './registry.ts';
+import { newPlace, type Place, sweep, waitForRoom } from './registry.ts';
 import { failure, type Outcome, tryRun } from './run.ts';
 import { imageStore } from './store.ts';
 
@@ -72,6 +72,7 @@ export class RealCluster {
     for (const id of await sweep()) log(`removed what cluster ${id} had left behind: its owner is gone`);
     const binaries = await findBinaries({ names: [...NODE_BINARIES], log });
     const images = await imageStore(await imageArchives({ log }), binaries, log);
+    await waitForRoom(log);
     const place = newPlace(options.keep ?? false);
     const chosen = settings(place.id, place.folder, place.subnet, options);
     const cluster = new RealCluster(place, chosen, binaries['kubectl'] ?? 'kubectl');

@@ -10,7 +10,7 @@ import { makeCgroups, nodeCgroups, removeCgroups } from './cgroups.ts';
 import { type Outcome, type RunOptions, run, tryRun } from './run.ts';
 
 const BOOT_SCRIPT = join(import.meta.dirname, 'boot.sh');
-const BOOT_DEADLINE_MS = 20_000;
+const BOOT_DEADLINE_MS = 90_000;
 const POLL_MS = 20;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cacheFolder } from '../../../hack/binaries.mjs';
@@ -9,6 +10,7 @@ import { run } from './run.ts';
 const RECORD = 'owner.json';
 const KILL_DEADLINE_MS = 10_000;
 const POLL_MS = 20;
+const ROOM_POLL_MS = 500;
 
 /** A process for good: its number is used again, its number and start time together are not. */
 export interface ProcessKey {
@@ -65,6 +67,22 @@ export function newPlace(keep: boolean): Place {
       await (keep ? run(['rm', '-f', join(folder, RECORD)]) : removeFolder(folder));
     },
   };
+}
+
+/**
+ * Waits while as many clusters run on this machine as it can carry: `E2E_CLUSTERS_AT_ONCE`, or one for each processor and at least two.
+ * More than that and all of them fail for lack of time.
+ */
+export async function waitForRoom(log: (line: string) => void, env = process.env): Promise<void> {
+  const room = Number(env['E2E_CLUSTERS_AT_ONCE'] ?? Math.max(2, availableParallelism()));
+  let told = false;
+  for (;;) {
+    const running = readRecords().filter(({ record }) => isRunning(record.owner));
+    if (running.length < room) return;
+    if (!told) log(`waiting: ${running.length} other clusters run here (${running.map(({ id }) => id).join(', ')})`);
+    told = true;
+    await sleep(ROOM_POLL_MS + randomInt(ROOM_POLL_MS));
+  }
 }
 
 /** Removes what clusters left behind whose owner is gone. Returns their names. */

@@ -7,6 +7,7 @@ import { records } from './goal.ts';
 import { readNetConf } from './net-conf.ts';
 import { namespacesOf, observe } from './observe.ts';
 import { permissions } from './permissions.ts';
+import { nodeProofs } from './proofs.ts';
 import { steps } from './steps.ts';
 
 /** Flannel installed by its manifest or Helm chart, with Kubernetes as its store. */
@@ -20,6 +21,7 @@ export const flannel: CNI<FlannelFacts> = {
   steps,
   components,
   records: (_facts, own) => records(own),
+  nodeProofs,
   podCIDRs: (own) => Object.values(netConfOf(own)?.networks ?? {}),
 };
 

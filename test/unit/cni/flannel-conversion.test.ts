@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { ROLLOUT_ANNOTATION } from '../../../src/cni/flannel/facts.ts';
+import { flannel } from '../../../src/cni/flannel/index.ts';
 import { wantedDual, wantedSingle } from '../../support/facts.ts';
 import { DUAL_NET_CONF, NET_CONF } from '../../support/flannel-facts.ts';
 import { FlannelModel } from '../../support/flannel-model.ts';
@@ -142,4 +143,23 @@ test('with OnDelete it says which pod to delete, and goes on when somebody did',
     if (round === 1) model.advance(wanted);
   }
   expect(model.steps(wanted).map(({ state }) => state.is)).toEqual(['Satisfied', 'Satisfied', 'Satisfied']);
+});
+
+const proofs = (model: FlannelModel) => {
+  const read = flannel.nodeProofs?.(wanted, model.facts, model.own);
+  if (read?.known !== true) throw new Error('proofs are always known here');
+  return { inForce: read.value.inForce, nodes: Object.values(read.value.nodes).map(({ is }) => is) };
+};
+
+test('what it shows of single nodes: in force only after both roll-outs, and a flanneld that ends has lost its node', () => {
+  const model = new FlannelModel({ workers: 1 });
+  expect(proofs(model)).toEqual({ inForce: false, nodes: ['Pending', 'Pending'] });
+  model.advance(wanted);
+  model.advance(wanted);
+  expect(proofs(model).inForce).toBe(false);
+  model.run(wanted);
+  expect(proofs(model)).toEqual({ inForce: true, nodes: ['Proven', 'Proven'] });
+  model.changeNode('worker-1', { podCIDRs: ['10.244.1.0/24'] });
+  model.restart('worker-1');
+  expect(proofs(model)).toEqual({ inForce: true, nodes: ['Proven', 'LostPrimary'] });
 });

@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, connect as connectHttp2, type ClientHttp2Stream } from 'node:http2';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HOLD_LABEL } from './slow-webhook.ts';
 
 /** Where an API server is, and who asks. */
 export interface ServerAccess {
@@ -130,20 +131,26 @@ async function readAll(body: AsyncIterable<Uint8Array>, one: Ask, how: How): Pro
   }
 }
 
+/** When a server was away, in the time of `performance.now()`: from the first refusal to the first good answer after it. */
 export interface Absence {
-  /** `performance.now()` of the first refusal, and of the first good answer after it. */
   readonly fromMs: number;
   readonly toMs: number;
+}
+
+export interface AbsenceWatch {
+  readonly absences: readonly Absence[];
+  readonly isAway: boolean;
+  stop(): Promise<void>;
 }
 
 const PROBE_MS = 25;
 
 /** Asks for `/readyz` again and again: every time that the server listened no more, until it was ready again. */
-export function watchAbsences(access: ServerAccess): { readonly absences: readonly Absence[]; stop(): Promise<void> } {
+export function watchAbsences(access: ServerAccess): AbsenceWatch {
   const absences: Absence[] = [];
   const stopping = new AbortController();
+  let fromMs: number | null = null;
   const loop = (async () => {
-    let fromMs: number | null = null;
     while (!stopping.signal.aborted) {
       const outcome = await ask(access, { what: 'probe', path: '/readyz' });
       if (outcome.status === null) fromMs ??= outcome.endedAt;
@@ -156,9 +163,104 @@ export function watchAbsences(access: ServerAccess): { readonly absences: readon
   })();
   return {
     absences,
+    get isAway() {
+      return fromMs !== null;
+    },
     stop: async () => {
       stopping.abort();
       await loop;
     },
   };
+}
+
+export interface LoadResult {
+  readonly outcomes: readonly Outcome[];
+  readonly watches: readonly Outcome[];
+  readonly away: Absence;
+}
+
+const CONFIGMAPS = '/api/v1/namespaces/default/configmaps';
+const TEXT = 'x'.repeat(8_000);
+const TURN_MS = 200;
+const SLOW_READER = 5_000_000;
+
+const configMap = (name: string, data: object, labels: object): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, labels },
+  data,
+});
+
+/** So many ConfigMaps of 8 kB that a list of them takes its time. */
+export async function fillWithConfigMaps(access: ServerAccess, count: number): Promise<void> {
+  const session = openSession(access);
+  for (let from = 0; from < count; from += 50) {
+    const made = await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        askOn(session, { what: 'fill', path: CONFIGMAPS, body: configMap(`big-${from + i}`, { text: TEXT }, {}) }),
+      ),
+    );
+    const refused = made.find(({ status }) => status !== 201);
+    if (refused !== undefined) throw new Error(`a ConfigMap could not be made: ${JSON.stringify(refused)}`);
+  }
+  session.close();
+}
+
+/**
+ * Requests of every kind, begun all the time until the server is seen away: lists of all ConfigMaps, read fast and slowly, and creations that an
+ * admission webhook holds up for `holdMs`; on connections of their own and as streams of one. Until all have ended and the server is back.
+ */
+export async function loadThroughRestart(
+  access: ServerAccess,
+  holdMs: readonly number[],
+  begun: () => void = () => undefined,
+): Promise<LoadResult> {
+  const probes = watchAbsences(access);
+  const session = openSession(access);
+  const alone = (one: Ask): Promise<Outcome> => ask(access, one);
+  const shared = (one: Ask): Promise<Outcome> => askOn(session, one);
+  const watches = [
+    shared({ what: 'watch', path: `${CONFIGMAPS}?watch=true&timeoutSeconds=600` }),
+    alone({ what: 'watch', path: '/api/v1/nodes?watch=true&timeoutSeconds=600' }),
+  ];
+  const all: Promise<Outcome>[] = [];
+  const heldUp = (ms: number): Ask => ({
+    what: `POST held up ${ms} ms`,
+    path: CONFIGMAPS,
+    body: configMap(`held-${Date.now()}-${all.length}`, {}, { [HOLD_LABEL]: String(ms) }),
+  });
+  const list: Ask = { what: 'list', path: CONFIGMAPS };
+  begun();
+  while (!probes.isAway && probes.absences.length === 0) {
+    for (const ms of holdMs) for (const how of [alone, shared]) all.push(how(heldUp(ms)));
+    all.push(alone(list), shared(list), alone({ ...list, what: 'slowly read list', bytesPerSecond: SLOW_READER }));
+    await sleep(TURN_MS);
+  }
+  const outcomes = await Promise.all(all);
+  const ended = await Promise.all(watches);
+  while (probes.absences.length === 0) await sleep(PROBE_MS);
+  await probes.stop();
+  session.destroy();
+  const [away] = probes.absences;
+  if (away === undefined) throw new Error('the server was not away');
+  return { outcomes, watches: ended, away };
+}
+
+/** So long before the first refusal a request was surely accepted; later ones may have been refused at the door: no answer at all. */
+const DOOR_MS = 300;
+
+/** Accepted by the old server, and not answered to the end. */
+export const lostOf = ({ outcomes, away }: LoadResult): readonly Outcome[] =>
+  outcomes.filter((one) => !one.whole && (one.status !== null || one.beganAt < away.fromMs - DOOR_MS));
+
+export const awayMs = ({ away }: LoadResult): number => away.toMs - away.fromMs;
+
+export function loadText(result: LoadResult): string {
+  const { outcomes, away } = result;
+  const late = outcomes.filter((one) => one.whole && one.endedAt > away.fromMs).length;
+  const refused = outcomes.filter((one) => one.status === null).length;
+  return (
+    `away for ${(awayMs(result) / 1000).toFixed(1)} s; ${outcomes.length} requests, of which ${late} were answered after the server had stopped ` +
+    `listening, ${refused} refused at the door, ${lostOf(result).length} lost`
+  );
 }

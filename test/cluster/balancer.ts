@@ -26,13 +26,19 @@ export class Balancer {
   readonly backends: readonly Backend[];
   readonly #server: Server;
   readonly #address: string;
+  readonly #checkMs: number;
   readonly #sockets = new Set<Socket>();
   readonly #stopping = new AbortController();
   #checks: Promise<unknown> = Promise.resolve();
   #turn = 0;
 
-  constructor(address: string, backends: readonly { readonly node: string; readonly address: string }[]) {
+  constructor(
+    address: string,
+    backends: readonly { readonly node: string; readonly address: string }[],
+    checkMs: number = CHECK_MS,
+  ) {
     this.#address = address;
+    this.#checkMs = checkMs;
     this.backends = backends.map((backend) => ({ ...backend, up: false, connections: 0, failedDials: 0, changes: [] }));
     this.#server = createServer((client) => this.#accept(client));
   }
@@ -74,7 +80,7 @@ export class Balancer {
     while (!signal.aborted) {
       const up = await answers(`https://${urlHost(backend.address)}:${PORT}/readyz`, signal);
       if (!signal.aborted) mark(backend, up);
-      await sleep(CHECK_MS, undefined, { signal }).catch(() => {});
+      await sleep(this.#checkMs, undefined, { signal }).catch(() => {});
     }
   }
 

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments, stringify } from 'yaml';
+import type { KubeObject } from '../../../src/model/object.ts';
 import { realManifest } from '../../cluster/calico.ts';
+import { FLANNEL_OBJECTS } from '../../support/node-ipam-manifests.ts';
 import type { RealCluster } from './cluster.ts';
 import { IMAGES } from './images.ts';
-import type { Settings } from './options.ts';
+import { familyOf, type Settings } from './options.ts';
 
 const MANIFESTS = join(import.meta.dirname, 'manifests');
 
@@ -30,20 +31,21 @@ function manifestOf(settings: Settings): string | undefined {
 /** flannel's network must be the cluster's own: whoever installs it edits this ConfigMap. */
 function flannel(settings: Settings): string {
   const subnets = settings.podSubnet.split(',');
-  const [v4, v6] = [subnets.find((subnet) => !subnet.includes(':')), subnets.find((subnet) => subnet.includes(':'))];
-  const documents = parseAllDocuments(readFileSync(join(MANIFESTS, 'kube-flannel.yaml'), 'utf8'));
-  for (const document of documents) {
-    if (document.get('kind') !== 'ConfigMap') continue;
-    const network = JSON.parse(String(document.getIn(['data', 'net-conf.json']))) as Record<string, unknown>;
-    const chosen = {
-      ...network,
-      ...(v4 === undefined ? { EnableIPv4: false } : { Network: v4 }),
-      ...(v6 === undefined ? {} : { EnableIPv6: true, IPv6Network: v6 }),
-    };
-    if (v4 === undefined) delete (chosen as Record<string, unknown>)['Network'];
-    document.setIn(['data', 'net-conf.json'], `${JSON.stringify(chosen, undefined, 2)}\n`);
-  }
-  return documents.map((document) => stringify(document.toJS())).join('---\n');
+  const v4 = subnets.find((subnet) => familyOf(subnet) === 'IPv4');
+  const v6 = subnets.find((subnet) => familyOf(subnet) === 'IPv6');
+  const network = {
+    EnableIPv4: v4 !== undefined,
+    ...(v4 === undefined ? {} : { Network: v4 }),
+    ...(v6 === undefined ? {} : { EnableIPv6: true, IPv6Network: v6 }),
+    EnableNFTables: false,
+    Backend: { Type: 'vxlan' },
+  };
+  const items = (FLANNEL_OBJECTS as readonly KubeObject[]).map((object) =>
+    object.kind === 'ConfigMap'
+      ? { ...object, data: { ...(object['data'] as object), 'net-conf.json': `${JSON.stringify(network)}\n` } }
+      : object,
+  );
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
 }
 
 /** The released manifest. Its images come from E2E_CALICO_IMAGES. */

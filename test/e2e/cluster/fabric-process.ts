@@ -9,6 +9,8 @@ import type { Family, Network } from './options.ts';
 import { run } from './run.ts';
 
 const API_PORT = 6443;
+/** As often as balancers look that people run: the processors here are few. */
+const CHECK_MS = 500;
 const BRIDGE = 'br0';
 
 const setup = JSON.parse(process.argv[2] ?? '') as FabricSetup;
@@ -46,6 +48,7 @@ async function startBalancer(): Promise<Balancer> {
   const started = new Balancer(
     network.balancer[primary],
     servers.map((node) => ({ node: node.name, address: node[primary] })),
+    CHECK_MS,
   );
   await started.start();
   return started;

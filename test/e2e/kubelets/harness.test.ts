@@ -9,7 +9,7 @@ import { IMAGES } from '../cluster/images.ts';
 import { canRunHere, type RealCluster, startRealCluster } from '../cluster/index.ts';
 import { clustersFolder, sweep } from '../cluster/registry.ts';
 
-const START_MS = 240_000;
+const START_MS = 600_000;
 const CHANGE_MS = 90_000;
 const here = await canRunHere();
 const onLinuxAsRoot = here ? describe : describe.skip;

@@ -28,6 +28,8 @@ export interface Outcome {
   /** `performance.now()` of its beginning and end. */
   readonly beganAt: number;
   readonly endedAt: number;
+  /** When it was handed to a connection that the server had answered on; null: there was none. */
+  readonly sentAt: number | null;
   /** Null: no head of an answer came. */
   readonly status: number | null;
   /** The whole body came. */
@@ -57,6 +59,7 @@ export function ask(access: ServerAccess, one: Ask): Promise<Outcome> {
         (error: unknown) => how.end(false, String(error)),
       );
     });
+    sent.once('socket', (socket) => socket.once('secureConnect', () => how.sent()));
     sent.on('error', (error) => how.end(false, error.message));
     sent.end(text);
   });
@@ -74,6 +77,7 @@ export function askOn(session: ClientHttp2Session, one: Ask): Promise<Outcome> {
     } catch (error) {
       return how.end(false, String(error));
     }
+    stream.once('ready', () => how.sent());
     let whole = false;
     stream.once('response', (head) => how.head(Number(head[':status'])));
     stream.once('end', () => (whole = stream.rstCode === 0));
@@ -90,6 +94,7 @@ export function openSession({ host, port, tls }: ServerAccess): ClientHttp2Sessi
 }
 
 interface How {
+  sent(): void;
   head(status: number): void;
   read(bytes: number): void;
   end(whole: boolean, error: string): void;
@@ -97,16 +102,19 @@ interface How {
 
 function run(one: Ask, begin: (how: How) => void): Promise<Outcome> {
   const beganAt = performance.now();
+  let sentAt: number | null = null;
   let status: number | null = null;
   let bytes = 0;
   return new Promise((resolve) =>
     begin({
+      sent: () => (sentAt = performance.now()),
       head: (code) => (status = code),
       read: (more) => (bytes += more),
       end: (whole, error) =>
         resolve({
           what: one.what,
           beganAt,
+          sentAt,
           endedAt: performance.now(),
           status,
           whole,
@@ -133,6 +141,8 @@ async function readAll(body: AsyncIterable<Uint8Array>, one: Ask, how: How): Pro
 
 /** When a server was away, in the time of `performance.now()`: from the first refusal to the first good answer after it. */
 export interface Absence {
+  /** When the last question was begun that was answered before: until then at least it accepted what came. */
+  readonly acceptedUntilMs: number;
   readonly fromMs: number;
   readonly toMs: number;
 }
@@ -150,14 +160,16 @@ export function watchAbsences(access: ServerAccess): AbsenceWatch {
   const absences: Absence[] = [];
   const stopping = new AbortController();
   let fromMs: number | null = null;
+  let acceptedUntilMs = 0;
   const loop = (async () => {
     while (!stopping.signal.aborted) {
       const outcome = await ask(access, { what: 'probe', path: '/readyz' });
       if (outcome.status === null) fromMs ??= outcome.endedAt;
       else if (outcome.status === 200 && fromMs !== null) {
-        absences.push({ fromMs, toMs: outcome.endedAt });
+        absences.push({ acceptedUntilMs, fromMs, toMs: outcome.endedAt });
         fromMs = null;
       }
+      if (outcome.status === 200) acceptedUntilMs = outcome.beganAt;
       await sleep(PROBE_MS);
     }
   })();
@@ -246,12 +258,17 @@ export async function loadThroughRestart(
   return { outcomes, watches: ended, away };
 }
 
-/** So long before the first refusal a request was surely accepted; later ones may have been refused at the door: no answer at all. */
-const DOOR_MS = 300;
-
-/** Accepted by the old server, and not answered to the end. */
+/**
+ * Accepted by the old server, and not answered to the end: part of an answer came, or none although the server accepted others later. Who gets no
+ * answer at all at the very end has come to a closed door, as at any restart. HTTP/2 says so: a refused stream was not looked at.
+ */
 export const lostOf = ({ outcomes, away }: LoadResult): readonly Outcome[] =>
-  outcomes.filter((one) => !one.whole && (one.status !== null || one.beganAt < away.fromMs - DOOR_MS));
+  outcomes.filter(
+    (one) =>
+      !one.whole &&
+      !one.error.includes('REFUSED') &&
+      (one.status !== null || (one.sentAt !== null && one.sentAt < away.acceptedUntilMs)),
+  );
 
 export const awayMs = ({ away }: LoadResult): number => away.toMs - away.fromMs;
 

@@ -43,7 +43,7 @@ export interface ProvePacketsDeps {
 
 /** A pod has so long to be pulled and started, and a runner to do its work on top. Milliseconds. */
 const STARTED_WITHIN_MS = 45_000;
-const REPORTED_WITHIN_MS = 75_000;
+const REPORTED_WITHIN_MS = 90_000;
 const LOOK_EVERY_MS = 500;
 /** Nodes whose runners are at work at the same time: enough to be done soon, few enough for an API server to not notice. */
 const NODES_AT_ONCE = 20;
@@ -127,7 +127,7 @@ async function createServices(run: Run): Promise<Result<ProbeServices, Stop>> {
   return ok({ ...wanted, ...created });
 }
 
-const isSettled = (state: PodState): boolean => state.is !== 'Waiting';
+const isSettled = (state: PodState): boolean => state.is === 'Ended' || (state.is === 'Running' && state.ready);
 const isEnded = (state: PodState): boolean => state.is === 'Ended';
 
 interface Started {

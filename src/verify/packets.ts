@@ -1,4 +1,4 @@
-import { asArray, asNumber, asString, at, type KubeObject } from '../model/object.ts';
+import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } from '../model/object.ts';
 import type { ProbeCheck, ProbeOrder, ProbePath } from '../model/probe.ts';
 import type { ProbeNode, ProbePlan } from '../model/step.ts';
 import type { Family } from '../net/family.ts';
@@ -14,8 +14,8 @@ const ROLE_LABEL = 'dualstack.dev/probe-role';
 
 export const PROBE_PORT = 27874;
 /** Milliseconds. A Service's rules reach every node well within the deadline, also where kube-proxy paces itself. */
-const TIMEOUT = 2_000;
-const DEADLINE = 12_000;
+const TIMEOUT = 3_000;
+const DEADLINE = 20_000;
 /** A pod that nobody removes, because whoever made it was killed, ends by itself after these seconds. */
 const LIVES_AT_MOST = 300;
 
@@ -63,8 +63,15 @@ export function packetServices(run: ProbeRun): ProbeServices {
   };
 }
 
-export const serverPod = (run: ProbeRun, node: string, index: number): KubeObject =>
-  pod(run, node, `server-${index}`, 'server', ['probe', 'serve', `--port=${PROBE_PORT}`], {});
+/**
+ * Its readiness tells only that it listens by now: the Services take it before, since a way that the kubelet's probe cannot go
+ * is one of the things to find out.
+ */
+export const serverPod = (run: ProbeRun, node: string, index: number): KubeObject => {
+  const httpGet = { path: '/', port: PROBE_PORT };
+  const container = { readinessProbe: { httpGet, periodSeconds: 1, timeoutSeconds: 1 } };
+  return pod(run, node, `server-${index}`, 'server', ['probe', 'serve', `--port=${PROBE_PORT}`], {}, container);
+};
 
 /** `host`: from the host's own network, as the kubelet's probes and the API server's webhooks come. */
 export function runnerPod(
@@ -75,10 +82,16 @@ export function runnerPod(
   checks: readonly ProbeCheck[],
 ): KubeObject {
   const order: ProbeOrder = { timeout: TIMEOUT, deadline: DEADLINE, tasks: checks.map(({ task }) => task) };
-  const env = [{ name: 'PROBE_ORDER', value: JSON.stringify(order) }];
+  const env = [...IDENTITY, { name: 'PROBE_ORDER', value: JSON.stringify(order) }];
   const spec = from === 'host' ? { hostNetwork: true, dnsPolicy: 'Default' } : {};
-  return pod(run, node, `${from}-${index}`, 'runner', ['probe', 'run'], { ...spec, env });
+  return pod(run, node, `${from}-${index}`, 'runner', ['probe', 'run'], spec, { env });
 }
+
+const IDENTITY = [
+  { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+  { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+  { name: 'NODE_OPTIONS', value: '--max-old-space-size=64' },
+];
 
 /**
  * A pod that satisfies the Pod Security Standard `restricted`, but for the host's network where that is what is proven. Its node is given, so
@@ -90,7 +103,8 @@ function pod(
   name: string,
   role: string,
   args: readonly string[],
-  { env = [], ...spec }: { readonly env?: readonly object[]; readonly [field: string]: unknown },
+  spec: JsonObject,
+  container: { readonly [field: string]: unknown },
 ): KubeObject {
   const { image, pullPolicy, pullSecrets } = run.plan.image;
   return {
@@ -118,18 +132,14 @@ function pod(
           image,
           ...(pullPolicy === null ? {} : { imagePullPolicy: pullPolicy }),
           args,
-          env: [
-            { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
-            { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
-            { name: 'NODE_OPTIONS', value: '--max-old-space-size=64' },
-            ...env,
-          ],
+          env: IDENTITY,
           resources: { requests: { cpu: '1m', memory: '16Mi' }, limits: { memory: '192Mi' } },
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
             capabilities: { drop: ['ALL'] },
           },
+          ...container,
         },
       ],
       ...spec,
@@ -140,7 +150,7 @@ function pod(
 /** What became of a pod, as far as a proof goes by it. */
 export type PodState =
   | { readonly is: 'Waiting'; readonly why: string }
-  | { readonly is: 'Running'; readonly podIPs: readonly string[] }
+  | { readonly is: 'Running'; readonly podIPs: readonly string[]; readonly ready: boolean }
   | { readonly is: 'Ended'; readonly message: string; readonly why: string };
 
 export function podState(object: KubeObject): PodState {
@@ -158,7 +168,8 @@ export function podState(object: KubeObject): PodState {
     };
   }
   const podIPs = asArray(at(status, 'podIPs')).flatMap((entry) => asString(at(entry, 'ip')) ?? []);
-  if (phase === 'Running' && podIPs.length > 0) return { is: 'Running', podIPs };
+  const ready = at(status, 'containerStatuses', 0, 'ready') === true;
+  if (phase === 'Running' && podIPs.length > 0) return { is: 'Running', podIPs, ready };
   const why = asString(at(state, 'waiting', 'reason')) ?? phase;
   const detail = asString(at(state, 'waiting', 'message'));
   return { is: 'Waiting', why: detail === undefined ? why : `${why}: ${detail}` };

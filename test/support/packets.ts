@@ -27,7 +27,10 @@ export function planOf(count: number, change: Partial<ProbePlan> = {}): ProbePla
   };
 }
 
-export const TARGET_NAMES = { cluster: 'probe-cluster.dualstack-system.svc', headless: 'probe-headless.dualstack-system.svc' };
+export const TARGET_NAMES = {
+  cluster: 'probe-cluster.dualstack-system.svc',
+  headless: 'probe-headless.dualstack-system.svc',
+};
 
 export const targetsFor = (plan: ProbePlan, change: Partial<ProbeTargets> = {}): ProbeTargets => ({
   podIPs: new Map(plan.nodes.map(({ name }, index) => [name, [`10.244.${index}.5`, `fd00:10:244:${index}::5`]])),
@@ -66,6 +69,7 @@ export const probed = (checks: readonly ProbeCheck[], breakages: readonly Breaka
     const broken = breakages.find((each) => matches(each, check));
     return {
       ...check,
-      result: broken === undefined ? { ok: true, microseconds: 400 } : { ok: false, failure: broken.failure ?? 'Timeout' },
+      result:
+        broken === undefined ? { ok: true, microseconds: 400 } : { ok: false, failure: broken.failure ?? 'Timeout' },
     };
   });

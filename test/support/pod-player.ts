@@ -32,7 +32,8 @@ export function podPlayer(kube: FakeKube): PodPlayer {
     const text = asArray(at(pod, 'spec', 'containers', 0, 'env')).find((entry) => at(entry, 'name') === 'PROBE_ORDER');
     if (text === undefined) {
       const index = indexOf(node);
-      return { phase: 'Running', podIPs: [{ ip: `10.244.${index}.5` }, { ip: `fd00:10:244:${index}::5` }] };
+      const podIPs = [{ ip: `10.244.${index}.5` }, { ip: `fd00:10:244:${index}::5` }];
+      return { phase: 'Running', podIPs, containerStatuses: [{ ready: true }] };
     }
     const order = JSON.parse(asString(at(text, 'value')) ?? '') as ProbeOrder;
     return ended(encodeResults(order.tasks.map((task) => player.answer(task, node))));
@@ -64,7 +65,9 @@ function withAddresses(service: KubeObject): KubeObject {
   const spec = service['spec'] as Readonly<Record<string, unknown>>;
   const headless = spec['clusterIP'] === 'None';
   const families = asArray(spec['ipFamilies']);
-  const clusterIPs = headless ? ['None'] : families.map((family) => (family === 'IPv6' ? 'fd00:10:96::101' : '10.96.1.1'));
+  const clusterIPs = headless
+    ? ['None']
+    : families.map((family) => (family === 'IPv6' ? 'fd00:10:96::101' : '10.96.1.1'));
   const ports = spec['type'] === 'NodePort' ? [{ port: 27874, nodePort: 31_000 }] : spec['ports'];
   return { ...service, spec: { ...spec, clusterIPs, ports } };
 }

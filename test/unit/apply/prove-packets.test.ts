@@ -25,7 +25,9 @@ const scene = (objects: readonly KubeObject[] = []) => {
     provePackets({ probe: plan, fingerprint: 'f', failedBefore: 0 }, { ...deps, ...change });
   const left = async (): Promise<readonly string[]> => {
     const lists = await Promise.all(
-      ['Pod', 'Service'].map((kind) => kube.client.list({ apiVersion: 'v1', kind, labelSelector: `${PROBE_LABEL}=packets` })),
+      ['Pod', 'Service'].map((kind) =>
+        kube.client.list({ apiVersion: 'v1', kind, labelSelector: `${PROBE_LABEL}=packets` }),
+      ),
     );
     return lists.flatMap((list) => (list.ok ? list.value.items.map(({ metadata }) => metadata.name) : []));
   };
@@ -35,7 +37,10 @@ const scene = (objects: readonly KubeObject[] = []) => {
 test('a proof of a healthy cluster, and nothing is left of it', async () => {
   const { kube, prove, left } = scene();
   const proven = await prove(planOf(3));
-  expect(proven).toMatchObject({ ok: true, value: { failedInRow: 0, hops: [], checks: { failed: 0 }, fingerprint: 'f' } });
+  expect(proven).toMatchObject({
+    ok: true,
+    value: { failedInRow: 0, hops: [], checks: { failed: 0 }, fingerprint: 'f' },
+  });
   expect(await left()).toEqual([]);
   const created = kube.writes.filter(({ verb }) => verb === 'create').map(({ on }) => on.split(' ')[0]);
   expect(created.filter((kind) => kind === 'Pod')).toHaveLength(9);
@@ -63,8 +68,16 @@ test.each<[string, (role: string) => object | null, string]>([
         : null,
     'PodNotStarted',
   ],
-  ['has one address', (role) => (role === 'server' ? { phase: 'Running', podIPs: [{ ip: '10.244.9.9' }] } : null), 'PodWithoutAddress'],
-  ['does not report', (role) => (role === 'runner' ? { phase: 'Running', podIPs: [{ ip: '10.244.9.9' }] } : null), 'NoReport'],
+  [
+    'has one address, and never says that it is ready',
+    (role) => (role === 'server' ? { phase: 'Running', podIPs: [{ ip: '10.244.9.9' }] } : null),
+    'PodWithoutAddress',
+  ],
+  [
+    'does not report',
+    (role) => (role === 'runner' ? { phase: 'Running', podIPs: [{ ip: '10.244.9.9' }] } : null),
+    'NoReport',
+  ],
   ['reports something else', (role) => (role === 'runner' ? { phase: 'Succeeded' } : null), 'NoReport'],
 ])('a node whose pod %s is named, and the others are tried', async (_case, status, hop) => {
   const { player, prove, left } = scene();
@@ -79,7 +92,10 @@ test.each<[string, (role: string) => object | null, string]>([
 test('a pod that the server refuses is that node’s trouble; when all are refused the run ends, and cleans up', async () => {
   const one = scene();
   one.kube.refuse = (verb, on) => (verb === 'create' && on.includes('server-1-') ? 'Forbidden' : null);
-  expect(await one.prove(planOf(3))).toMatchObject({ ok: true, value: { hops: [{ hop: 'PodNotStarted', nodes: ['node-2'] }] } });
+  expect(await one.prove(planOf(3))).toMatchObject({
+    ok: true,
+    value: { hops: [{ hop: 'PodNotStarted', nodes: ['node-2'] }] },
+  });
 
   const all = scene();
   all.kube.refuse = (verb, on) => (verb === 'create' && on.startsWith('Pod') ? 'Forbidden' : null);

@@ -24,7 +24,14 @@ test.each<[string, readonly Breakage[], readonly [string, readonly string[]][]]>
     [{ path: 'PodToPod', target: 'node-2', between: true, family: 'IPv6' }],
     [['ToNode', ['node-2']]],
   ],
-  ['two nodes without routes', [cutOff('node-2'), cutOff('node-4')], [['Node', ['node-2']], ['Node', ['node-4']]]],
+  [
+    'two nodes without routes',
+    [cutOff('node-2'), cutOff('node-4')],
+    [
+      ['Node', ['node-2']],
+      ['Node', ['node-4']],
+    ],
+  ],
   ['everything between nodes', [{ between: true, family: 'IPv6' }], [['BetweenNodes', []]]],
   ['everything', [{ family: 'IPv6' }], [['WithinNode', []]]],
   ['pods on one node', [{ node: 'node-3', family: 'IPv6', path: 'PodToPod' }], [['WithinNode', ['node-3']]]],
@@ -50,7 +57,11 @@ test.each<[string, readonly Breakage[], readonly [string, readonly string[]][]]>
     [['Service', ['node-1']]],
   ],
   ['Services everywhere', [{ path: 'PodToService', family: 'IPv6' }], [['Service', []]]],
-  ['Services from one host', [{ path: 'HostToService', source: 'node-2', family: 'IPv6' }], [['HostToService', ['node-2']]]],
+  [
+    'Services from one host',
+    [{ path: 'HostToService', source: 'node-2', family: 'IPv6' }],
+    [['HostToService', ['node-2']]],
+  ],
   ['the node port of one node', [{ path: 'NodePort', target: 'node-2', family: 'IPv6' }], [['NodePort', ['node-2']]]],
   ['node ports everywhere', [{ path: 'NodePort', family: 'IPv6' }], [['NodePort', []]]],
   ['DNS', [{ path: 'DNS', family: 'IPv6' }], [['DNSServer', []]]],
@@ -112,7 +123,9 @@ const breakage = (count: number) =>
 test('whatever fails is explained once, and what does not fail is not', () => {
   fc.assert(
     fc.property(
-      fc.integer({ min: 1, max: 6 }).chain((count) => fc.tuple(fc.constant(count), fc.array(breakage(count), { maxLength: 5 }))),
+      fc
+        .integer({ min: 1, max: 6 })
+        .chain((count) => fc.tuple(fc.constant(count), fc.array(breakage(count), { maxLength: 5 }))),
       ([count, breakages]) => {
         const plan = planOf(count);
         const results = probed(checksOf(plan), breakages);

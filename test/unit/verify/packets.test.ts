@@ -55,7 +55,9 @@ test('what is tried goes to each node that is a target, in each wanted family an
   expect(new Set(checks.map(({ family }) => family))).toEqual(new Set(['IPv6']));
   const own = checks.filter(({ source, path }) => source === 'node-1' && path === 'PodToPod');
   expect(own.map(({ target }) => target).sort()).toEqual(['node-1', 'node-2', 'node-3']);
-  expect(checks.filter(({ path }) => path === 'DNS').map(({ task }) => (task.do === 'dns' ? task.type : ''))).not.toContain('A');
+  expect(
+    checks.filter(({ path }) => path === 'DNS').map(({ task }) => (task.do === 'dns' ? task.type : '')),
+  ).not.toContain('A');
 });
 
 const pod = (status: object): KubeObject => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, status });
@@ -67,7 +69,11 @@ test.each<[string, object, object]>([
     { phase: 'Pending', containerStatuses: [{ state: { waiting: { reason: 'ErrImagePull', message: 'no host' } } }] },
     { is: 'Waiting', why: 'ErrImagePull: no host' },
   ],
-  ['running', { phase: 'Running', podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] }, { is: 'Running', podIPs: ['10.0.0.1', 'fd00::1'] }],
+  [
+    'running',
+    { phase: 'Running', podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] },
+    { is: 'Running', podIPs: ['10.0.0.1', 'fd00::1'], ready: false },
+  ],
   [
     'ended with results',
     { phase: 'Succeeded', containerStatuses: [{ state: { terminated: { reason: 'Completed', message: '1:a' } } }] },
@@ -111,7 +117,10 @@ describe('the summary of a run', () => {
     const all = checksOf(run.plan);
     const lost = all.filter(({ source }) => source === 'node-2');
     const bad = summary({
-      probed: probed(all.filter(({ source }) => source !== 'node-2'), []),
+      probed: probed(
+        all.filter(({ source }) => source !== 'node-2'),
+        [],
+      ),
       unreported: lost,
       noReport: [{ node: 'node-2', why: 'the pod did not end in time' }],
     });
@@ -120,7 +129,9 @@ describe('the summary of a run', () => {
   });
 
   test('names the node whose new pods lack a family, and the family', () => {
-    const targets = targetsFor(run.plan, { podIPs: new Map([...targetsFor(run.plan).podIPs, ['node-2', ['10.244.1.5']]]) });
+    const targets = targetsFor(run.plan, {
+      podIPs: new Map([...targetsFor(run.plan).podIPs, ['node-2', ['10.244.1.5']]]),
+    });
     const bad = summary({ targets, probed: probed(checksOf(run.plan, targets), []) });
     expect(bad.hops).toMatchObject([{ hop: 'PodWithoutAddress', family: 'IPv6', nodes: ['node-2'] }]);
   });

@@ -20,6 +20,7 @@ export type ProbeTask =
     }
   | {
       readonly do: 'dns';
+      /** An address, or with a port of its own `192.0.2.1:53` or `[2001:db8::1]:53`. */
       readonly server: string;
       /** Without the cluster's domain, which the pod knows by its own search list. */
       readonly name: string;

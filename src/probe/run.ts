@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { request } from 'node:http';
+import { isIPv6 } from 'node:net';
 import PQueue from 'p-queue';
 import type { ProbeFailure, ProbeOrder, ProbeResult, ProbeTask } from '../model/probe.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -156,7 +157,7 @@ async function tryDNS(
   domain: string,
 ): Promise<ProbeFailure | null> {
   const resolver = new Resolver({ timeout, tries: 1 });
-  resolver.setServers([server.includes(':') ? `[${server}]` : server]);
+  resolver.setServers([isIPv6(server) ? `[${server}]` : server]);
   const full = `${name}.${domain}.`;
   const found = type === 'A' ? await resolver.resolve4(full) : await resolver.resolve6(full);
   return found.some((address) => expect.includes(address)) ? null : 'NoRecord';

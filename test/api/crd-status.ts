@@ -85,6 +85,19 @@ export const FULL_STATUS: ClusterStatus = {
   applied: { ...DUAL, distribution: 'Kubeadm', cni: 'Calico' } as ClusterStatus['applied'] & object,
   appliedGeneration: 2,
   verified: { fingerprint: 'f00', at: AT, checks: [{ name: 'ServiceCIDR', ok: true, detail: 'both families' }] },
+  connectivity: {
+    fingerprint: 'f00',
+    at: AT,
+    failedInRow: 2,
+    nodes: { ready: 50, probed: 40, newest: AT, leftOut: ['worker-9'] },
+    pairs: { tested: 200, total: 2450 },
+    checks: { total: 1800, failed: 12 },
+    families: [
+      { family: 'IPv4', total: 900, failed: 0, latencyMicroseconds: { median: 400, p99: 2100 } },
+      { family: 'IPv6', total: 900, failed: 12 },
+    ],
+    hops: [{ hop: 'Node', family: 'IPv6', nodes: ['worker-1'], checks: 12, message: 'it fails', remedy: 'see routes' }],
+  },
   rollBack: { generation: 2, state: 'Done', reason: 'StepFailed', step: 'api-server/cp-1', at: AT },
   corrections: [{ id: 'calico/env', count: 2, lastAt: AT }],
 };

@@ -5,6 +5,7 @@ import { CONDITION_REASONS } from '../../../src/api/reasons.ts';
 import type { FindingReason } from '../../../src/model/finding-reasons.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { Step } from '../../../src/model/step.ts';
+import type { Connectivity } from '../../../src/model/connectivity.ts';
 import type { Decision } from '../../../src/plan/next.ts';
 import { vocabulary } from '../../../src/registry.ts';
 import { memoryOf } from '../../../src/report/memory.ts';
@@ -254,10 +255,28 @@ test('a spec counts as applied when all is done, with every default written out,
   expect(statusOf(looked({ decision: { is: 'Done' }, looked: { goal: 'FirstState' } }))).not.toHaveProperty('applied');
 });
 
+const CONNECTIVITY: Connectivity = {
+  fingerprint: 'f',
+  at: NOW,
+  failedInRow: 1,
+  nodes: { ready: 3, probed: 3, newest: '', leftOut: ['worker-9'] },
+  pairs: { tested: 6, total: 6 },
+  checks: { total: 90, failed: 4 },
+  families: [
+    { family: 'IPv4', total: 45, failed: 0, latency: { median: 400, p99: 900 } },
+    { family: 'IPv6', total: 45, failed: 4, latency: null },
+  ],
+  hops: [
+    { hop: 'PodNotStarted', family: null, nodes: ['worker-2'], checks: 0, message: 'm', remedy: 'r' },
+    { hop: 'Node', family: 'IPv6', nodes: ['worker-1'], checks: 4, message: 'm', remedy: 'r' },
+  ],
+};
+
 test('what the next pass needs comes back out of the status', () => {
   const memory = {
     current: { id: OPEN.id, startedAt: AT },
     proof: { fingerprint: 'f', at: NOW, checks: [{ name: 'n', ok: true, detail: 'd' }] },
+    connectivity: CONNECTIVITY,
     rollBack: { ...rolledBack, state: 'Running' as const, reason: 'r'.repeat(900) },
     corrections: [{ id: 'a', count: 2, lastAt: before(60) }],
   };

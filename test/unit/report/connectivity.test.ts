@@ -1,0 +1,42 @@
+import { expect, test } from '@jest/globals';
+import type { StepState } from '../../../src/model/step.ts';
+import { clusterScene, someStep } from '../../support/plan-scene.ts';
+import { conditionOf, looked, statusOf } from './scene.ts';
+
+const IMAGE = { image: 'dualstack-operator:dev', pullPolicy: null, pullSecrets: [] };
+const passed: StepState = { is: 'Satisfied', evidence: '7 checks passed' };
+const pending: StepState = { is: 'Pending' };
+const retried: StepState = { is: 'InProgress', why: 'IPv6 of worker-1 fails. It is tried again after 60 s.' };
+const failed: StepState = { is: 'Failed', why: 'IPv6 of worker-1 fails.', remedy: 'See its routes.' };
+
+const verdict = (api: StepState, packets: StepState | null) => {
+  const facts = clusterScene({ dual: true }, packets === null ? {} : { probeImage: IMAGE });
+  const steps = [
+    someStep('verify/api', api, { kind: 'Verify', phase: 'Verify' }),
+    ...(packets === null ? [] : [someStep('verify/packets', packets, { kind: 'VerifyPackets', phase: 'Verify' })]),
+  ];
+  const status = statusOf(looked({ decision: { is: 'Done' }, plan: { steps }, facts }));
+  const { status: value, reason, message } = conditionOf(status, 'ConnectivityVerified') ?? {};
+  return { value, reason, message };
+};
+
+test.each<[string, StepState, StepState | null, string, string]>([
+  ['both proofs hold', passed, { is: 'Satisfied', evidence: '90 of 90 passed.' }, 'True', 'ProbesPassed'],
+  ['only the API was asked, as there is no image', passed, null, 'True', 'ProvenByAPI'],
+  ['packets are still to be sent', passed, pending, 'False', 'NotVerified'],
+  ['nothing was proven', pending, pending, 'False', 'NotVerified'],
+  ['packets were lost once', passed, retried, 'False', 'NotVerified'],
+  ['packets are lost', passed, failed, 'False', 'ProbesFailed'],
+])('%s', (_case, api, packets, value, reason) => {
+  expect(verdict(api, packets)).toMatchObject({ value, reason });
+});
+
+test('that no packets were sent is said, with what to do', () => {
+  expect(verdict(passed, null).message).toContain('Proven through the API only, no packets were sent');
+  expect(verdict(passed, null).message).toContain('--probe-image');
+});
+
+test('a failure names the hop and what to look at', () => {
+  expect(verdict(passed, failed).message).toBe('IPv6 of worker-1 fails. See its routes.');
+  expect(verdict(passed, retried).message).toContain('tried again');
+});

@@ -70,11 +70,11 @@ export function newPlace(keep: boolean): Place {
 }
 
 /**
- * Waits while as many clusters run on this machine as it can carry: `E2E_CLUSTERS_AT_ONCE`, or one for each processor and at least two.
+ * Waits while as many clusters run on this machine as it can carry: `E2E_CLUSTERS_AT_ONCE`, or one for each two processors and at least one.
  * More than that and all of them fail for lack of time.
  */
 export async function waitForRoom(log: (line: string) => void, env = process.env): Promise<void> {
-  const room = Number(env['E2E_CLUSTERS_AT_ONCE'] ?? Math.max(2, availableParallelism()));
+  const room = Number(env['E2E_CLUSTERS_AT_ONCE'] ?? Math.max(1, Math.floor(availableParallelism() / 2)));
   let told = false;
   for (;;) {
     const running = readRecords().filter(({ record }) => isRunning(record.owner));

@@ -38,6 +38,24 @@ const corePermissions: readonly Permission[] = [
     verbs: ['get', 'list', 'watch'],
   },
   {
+    why: 'give a node its second pod CIDR, which takes a new Node object, and see that nothing is lost with the old one (nodes.podCIDRs: Replace)',
+    apiGroups: [''],
+    resources: ['nodes'],
+    verbs: ['create', 'delete', 'patch'],
+  },
+  {
+    why: 'let the CSINode belong to the new Node object',
+    apiGroups: ['storage.k8s.io'],
+    resources: ['csinodes'],
+    verbs: ['get', 'patch'],
+  },
+  {
+    why: 'replace no Node object that volumes are attached to',
+    apiGroups: ['storage.k8s.io'],
+    resources: ['volumeattachments'],
+    verbs: ['list'],
+  },
+  {
     why: 'recognise distribution and CNI by what is in their namespaces, which may be made later than this role',
     apiGroups: [''],
     resources: ['configmaps', 'pods'],
@@ -121,6 +139,14 @@ const corePermissions: readonly Permission[] = [
     apiGroups: [''],
     resources: ['secrets'],
     resourceNames: ['dualstack-records'],
+    verbs: ['get', 'patch'],
+  },
+  {
+    why: 'keep a Node, whole, while it is being replaced',
+    namespace: NAMESPACE,
+    apiGroups: [''],
+    resources: ['secrets'],
+    resourceNames: ['dualstack-replaced-node'],
     verbs: ['get', 'patch'],
   },
   {

@@ -7,6 +7,7 @@ import { type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { prove } from './prove.ts';
 import { provePackets } from './prove-packets.ts';
+import { replaceNode } from './replace-node.ts';
 import { mergeSettings } from './settings.ts';
 
 /** Owner of every field that this program writes. */
@@ -40,6 +41,8 @@ export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
       return rolloutWorkload(step, deps);
     case 'EditHost':
       return editHost(step, deps);
+    case 'ReplaceNode':
+      return replaceNode(step, deps);
     case 'TransferLease':
       return transferLease(step, deps);
     case 'MigrateService':

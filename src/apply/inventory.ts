@@ -7,10 +7,14 @@ const DUAL_STACK_NODE = { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStack
 
 /**
  * Sees to it that every Node has a DualStackNode to report in, and that none is left of Nodes that are gone. These objects are the
- * program's own, so this is no step of a plan. They have no owner reference: replacing a Node must not take its record away.
- * Says how many were made or removed.
+ * program's own, so this is no step of a plan. They have no owner reference: replacing a Node must not take its record away; those of
+ * `absent`, which are being replaced, stay too. Says how many were made or removed.
  */
-export async function keepInventory(client: KubeClient, nodes: readonly string[]): Promise<Result<number, string>> {
+export async function keepInventory(
+  client: KubeClient,
+  nodes: readonly string[],
+  absent: ReadonlySet<string> = new Set(),
+): Promise<Result<number, string>> {
   const existing = await client.list(DUAL_STACK_NODE);
   if (!existing.ok) return err(errorText(existing.error));
   const have = new Set(existing.value.items.map((item) => item.metadata.name));
@@ -26,7 +30,7 @@ export async function keepInventory(client: KubeClient, nodes: readonly string[]
     changed += 1;
   }
   for (const name of have) {
-    if (want.has(name) || (await nodeExists(client, name))) continue;
+    if (want.has(name) || absent.has(name) || (await nodeExists(client, name))) continue;
     const deleted = await client.delete({ ...DUAL_STACK_NODE, name });
     if (!deleted.ok && deleted.error.kind !== 'NotFound') return err(errorText(deleted.error));
     changed += 1;

@@ -1,5 +1,6 @@
 import type { Family } from '../net/family.ts';
 import type { AgentFacts } from './host.ts';
+import type { NodeHolder } from './node-holders.ts';
 import type { JsonObject } from './object.ts';
 import type { PodOwner } from './pod-owner.ts';
 import type { ProbeImage } from './probe.ts';
@@ -52,6 +53,8 @@ export interface NodeFacts {
   readonly osImage: string;
   readonly kubeletVersion: string;
   readonly unschedulable: boolean;
+  /** Who stands in the way of replacing the Node object. */
+  readonly holders: readonly NodeHolder[];
   /** Whole, as they are written: what is put back must lose nothing. */
   readonly taints: readonly JsonObject[];
   /** Null: no DualStackNode of that name. */

@@ -56,6 +56,7 @@ export type Action =
   | ApplyObject
   | RolloutWorkload
   | EditHost
+  | ReplaceNode
   | TransferLease
   | MigrateService
   | Verify
@@ -107,6 +108,19 @@ export interface EditHost {
   readonly settings: HostSettings;
   /** The agent has carried this out before, and somebody changed the host since: it is to be asked once more. */
   readonly again: boolean;
+}
+
+/**
+ * Deletes a Node object and creates the same one again at once, with other podCIDRs: they cannot be changed in place. The whole object is
+ * stored before, so that whatever happens in between, the Node comes back. No pod is touched.
+ */
+export interface ReplaceNode {
+  readonly kind: 'ReplaceNode';
+  readonly node: string;
+  /** Only this very object. */
+  readonly uid: string;
+  /** What the Node shall have, primary first. The first one is what it has now: running pods live in it. */
+  readonly podCIDRs: readonly string[];
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { NodeFacts } from '../model/facts.ts';
 import type { AgentCondition, AgentFacts, HostReport } from '../model/host.ts';
+import { nodeHolders } from '../model/node-holders.ts';
 import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } from '../model/object.ts';
 
 const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
@@ -32,6 +33,7 @@ function toNodeFacts(node: KubeObject, agent: AgentFacts | null): NodeFacts {
     osImage: asString(at(node, 'status', 'nodeInfo', 'osImage')) ?? '',
     kubeletVersion: asString(at(node, 'status', 'nodeInfo', 'kubeletVersion')) ?? '',
     unschedulable: at(node, 'spec', 'unschedulable') === true,
+    holders: nodeHolders(node),
     taints: asArray(at(node, 'spec', 'taints')) as readonly JsonObject[],
     agent,
   };

@@ -269,7 +269,7 @@ function checkOptions(wanted: Wanted, { services }: ClusterFacts): readonly Find
   const labelled = single.find(({ labels }) => labels[MIGRATE_LABEL] === 'true');
   const selected = wanted.serviceMigration === 'Selected' ? labelled : undefined;
   const asked = [
-    ...(wanted.nodes.podCIDRs === 'Keep' ? [] : [`spec.nodes.podCIDRs: ${wanted.nodes.podCIDRs}`]),
+    ...(wanted.nodes.podCIDRs === 'Drain' ? ['spec.nodes.podCIDRs: Drain'] : []),
     ...(wanted.serviceMigration === 'All' ? ['spec.services.migration: All'] : []),
     ...(selected === undefined
       ? []

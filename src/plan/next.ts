@@ -105,7 +105,7 @@ function gate(step: Step, plan: Plan, request: Request): Decision | null {
  * spec may change, in the middle of an edit that comes later in the order.
  */
 function othersFirst(step: Step, plan: Plan, memory: Memory, facts: ClusterFacts): Decision | null {
-  if (step.kind !== 'EditHost' && step.kind !== 'RolloutWorkload' && step.kind !== 'TransferLease') return null;
+  if (!disturbsNodes(step)) return null;
   const own = step.kind === 'EditHost' ? step.node : null;
   const begun = plan.steps.find(({ id }) => id === memory.current?.id);
   if (begun?.kind === 'EditHost' && begun.node !== own && begun.state.is === 'InProgress') {
@@ -114,6 +114,10 @@ function othersFirst(step: Step, plan: Plan, memory: Memory, facts: ClusterFacts
   const busy = facts.nodes.find((node) => node.name !== own && node.ready && isApplying(node));
   const why = `the agent on ${busy?.name ?? ''} has not finished its last edit`;
   return busy === undefined ? null : waitFor(step, why, plan, memory, facts.at);
+}
+
+function disturbsNodes({ kind }: Step): boolean {
+  return kind === 'EditHost' || kind === 'ReplaceNode' || kind === 'RolloutWorkload' || kind === 'TransferLease';
 }
 
 function isApplying({ agent }: NodeFacts): boolean {
@@ -134,6 +138,7 @@ function isCorrection(step: Step, memory: Memory, generation: number): boolean {
       return step.ends !== true && memory.appliedGeneration === generation && isShared(step.phase);
     case 'MigrateService':
       return memory.appliedGeneration === generation && isShared(step.phase);
+    case 'ReplaceNode':
     case 'RolloutWorkload':
     case 'TransferLease':
     case 'Verify':

@@ -14,6 +14,7 @@ import { checkCluster } from './checks.ts';
 import { dnsRecords, dnsSteps } from './dns-steps.ts';
 import { guard } from './guard-steps.ts';
 import { packetsSteps } from './packets-step.ts';
+import { checkPodCIDRs, podCIDRSteps } from './pod-cidrs.ts';
 import { FIRST_FAMILIES_KEY, isRecordLost, recordLostFinding, recordStep } from './record-step.ts';
 import { verifySteps } from './verify-step.ts';
 import { type Goal, settle } from './wanted.ts';
@@ -38,6 +39,7 @@ export function makePlan(
     recordStep(facts, recordables),
     ...guarded.steps,
     ...plugins.distribution.steps(wanted, facts),
+    ...podCIDRSteps(wanted, facts, plugins),
     ...plugins.cni.steps(wanted, facts),
     ...dnsSteps(wanted, facts),
     ...workloadSteps(wanted, facts, memory),
@@ -54,17 +56,24 @@ export function makePlan(
       ...(isLost ? [recordLostFinding] : []),
       ...guarded.findings,
       ...checkCluster(wanted, facts, plugins, steps),
-      ...plugins.distribution.check(wanted, facts),
+      ...checkPodCIDRs(wanted, facts, plugins, steps),
+      ...plugins.distribution.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, steps)),
       ...plugins.cni.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, steps)),
     ]),
     recordables,
   };
 }
 
-/** While steps are open that give nodes the family, that it is missing stands in nobody's way: the CNI's own step waits for it. */
+/**
+ * While steps are open that give nodes the family, that it is missing stands in nobody's way: the CNI's own step waits for it. The same
+ * with a pod CIDR too many: what it stands in the way of comes after the steps that take it away.
+ */
 const isCuredBySteps = (finding: Finding, steps: readonly Step[]): boolean =>
-  finding.reason === 'NodesWithoutFamily' &&
-  steps.some((step) => step.kind === 'EditHost' && step.phase === 'NodeIPs' && (step.state.is === 'Pending' || step.state.is === 'InProgress'));
+  (finding.reason === 'NodesWithoutFamily' &&
+    steps.some((step) => step.kind === 'EditHost' && step.phase === 'NodeIPs' && isUnderWay(step))) ||
+  (finding.reason === 'NodesWithTwoPodCIDRs' && steps.some((step) => step.phase === 'PodCIDRs' && isUnderWay(step)));
+
+const isUnderWay = ({ state }: Step): boolean => state.is === 'Pending' || state.is === 'InProgress';
 
 /** What could not be told is not recorded, and is as soon as it can be: a record is never overwritten. */
 const recordablesOf = (facts: ClusterFacts, plugins: BoundPlugins, live: readonly Family[]): readonly Recordable[] => [

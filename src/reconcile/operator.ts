@@ -8,6 +8,7 @@ import type { Metrics } from '../runtime/metrics.ts';
 import { workQueue } from '../runtime/queue.ts';
 import { err, ok, type Result } from '../result.ts';
 import { inTime } from './in-time.ts';
+import { makeGood } from './make-good.ts';
 import { watchedPass } from './mishaps.ts';
 import type { ImageHints } from './probe-image.ts';
 import { inventoryPass, passDeps } from './pass.ts';
@@ -195,8 +196,11 @@ async function work(
     }
   };
 
+  // Before any pass: a Node that the last leader was replacing may be missing, and its pods are removed after 40 s.
+  const madeGood = makeGood(forPass);
   const watches = watching.run(signal);
   if (await watching.whenSynced(signal)) {
+    await madeGood;
     onSynced();
     for (const name of [INVENTORY, ...watching.names()]) queue.add(name);
   }

@@ -26,6 +26,7 @@ import { err, ok, type Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { judge } from './judge.ts';
+import { makeGood } from './make-good.ts';
 import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
 import { afterAct } from './memory.ts';
 import { type WorkloadCache, workloadCache } from './workload-cache.ts';
@@ -96,6 +97,8 @@ interface Subject {
  * the status holds.
  */
 export async function pass(name: string, deps: PassDeps): Promise<Next> {
+  const begun = await makeGood(deps);
+  if (!begun.ok) return { is: 'BackOff' };
   const read = await deps.client.get(refOf(name));
   if (!read.ok) return read.error.kind === 'NotFound' ? { is: 'Gone' } : backOff(read.error, deps);
   const subject = subjectOf(name, read.value);
@@ -126,17 +129,21 @@ export async function mishap(name: string, message: string, times: number, deps:
 }
 
 /**
- * Every Node has a DualStackNode to report in, also before there is a DualStackCluster: so the first plan that anybody looks at can
+ * No Node stays deleted, and every Node has a DualStackNode to report in, also before there is a DualStackCluster: so the first plan that anybody looks at can
  * already say what each host shows.
  */
 export async function inventoryPass(deps: PassDeps): Promise<Next> {
+  const begun = await makeGood(deps);
+  if (!begun.ok) return { is: 'BackOff' };
   const nodes = await deps.client.list({ apiVersion: 'v1', kind: 'Node' });
   if (!nodes.ok) return backOff(nodes.error, deps);
   const kept = await keepInventory(
     deps.client,
     nodes.value.items.map((node) => node.metadata.name),
+    begun.value,
   );
-  if (kept.ok) return { is: 'Idle' };
+  // What is still under way is looked at again soon; a Node that goes also wakes this up.
+  if (kept.ok) return begun.value.size === 0 ? { is: 'Idle' } : { is: 'Again', afterMs: WHILE_WAITING_MS };
   deps.log.warn('the DualStackNodes could not be brought in line with the Nodes', { error: kept.error });
   return { is: 'BackOff' };
 }

@@ -6,7 +6,15 @@ import { at } from '../../src/model/object.ts';
 import type { Outcome, Proof } from '../../src/model/outcome.ts';
 import { known } from '../../src/model/reader.ts';
 import { fromRecordEntry, type Recorded } from '../../src/model/record.ts';
-import type { ApplyObject, EditHost, MigrateService, RolloutWorkload, Step, Verify } from '../../src/model/step.ts';
+import type {
+  ApplyObject,
+  EditHost,
+  MigrateService,
+  ReplaceNode,
+  RolloutWorkload,
+  Step,
+  Verify,
+} from '../../src/model/step.ts';
 import { unreachable } from '../../src/result.ts';
 import { CalicoModel } from '../support/calico-model.ts';
 import { hostIPv4, nodeFacts } from '../support/facts.ts';
@@ -29,6 +37,8 @@ export interface SimOptions {
   readonly controlPlanes: number;
   readonly workers: number;
   readonly dual?: boolean;
+  /** `Unmanaged`: nobody knows the network plug-in, which takes the addresses of pods from the podCIDRs of Nodes. */
+  readonly cni?: 'Calico' | 'Unmanaged';
 }
 
 /** An edit of a host that was asked for and that its agent has not finished. */
@@ -49,12 +59,14 @@ export class SimCluster {
   /** Seconds that an agent takes for an edit. */
   agentSeconds = 20;
   readonly workloads = new SimWorkloads();
+  readonly cni: 'Calico' | 'Unmanaged';
   readonly #calico: CalicoModel;
   readonly #pending: Pending[] = [];
   #facts: ClusterFacts;
   #restarts = 0;
 
   constructor(options: SimOptions) {
+    this.cni = options.cni ?? 'Calico';
     this.#calico = new CalicoModel({ ...options, proven: options.dual ?? false });
     this.#facts = { ...this.#calico.facts, records: known({}) };
     this.kubeadm = kubeadmFacts(this.#facts.nodes, { dual: options.dual ?? false });
@@ -99,7 +111,10 @@ export class SimCluster {
       nodes,
       basics: { ...this.#facts.basics, nodes },
       distribution: { ...this.#facts.distribution, own: { ...this.kubeadm, instances, etcdNotReady } },
-      cni: { ...this.#facts.cni, own: this.#calico.own },
+      cni:
+        this.cni === 'Calico'
+          ? { ...this.#facts.cni, own: this.#calico.own }
+          : { name: 'Unmanaged', detectedBy: 'spec.cni', own: null },
       workloads: known(this.workloads.list),
     };
   }
@@ -126,6 +141,9 @@ export class SimCluster {
         throw new Error('there are no packets here, and no image was told');
       case 'MigrateService':
         this.#migrate(step);
+        return { is: 'Changed', what: step.id };
+      case 'ReplaceNode':
+        this.#replaceNode(step);
         return { is: 'Changed', what: step.id };
       case 'WaitFor':
       case 'Handoff':
@@ -267,6 +285,7 @@ export class SimCluster {
 
   #assignsIPv6(name: string): boolean {
     const node = this.#facts.nodes.find((each) => each.name === name);
+    if (this.cni === 'Unmanaged') return node?.podCIDRs.length === 2;
     return this.#givesIPv6() && node?.annotations['projectcalico.org/IPv6Address'] !== undefined;
   }
 
@@ -302,6 +321,14 @@ export class SimCluster {
     const ok = cidrs.length === families.length;
     const check = { name: 'ServiceCIDR kubernetes', ok, detail: cidrs.join() };
     return { fingerprint, at: new Date(this.now).toISOString(), checks: [check] };
+  }
+
+  /** All of it stays but the uid, the time and the podCIDRs. */
+  #replaceNode({ node: name, podCIDRs }: ReplaceNode & Step): void {
+    this.#restarts += 1;
+    const createdAt = new Date(this.now).toISOString();
+    const uid = `uid-${name}-${this.#restarts}`;
+    this.changeNode(name, (node) => ({ ...node, uid, createdAt, podCIDRs: [...podCIDRs] }));
   }
 
   #askAgent(step: EditHost & Step): void {

@@ -22,7 +22,9 @@ export function nodeDown(cluster: SimCluster, random: Random, seconds: number): 
   const { name } = random.pick(cluster.nodes);
   return {
     name: `${name} down for ${seconds} s`,
-    begin: (each) => each.changeNode(name, (node) => ({ ...node, ready: false })),
+    begin: (each) => {
+      if (!each.busy.includes(name)) each.changeNode(name, (node) => ({ ...node, ready: false }));
+    },
     end: {
       afterSeconds: seconds,
       run: (each) => each.changeNode(name, (node) => ({ ...node, ready: true })),

@@ -1,5 +1,5 @@
 import { asArray, at } from '../../src/model/object.ts';
-import type { EditHost, Step } from '../../src/model/step.ts';
+import type { EditHost, ReplaceNode, Step } from '../../src/model/step.ts';
 import { PODS, SERVICES } from '../support/facts.ts';
 import type { SimCluster } from './cluster.ts';
 import type { PassResult } from './operator.ts';
@@ -27,8 +27,12 @@ export function checkBefore(cluster: SimCluster, step: Step): void {
     must(!(isOne && isDualNow), 'a controller manager of one family while a Node has two podCIDRs');
   }
   if (step.kind === 'EditHost') checkLeaving(cluster, step, must);
+  if (step.kind === 'ReplaceNode') checkReplacing(cluster, step, must);
   if (step.id === 'dns/pods' && step.kind === 'RolloutWorkload' && step.next.is === 'Annotate') {
-    const assigns = cluster.calicoText.includes('"assign_ipv6": "true"') && looksForIPv6(cluster);
+    const assigns =
+      cluster.cni === 'Unmanaged'
+        ? nodes.every((node) => !node.ready || node.podCIDRs.length === 2)
+        : cluster.calicoText.includes('"assign_ipv6": "true"') && looksForIPv6(cluster);
     must(step.next.value === null || assigns, 'new CoreDNS pods before the network plug-in gives both families');
   }
   if (step.phase === 'Workloads' && step.kind === 'RolloutWorkload') {
@@ -84,6 +88,26 @@ function checkLeaving(
   must(!leaves || !looksForIPv6(cluster), 'a Node without IPv6 while calico-node looks for it');
 }
 
+/** A Node is replaced only when it is sure to come back as it was, with one pod CIDR more or less. */
+function checkReplacing(
+  cluster: SimCluster,
+  { node: name, uid, podCIDRs }: ReplaceNode,
+  must: (holds: boolean, words: string) => void,
+): void {
+  const node = cluster.nodes.find((each) => each.name === name);
+  const others = cluster.nodes.filter((each) => each.name !== name).flatMap((each) => each.podCIDRs);
+  const isDualNow = cluster.kubeadm.instances
+    .filter(({ component }) => component === 'kube-controller-manager')
+    .every(({ flags }) => flags.known && isPair(flags.value['cluster-cidr']));
+  must(node?.uid === uid, 'another Node than the one that was planned for is replaced');
+  must(node?.ready === true, 'a Node that is not ready is replaced');
+  must(node?.podCIDRs[0] === podCIDRs[0], 'a Node loses its primary pod CIDR');
+  must(!podCIDRs.some((cidr) => others.includes(cidr)), 'two Nodes of one pod CIDR');
+  must(isDualNow, 'a Node is replaced while a controller manager knows one family only');
+  must(cluster.busy.length === 0, `a Node is replaced while ${cluster.busy.join()} is not back`);
+  must(node?.holders.length === 0, 'a Node is replaced that somebody holds');
+}
+
 function looksForIPv6({ calico }: SimCluster): boolean {
   const ip6 = calico.agent.known ? calico.agent.value?.env['IP6'] : undefined;
   return ip6?.is === 'Value' && ip6.value === 'autodetect';
@@ -105,6 +129,7 @@ export function checkAfter(cluster: SimCluster, { plan }: PassResult): void {
   }
   for (const node of cluster.nodes) {
     rule(node.internalIPs[0]?.includes(':') === false, `${node.name} lost its primary address`);
+    rule(node.podCIDRs[0]?.includes(':') === false, `${node.name} lost its primary pod CIDR`);
   }
   const ids = plan.steps.map((step) => step.id);
   rule(new Set(ids).size === ids.length, `two steps of one name: ${ids.join()}`);
@@ -122,8 +147,10 @@ export function isDual(cluster: SimCluster): boolean {
     ) &&
     facts.serviceCIDR.known &&
     facts.serviceCIDR.value.length === 2 &&
-    cluster.calicoText.includes('"assign_ipv6": "true"') &&
-    nodes.every((node) => node.annotations['projectcalico.org/IPv6Address'] !== undefined) &&
+    (cluster.cni === 'Unmanaged'
+      ? nodes.every((node) => node.podCIDRs.length === 2)
+      : cluster.calicoText.includes('"assign_ipv6": "true"') &&
+        nodes.every((node) => node.annotations['projectcalico.org/IPv6Address'] !== undefined)) &&
     service?.clusterIPs.length === 2
   );
 }
@@ -140,6 +167,7 @@ export function stateOf(cluster: SimCluster): unknown {
     clusterConfig: text(kubeadm.clusterConfig),
     proxyConfig: text(kubeadm.proxyConfig),
     addresses: nodes.map((node) => node.internalIPs),
+    podCIDRs: nodes.map((node) => node.podCIDRs),
     forwarding: nodes.map((node) => node.agent?.report?.network.forwarding),
     serviceCIDR: facts.serviceCIDR,
     calicoText: cluster.calicoText,

@@ -219,3 +219,37 @@ test('workloads are restarted one after another, once each, and not before the n
     expect(run.cluster.workloads.list.map(({ restart: facts }) => facts?.mark)).toEqual([null, null, null, null, null]);
   });
 });
+
+const REPLACE = { nodes: { podCIDRs: 'Replace' } };
+
+test('Nodes are replaced for their second pod CIDR, whoever goes down, joins or leads; and once more on the way back', () => {
+  forSeeds((random, begin) => {
+    const change = { ...REPLACE, rollout: { tolerateUnavailable: random.int(0, 1) } };
+    const run = begin(new Run({ ...shape(random), cni: 'Unmanaged' }, asked(change), random));
+    const first = stateOf(run.cluster);
+    const names = run.cluster.nodes.map(({ name }) => name);
+    if (random.chance(0.7)) {
+      expect(told(run.toRest(passing(run, random)))).toBe('Done');
+      expect(isDual(run.cluster)).toBe(true);
+    } else {
+      run.some(random.int(10, 60));
+    }
+    run.operator.ask(asked({ ...change, ipFamilies: ['IPv4'], clusterNetwork: {} }));
+    expect(told(run.toRest({ crash: 0.05, blur: 0.03, disturbances: [] }))).toBe('Done');
+    expect(run.cluster.nodes.filter(({ podCIDRs }) => podCIDRs.length !== 1)).toEqual([]);
+    if (run.cluster.nodes.length === names.length) expect(stateOf(run.cluster)).toEqual(first);
+  });
+});
+
+test('back with a Node that has two pod CIDRs: it is replaced where that is asked for, and nothing else is', () => {
+  forSeeds((random, begin) => {
+    const run = begin(new Run(shape(random), asked(REPLACE), random));
+    run.toRest();
+    run.disturb(lateWorker('worker-8', 0));
+    expect(told(run.toRest())).toBe('Done');
+    run.operator.ask(asked({ ...REPLACE, ipFamilies: ['IPv4'], clusterNetwork: {} }));
+    expect(told(run.toRest({ crash: 0.05, blur: 0, disturbances: [] }))).toBe('Done');
+    const replaced = new Set(run.log.filter((line) => line.startsWith('pod-cidrs/')).map((line) => line.split(' ')[0]));
+    expect([...replaced]).toEqual(['pod-cidrs/worker-8']);
+  });
+});

@@ -156,6 +156,7 @@ export function nodeFacts(
     osImage: 'Debian GNU/Linux 13 (trixie)',
     kubeletVersion: 'v1.36.3',
     unschedulable: false,
+    holders: [],
     taints: options.controlPlane ? [{ key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' }] : [],
     agent: options.agent === false ? null : agentFacts(hostReport(n, { ...options, name }, report)),
   };

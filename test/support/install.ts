@@ -30,9 +30,31 @@ export async function install(cluster: TestCluster): Promise<void> {
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
 }
 
+/** The Pod of the agent on that node, to which its token is bound as in a real cluster: so it outlives the Node object. */
+async function agentPod(cluster: TestCluster, account: string, node: string): Promise<string> {
+  const name = `${account}-${node}`;
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: NAMESPACE },
+    spec: {
+      nodeName: node,
+      serviceAccountName: account,
+      hostNetwork: true,
+      tolerations: [{ operator: 'Exists' }],
+      containers: [{ name: 'agent', image: 'agent' }],
+    },
+  };
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], JSON.stringify(pod));
+  return name;
+}
+
 /** A kubeconfig for a service account, by way of the balancer as a pod would go by the Service. */
 export async function serviceAccountKubeconfig(cluster: TestCluster, account: string, node?: string): Promise<string> {
-  const bound = node === undefined ? [] : ['--bound-object-kind', 'Node', '--bound-object-name', node];
+  const bound =
+    node === undefined
+      ? []
+      : ['--bound-object-kind', 'Pod', '--bound-object-name', await agentPod(cluster, account, node)];
   const { stdout: token } = await cluster.kubectl([
     'create',
     'token',

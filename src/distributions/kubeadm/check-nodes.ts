@@ -128,7 +128,7 @@ function twoPodCIDRs(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
       reason: 'NodesWithTwoPodCIDRs',
       object: nodeRef(first.name),
       message: `Nodes hold two pod CIDRs, with which kube-controller-manager does not start with one family: ${some(nodes)}.`,
-      remedy: `Make these Nodes anew, so that they get one: drain the node, \`kubectl delete node ${first.name}\`, restart its kubelet.`,
+      remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew: drain the node, \`kubectl delete node ${first.name}\`, restart its kubelet.`,
       blocks: fromPhase('ControllerManager', 'Back'),
     },
   ];

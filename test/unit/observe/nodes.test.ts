@@ -60,6 +60,7 @@ test('all that is told of a Node', () => {
     osImage: 'Debian',
     kubeletVersion: 'v1.36.3',
     unschedulable: true,
+    holders: [{ is: 'Cloud', who: 'the cloud provider', sign: 'spec.providerID aws:///i-1' }],
     taints: [{ key: 'some/taint', effect: 'NoSchedule' }],
     agent: null,
   });

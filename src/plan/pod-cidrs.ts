@@ -1,0 +1,238 @@
+import type { BoundPlugins } from '../model/bound.ts';
+import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Step, StepState } from '../model/step.ts';
+import type { Wanted } from '../model/wanted.ts';
+import { addressOf } from '../net/address.ts';
+import { type Cidr, networkOf, overlaps, parseCidr } from '../net/cidr.ts';
+import type { Family } from '../net/family.ts';
+
+const GROUP = 'pod-cidrs';
+
+/**
+ * One step for each Node that shall get its second pod CIDR, or lose it again on the way back. The API lets nobody change podCIDRs, so the Node
+ * object is replaced. Only where it was asked for, and forward only for network plug-ins that read podCIDRs; back for all, because
+ * kube-controller-manager does not start with one family while a Node holds two. Workers first.
+ */
+export function podCIDRSteps(wanted: Wanted, facts: ClusterFacts, { cni }: BoundPlugins): readonly Step[] {
+  if (wanted.nodes.podCIDRs !== 'Replace') return [];
+  // Of a network plug-in that nobody here knows only the user can tell, and has told by asking.
+  if (wanted.direction === 'Forward' && !cni.usesNodeIPAM && cni.name !== 'Unmanaged') return [];
+  if (facts.nodes.every((node) => node.podCIDRs.length === 0)) return [];
+
+  const goals = goalsOf(wanted, facts.nodes);
+  const away = facts.nodes.filter((node) => !node.ready).length;
+  const isTolerated = wanted.direction === 'Back' || away <= wanted.tolerateUnavailable;
+  return workersFirst(facts.nodes).map((node) => replaceStep(wanted, node, goals.get(node.name) ?? null, isTolerated));
+}
+
+const workersFirst = (nodes: readonly NodeFacts[]): readonly NodeFacts[] =>
+  nodes.toSorted((a, b) => Number(a.controlPlane) - Number(b.controlPlane) || (a.name < b.name ? -1 : 1));
+
+/** The podCIDRs that each Node shall have. No entry: there is nothing to be had for it. */
+function goalsOf(wanted: Wanted, nodes: readonly NodeFacts[]): ReadonlyMap<string, readonly string[]> {
+  const used = nodes.flatMap((node) => node.podCIDRs.flatMap(cidrOf));
+  const free = new Map(wanted.families.map((family) => [family, freeSubnets(wanted, family, used)]));
+  const goals = new Map<string, readonly string[]>();
+  for (const node of workersFirst(nodes)) {
+    const [primary] = node.podCIDRs;
+    if (primary === undefined) continue;
+    const cidrs = wanted.families.flatMap((family, index): readonly string[] => {
+      const held = index === 0 ? primary : node.podCIDRs.find((text) => familyOf(text) === family);
+      return [held ?? free.get(family)?.next().value ?? []].flat();
+    });
+    if (cidrs.length === wanted.families.length) goals.set(node.name, cidrs);
+  }
+  return goals;
+}
+
+/** Subnets of the pod network that no Node holds a part of, in the order in which kube-controller-manager counts them. */
+function* freeSubnets(wanted: Wanted, family: Family, used: readonly Cidr[]): Generator<string, undefined> {
+  const network = parseCidr(wanted.pods[family] ?? '');
+  const mask = wanted.nodeMask[family];
+  if (!network.ok || mask === undefined || mask < network.value.prefix) return;
+  const subnetAt = (first: bigint): Cidr => networkOf(addressOf(family, first), mask);
+  const mine = used.filter((cidr) => cidr.family === family);
+  const taken = new Set(mine.map((cidr) => subnetAt(cidr.first).first));
+  const wide = mine.filter((cidr) => cidr.prefix < mask);
+  for (let first = network.value.first; first <= network.value.last; first = subnetAt(first).last + 1n) {
+    const subnet = subnetAt(first);
+    if (!taken.has(first) && !wide.some((cidr) => overlaps(cidr, subnet))) yield subnet.text;
+  }
+}
+
+function replaceStep(wanted: Wanted, node: NodeFacts, goal: readonly string[] | null, isTolerated: boolean): Step {
+  const state = stateOf(node, goal, isTolerated);
+  const after = (goal ?? node.podCIDRs).join(',');
+  const before = node.podCIDRs.join(',');
+  return {
+    kind: 'ReplaceNode',
+    id: `${GROUP}/${node.name}`,
+    phase: 'PodCIDRs',
+    group: GROUP,
+    target: `Node ${node.name}`,
+    why:
+      wanted.direction === 'Forward'
+        ? 'Pods get an address of each family only where their Node has a pod CIDR of each, which a Node that is there can get only by being replaced.'
+        : 'kube-controller-manager does not start with one family while a Node holds two pod CIDRs.',
+    diff: before === after ? [] : [{ path: 'spec.podCIDRs', before, after }],
+    state,
+    disrupts:
+      state.is === 'Satisfied'
+        ? null
+        : { text: 'the Node object is absent for a moment (about 0.2 s); no pod is touched', seconds: [0, 1] },
+    timeoutSeconds: 300,
+    node: node.name,
+    uid: node.uid,
+    podCIDRs: goal ?? node.podCIDRs,
+  };
+}
+
+function stateOf(node: NodeFacts, goal: readonly string[] | null, isTolerated: boolean): StepState {
+  if (node.podCIDRs.length === 0) return { is: 'Deferred', why: `Node ${node.name} has not been given a pod CIDR yet` };
+  if (goal !== null && goal.join() === node.podCIDRs.join()) {
+    return { is: 'Satisfied', evidence: `Node has ${node.podCIDRs.join(' and ')}` };
+  }
+  if (!node.ready && isTolerated) return { is: 'Deferred', why: `Node ${node.name} is not ready` };
+  if (goal === null) {
+    return {
+      is: 'Failed',
+      why: `the pod network has no subnet left for Node ${node.name}`,
+      remedy: 'Choose a shorter prefix for the pod network in spec.clusterNetwork.pods.cidrBlocks.',
+    };
+  }
+  return { is: 'Pending' };
+}
+
+const cidrOf = (text: string): readonly Cidr[] => {
+  const cidr = parseCidr(text);
+  return cidr.ok ? [cidr.value] : [];
+};
+const familyOf = (text: string): Family | null => cidrOf(text)[0]?.family ?? null;
+
+/** What is to be known before Nodes are replaced, and where they lack a pod CIDR and nobody asked for it. */
+export function checkPodCIDRs(
+  wanted: Wanted,
+  facts: ClusterFacts,
+  { cni }: BoundPlugins,
+  steps: readonly Step[],
+): readonly Finding[] {
+  const open = new Set(
+    steps.flatMap((step) => (step.kind === 'ReplaceNode' && step.state.is === 'Pending' ? [step.node] : [])),
+  );
+  const nodes = facts.nodes.filter((node) => open.has(node.name));
+  return [
+    ...shared(facts.nodes),
+    ...(wanted.direction === 'Forward' && cni.usesNodeIPAM && wanted.nodes.podCIDRs !== 'Replace'
+      ? missing(wanted, facts.nodes)
+      : []),
+    ...(nodes.length === 0 ? [] : [...notReady(wanted, facts.nodes), ...held(nodes), ...calico(facts, cni)]),
+  ];
+}
+
+/** Two Nodes that were given the same at the same moment. Pods of one of them cannot be reached. */
+function shared(nodes: readonly NodeFacts[]): readonly Finding[] {
+  const byCIDR = new Map<string, NodeFacts[]>();
+  for (const node of nodes) {
+    for (const text of node.podCIDRs) byCIDR.set(text, [...(byCIDR.get(text) ?? []), node]);
+  }
+  return [...byCIDR].flatMap(([text, holders]): readonly Finding[] => {
+    const newest = holders.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0];
+    if (newest === undefined || holders.length < 2) return [];
+    return [
+      {
+        reason: 'PodCIDRShared',
+        object: nodeRef(newest),
+        message: `${listOf(holders)} hold the same pod CIDR ${text}: pods of one of them cannot be reached.`,
+        remedy: `Drain the Node that has fewer pods, delete it (kubectl delete node ${newest.name}) and restart its kubelet: it is given another.`,
+        blocks: ['PodCIDRs'],
+      },
+    ];
+  });
+}
+
+function missing({ families, nodes: { podCIDRs } }: Wanted, nodes: readonly NodeFacts[]): readonly Finding[] {
+  const lacking = nodes.filter(
+    (node) => node.podCIDRs.length > 0 && families.some((family) => !node.podCIDRs.map(familyOf).includes(family)),
+  );
+  const [first] = lacking;
+  if (first === undefined) return [];
+  return [
+    {
+      reason: 'PodCIDRsMissing',
+      object: nodeRef(first),
+      message: `${lacking.length} of ${nodes.length} Nodes have a pod CIDR of one family only, and this network plug-in takes the addresses of pods from them: ${listOf(lacking)}. spec.nodes.podCIDRs is ${podCIDRs}.`,
+      remedy:
+        'Set spec.nodes.podCIDRs: Replace (each Node object is absent for a moment, no pod is touched), or make these nodes anew once kube-controller-manager has both networks.',
+      blocks: ['Pools', 'CNIConfig', 'CNIAgents'],
+    },
+  ];
+}
+
+/** On the way back a node that is away holds up only itself, and in the end kube-controller-manager. */
+function notReady({ direction, tolerateUnavailable }: Wanted, nodes: readonly NodeFacts[]): readonly Finding[] {
+  const away = nodes.filter((node) => !node.ready);
+  const [first] = away;
+  if (direction === 'Back' || first === undefined || away.length <= tolerateUnavailable) return [];
+  return [
+    {
+      reason: 'NodesNotReady',
+      object: nodeRef(first),
+      message: `${away.length} Node(s) are not ready, more than spec.rollout.tolerateUnavailable=${tolerateUnavailable}: ${listOf(away)}.`,
+      remedy: 'Bring them back, or raise spec.rollout.tolerateUnavailable to have them converted later.',
+      blocks: ['PodCIDRs'],
+    },
+  ];
+}
+
+const REMEDIES = {
+  Machine:
+    'Let it make these machines anew instead: nodes that join now are given a pod CIDR of each family by themselves.',
+  Cloud:
+    'Make new nodes and remove the old ones instead: nodes that join now are given a pod CIDR of each family by themselves.',
+  Volumes:
+    'Move the pods that use them away (kubectl drain) until the volumes are detached; the Node is then replaced by itself.',
+  Finalizer: 'Have its owner take the finalizer away while the Node is replaced.',
+} as const;
+
+/** One finding for each kind of obstacle, so that hundreds of Nodes of one cloud are one sentence. */
+function held(nodes: readonly NodeFacts[]): readonly Finding[] {
+  return (['Machine', 'Cloud', 'Volumes', 'Finalizer'] as const).flatMap((kind): readonly Finding[] => {
+    const concerned = nodes.filter(({ holders }) => holders.some(({ is }) => is === kind));
+    const [first] = concerned;
+    const holder = first?.holders.find(({ is }) => is === kind);
+    if (first === undefined || holder === undefined) return [];
+    return [
+      {
+        reason: 'NodeReplacementUnsafe',
+        object: nodeRef(first),
+        message: `${concerned.length} of ${nodes.length} Nodes cannot be replaced safely because of ${holder.who} (${holder.sign} of ${first.name}): ${listOf(concerned)}.`,
+        remedy: REMEDIES[kind],
+        blocks: ['PodCIDRs'],
+      },
+    ];
+  });
+}
+
+/** It gives back all that Calico keeps for a Node as soon as that is deleted. Where Calico does not keep the addresses there is nothing to give back. */
+function calico({ basics }: ClusterFacts, { usesNodeIPAM }: BoundPlugins['cni']): readonly Finding[] {
+  const pod = basics.objects.Pod.find((name) => name.split('/')[1]?.startsWith('calico-kube-controllers-') === true);
+  if (usesNodeIPAM || pod === undefined) return [];
+  const [namespace = '', name] = pod.split('/');
+  return [
+    {
+      reason: 'NodeReplacementUnsafe',
+      object: { apiVersion: 'v1', kind: 'Pod', namespace, ...(name === undefined ? { name: pod } : { name }) },
+      message: `calico-kube-controllers runs (Pod ${pod}): it gives the addresses of a Node's pods back when the Node is deleted, also for a moment.`,
+      remedy: `Stop it while Nodes are replaced: kubectl -n ${namespace} scale deployment calico-kube-controllers --replicas=0; start it again afterwards.`,
+      blocks: ['PodCIDRs'],
+    },
+  ];
+}
+
+const nodeRef = ({ name }: NodeFacts) => ({ apiVersion: 'v1', kind: 'Node', name }) as const;
+
+function listOf(nodes: readonly NodeFacts[]): string {
+  const names = nodes.slice(0, 5).map((node) => node.name);
+  return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
+}

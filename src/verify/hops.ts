@@ -226,11 +226,12 @@ function services(
   return [hop];
 }
 
+/** The node whose port it is leads on to whichever pod: what does not get from there to a pod is no matter of node ports. */
 function nodePorts(family: Family, ledger: Ledger): readonly Draft[] {
   ledger.inherit(
     ledger.open('NodePort'),
     (lower, check) =>
-      (lower.path === 'PodToPod' && touches(lower, check)) ||
+      (lower.path === 'PodToPod' && (touches(lower, check) || lower.source === check.target)) ||
       (lower.path === 'PodToService' && (lower.source === check.source || lower.source === check.target)),
   );
   const known = new Set(ledger.open('NodePort'));

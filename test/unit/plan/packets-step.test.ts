@@ -8,7 +8,8 @@ import { AT, before, SERVICES } from '../../support/facts.ts';
 import { asked, clusterScene, NO_MEMORY, planScene } from '../../support/plan-scene.ts';
 
 const IMAGE = { image: 'dualstack-operator:dev', pullPolicy: null, pullSecrets: [] };
-const scene = (change: Partial<ClusterFacts> = {}): ClusterFacts => clusterScene({ dual: true }, { probeImage: IMAGE, ...change });
+const scene = (change: Partial<ClusterFacts> = {}): ClusterFacts =>
+  clusterScene({ dual: true }, { probeImage: IMAGE, ...change });
 
 const stepFor = (facts: ClusterFacts, connectivity: Connectivity | null = null, request = asked()): Step | undefined =>
   planScene(facts, request, { ...NO_MEMORY, connectivity }).plan.steps.find(({ id }) => id === 'verify/packets');
@@ -19,7 +20,14 @@ const packets = (facts: ClusterFacts, connectivity: Connectivity | null = null) 
   return step;
 };
 
-const HOP: Hop = { hop: 'Node', family: 'IPv6', nodes: ['worker-1'], checks: 6, message: 'IPv6 of worker-1 fails.', remedy: 'See its routes.' };
+const HOP: Hop = {
+  hop: 'Node',
+  family: 'IPv6',
+  nodes: ['worker-1'],
+  checks: 6,
+  message: 'IPv6 of worker-1 fails.',
+  remedy: 'See its routes.',
+};
 const proof = (change: Partial<Connectivity> = {}): Connectivity => ({
   fingerprint: packets(scene()).fingerprint,
   at: before(3600),
@@ -35,7 +43,11 @@ const failed = (failedInRow: number, seconds: number): Connectivity =>
   proof({ failedInRow, at: before(seconds), checks: { total: 90, failed: 6 }, hops: [HOP] });
 
 test('is the last thing to be done, after the proof through the API', () => {
-  expect(planScene(scene()).plan.steps.slice(-2).map(({ id }) => id)).toEqual(['verify/api', 'verify/packets']);
+  expect(
+    planScene(scene())
+      .plan.steps.slice(-2)
+      .map(({ id }) => id),
+  ).toEqual(['verify/api', 'verify/packets']);
   expect(packets(scene()).state.is).toBe('Pending');
 });
 
@@ -75,7 +87,10 @@ test('failures in a row are counted for one configuration', () => {
 
 test('a new node asks for a new proof, but not more often than every five minutes', () => {
   const known1 = proof({ at: before(299), nodes: { ready: 2, probed: 2, newest: before(86_400 * 365), leftOut: [] } });
-  expect(packets(scene(), known1).state).toMatchObject({ is: 'Satisfied', evidence: expect.stringContaining('newer nodes') });
+  expect(packets(scene(), known1).state).toMatchObject({
+    is: 'Satisfied',
+    evidence: expect.stringContaining('newer nodes'),
+  });
   expect(packets(scene(), { ...known1, at: before(300) }).state.is).toBe('Pending');
 });
 

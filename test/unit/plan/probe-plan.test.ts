@@ -21,8 +21,9 @@ const planFor = (facts: ClusterFacts, suspects: readonly string[] = []): ProbePl
   probePlan(facts, ['IPv4', 'IPv6'], IMAGE, suspects);
 const many = (count: number, change: (index: number) => Partial<NodeFacts> = () => ({})): readonly NodeFacts[] =>
   Array.from({ length: count }, (_, index) => node(index, change(index)));
-const countOf = (names: readonly string[]): readonly number[] =>
-  [...names.reduce((counts, name) => counts.set(name, (counts.get(name) ?? 0) + 1), new Map<string, number>()).values()];
+const countOf = (names: readonly string[]): readonly number[] => [
+  ...names.reduce((counts, name) => counts.set(name, (counts.get(name) ?? 0) + 1), new Map<string, number>()).values(),
+];
 
 describe('pairs', () => {
   test.each([0, 1, 2, 3, ALL_PAIRS_UP_TO])('of %i nodes are all there are', (count) => {
@@ -87,7 +88,9 @@ describe('nodes', () => {
   test('under suspicion leave room for others to compare with', () => {
     const nodes = many(200);
     const suspects = nodes.map(({ name }) => name);
-    expect(planFor(cluster(nodes), suspects).nodes.filter(({ name }) => suspects.slice(0, 20).includes(name))).toHaveLength(20);
+    expect(
+      planFor(cluster(nodes), suspects).nodes.filter(({ name }) => suspects.slice(0, 20).includes(name)),
+    ).toHaveLength(20);
     expect(planFor(cluster(nodes), suspects).nodes).toHaveLength(MOST_NODES);
   });
 });

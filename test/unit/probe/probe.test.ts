@@ -102,9 +102,9 @@ describe('HTTP', () => {
   });
 
   test.each([
-    ['of one node', 'node-1', 'LargeLost'],
-    ['of whichever node', undefined, 'Timeout'],
-  ] as const)('large requests to a server %s are lost', async (_case, node, failure) => {
+    ['of one node', 'node-1', { ok: false, failure: 'LargeLost' }],
+    ['of whichever node, where that says nothing', undefined, { ok: true }],
+  ] as const)('large requests to a server %s are lost', async (_case, node, expected) => {
     const narrow = createServer((request, response) => {
       if (request.method === 'POST') return;
       const nonce = new URL(request.url ?? '/', 'http://x').searchParams.get('nonce');
@@ -113,7 +113,7 @@ describe('HTTP', () => {
     closing.push(() => narrow.close());
     await new Promise((resolve) => narrow.once('listening', resolve));
     const { port } = narrow.address() as AddressInfo;
-    expect(await attempt(http('127.0.0.1', port, node), 1000)).toEqual({ ok: false, failure });
+    expect(await attempt(http('127.0.0.1', port, node), 1000)).toMatchObject(expected);
   });
 
   test('what fails at first is tried again until the deadline', async () => {

@@ -90,6 +90,11 @@ test('two nodes that do not reach each other accuse neither of them', () => {
   expect(told([oneWay], planOf(2)).map(({ hop }) => hop)).toEqual(['Pair']);
 });
 
+test('a node port that leads on to a node that is cut off is explained by that', () => {
+  const hops = told([cutOff('node-2'), { path: 'NodePort', family: 'IPv6', target: 'node-1' }]);
+  expect(hops.map(({ hop, nodes }) => [hop, nodes])).toEqual([['Node', ['node-2']]]);
+});
+
 test('each family is explained by itself', () => {
   const hops = told([cutOff('node-1'), { path: 'NodePort', family: 'IPv4', target: 'node-3' }]);
   expect(hops.map(({ hop, family }) => [hop, family])).toEqual([

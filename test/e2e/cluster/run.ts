@@ -23,9 +23,10 @@ export function tryRun(argv: readonly string[], options: RunOptions = {}): Promi
     const child = spawn(program, args, {
       env: options.env ?? process.env,
       stdio: ['pipe', 'pipe', 'pipe'],
-      timeout: options.timeout,
-      killSignal: 'SIGKILL',
+      // A group of its own: what it has started ends with it, also inside a node, where nsenter only waits for the real program.
+      detached: options.timeout !== undefined,
     });
+    const timer = options.timeout === undefined ? undefined : setTimeout(() => killGroup(child.pid), options.timeout);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -34,14 +35,23 @@ export function tryRun(argv: readonly string[], options: RunOptions = {}): Promi
     // A program that ends without having read its input is judged by its code.
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
-    child.once('close', (code) =>
+    child.once('close', (code) => {
+      clearTimeout(timer);
       done({
         stdout: Buffer.concat(stdout).toString(),
         stderr: Buffer.concat(stderr).toString(),
         code: code ?? KILLED,
-      }),
-    );
+      });
+    });
   });
+}
+
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // It has just ended by itself.
+  }
 }
 
 /** As `tryRun`, but a code other than 0 is an error that tells the command and what it said. */

@@ -13,6 +13,11 @@ const MINUTES = 60_000;
 /** The host throws away what comes for pods from other nodes, as one without a route or with a strict firewall does. */
 const LOSE = ['to', 'fd00:10:244::/56', 'iif', 'eth0', 'blackhole'];
 
+async function isGone(cluster: RealCluster): Promise<boolean> {
+  const selected = ['pods,services', '-n', NAMESPACE, '-l', 'dualstack.dev/probe'];
+  return (await cluster.kubectl(['get', ...selected, '-o', 'name'])).stdout === '';
+}
+
 whereItRuns('packets in a dual-stack cluster of a control plane and 2 workers', () => {
   let cluster: RealCluster;
   let broken: RealNode;
@@ -104,19 +109,6 @@ whereItRuns('packets in a dual-stack cluster of a control plane and 2 workers', 
   );
 
   test('nothing is left of any of them', async () => {
-    const isGone = async (): Promise<boolean> => {
-      const { stdout } = await cluster.kubectl([
-        'get',
-        'pods,services',
-        '-n',
-        NAMESPACE,
-        '-l',
-        'dualstack.dev/probe',
-        '-o',
-        'name',
-      ]);
-      return stdout === '';
-    };
-    await eventually('probe pods and Services are gone', isGone, 30_000);
+    await eventually('probe pods and Services are gone', () => isGone(cluster), 30_000);
   });
 });

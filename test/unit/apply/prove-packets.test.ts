@@ -114,17 +114,18 @@ test('a signal ends it, and what it made is removed all the same', async () => {
   expect(await left()).toEqual([]);
 });
 
+const leftover = (name: string, by: string, ageMinutes: number): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name,
+    namespace: 'dualstack-system',
+    labels: { [PROBE_LABEL]: 'packets', [PROBE_BY_LABEL]: by },
+    creationTimestamp: new Date(hastyClock(500).now() - ageMinutes * 60_000).toISOString(),
+  },
+});
+
 test('what a killed run left is removed first; a run of somebody else goes on', async () => {
-  const leftover = (name: string, by: string, ageMinutes: number): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name,
-      namespace: 'dualstack-system',
-      labels: { [PROBE_LABEL]: 'packets', [PROBE_BY_LABEL]: by },
-      creationTimestamp: new Date(hastyClock(500).now() - ageMinutes * 60_000).toISOString(),
-    },
-  });
   const { prove, left } = scene([
     leftover('mine', 'operator', 1),
     leftover('running', 'command', 1),

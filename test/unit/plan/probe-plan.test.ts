@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { ClusterFacts, NodeFacts } from '../../../src/model/facts.ts';
 import type { ProbePlan } from '../../../src/model/step.ts';
 import { ALL_PAIRS_UP_TO, choosePairs, MOST_NODES, probePlan } from '../../../src/plan/probe-plan.ts';
@@ -49,6 +49,8 @@ describe('pairs', () => {
   });
 });
 
+const namesOf = (all: readonly NodeFacts[]) => planFor(cluster(all)).nodes.map(({ name }) => name);
+
 describe('nodes', () => {
   test('that are not Ready are left out and named; Windows and virtual ones do not count', () => {
     const plan = planFor(
@@ -81,8 +83,7 @@ describe('nodes', () => {
 
   test('are chosen without chance, whatever the order in which they are listed', () => {
     const nodes = many(200);
-    const names = (all: readonly NodeFacts[]) => planFor(cluster(all)).nodes.map(({ name }) => name);
-    expect(names(nodes.toReversed())).toEqual(names(nodes));
+    expect(namesOf(nodes.toReversed())).toEqual(namesOf(nodes));
   });
 
   test('under suspicion leave room for others to compare with', () => {
@@ -95,15 +96,15 @@ describe('nodes', () => {
   });
 });
 
-describe('cluster DNS', () => {
-  const dns = (clusterIPs: readonly string[], podIPs: readonly string[]) =>
-    planFor(
-      cluster([node(1)], {
-        services: known([serviceFacts({ namespace: 'kube-system', name: 'kube-dns', clusterIPs })]),
-        coreDNS: known(coreDNSFacts({ pods: [podFacts({ name: 'coredns-1', podIPs })] })),
-      }),
-    ).dns;
+const dns = (clusterIPs: readonly string[], podIPs: readonly string[]) =>
+  planFor(
+    cluster([node(1)], {
+      services: known([serviceFacts({ namespace: 'kube-system', name: 'kube-dns', clusterIPs })]),
+      coreDNS: known(coreDNSFacts({ pods: [podFacts({ name: 'coredns-1', podIPs })] })),
+    }),
+  ).dns;
 
+describe('cluster DNS', () => {
   test('is asked over the families that its Service has', () => {
     expect(dns(['10.96.0.10'], ['10.244.0.2'])).toEqual([{ address: '10.96.0.10', hasEndpoint: true }]);
   });

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer as createTCPServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   decodeResults,
   encodeResults,
@@ -131,30 +131,30 @@ describe('HTTP', () => {
   });
 });
 
-describe('DNS', () => {
-  /** A server that answers every question with this code and no records. */
-  async function nameServer(code: number): Promise<string> {
-    const socket = createSocket('udp6');
-    socket.on('message', (query, from) => {
-      const answer = Buffer.from(query);
-      answer.writeUInt16BE(0x8180 | code, 2);
-      answer.writeUInt16BE(0, 10);
-      // Only the question is repeated.
-      const end = query.indexOf(0, 12) + 5;
-      socket.send(answer.subarray(0, end), from.port, from.address);
-    });
-    await new Promise<void>((resolve) => socket.bind(0, '::1', resolve));
-    closing.push(() => socket.close());
-    return `[::1]:${socket.address().port}`;
-  }
-  const ask = (address: string): ProbeTask => ({
-    do: 'dns',
-    server: address,
-    name: 'a.b.svc',
-    type: 'AAAA',
-    expect: ['fd00::1'],
+/** A server that answers every question with this code and no records. */
+async function nameServer(code: number): Promise<string> {
+  const socket = createSocket('udp6');
+  socket.on('message', (query, from) => {
+    const answer = Buffer.from(query);
+    answer.writeUInt16BE(0x8180 | code, 2);
+    answer.writeUInt16BE(0, 10);
+    // Only the question is repeated.
+    const end = query.indexOf(0, 12) + 5;
+    socket.send(answer.subarray(0, end), from.port, from.address);
   });
+  await new Promise<void>((resolve) => socket.bind(0, '::1', resolve));
+  closing.push(() => socket.close());
+  return `[::1]:${socket.address().port}`;
+}
+const ask = (address: string): ProbeTask => ({
+  do: 'dns',
+  server: address,
+  name: 'a.b.svc',
+  type: 'AAAA',
+  expect: ['fd00::1'],
+});
 
+describe('DNS', () => {
   test.each<[string, number, ProbeFailure]>([
     ['has no such record', 0, 'NoRecord'],
     ['knows no such name', 3, 'NoRecord'],

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { HOPS } from '../../../src/model/connectivity.ts';
 import type { ProbePlan } from '../../../src/model/step.ts';
 import { failingHops, shownHops } from '../../../src/verify/hops.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { locate } from '../../../src/verify/locate.ts';
 
 const NODES = ['a', 'b', 'c', 'd', 'e'];

@@ -2,9 +2,10 @@ import type { KubeClient } from '../kube/client.ts';
 import { type KubeError, toOperatorError } from '../kube/errors.ts';
 import { at, type JsonObject, type KubeObject, type ObjectRef, refText } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
-import type { ApplyObject, EditHost, MigrateService, RolloutWorkload, Step, TransferLease } from '../model/step.ts';
+import type { ApplyObject, EditHost, MigrateService, RolloutWorkload, Step, TransferLease, VerifyPackets } from '../model/step.ts';
 import { type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { nothingRun, summarize } from '../verify/summary.ts';
 import { prove } from './prove.ts';
 import { provePackets } from './prove-packets.ts';
 import { replaceNode } from './replace-node.ts';
@@ -49,16 +50,25 @@ export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
       return migrateService(step, deps);
     case 'Verify':
       return { is: 'Proven', proof: await prove(step, { ...deps, suffix: deps.suffix() }) };
-    case 'VerifyPackets': {
-      const proven = await provePackets(step, { ...deps, by: 'operator', suffix: deps.suffix() });
-      return proven.ok ? { is: 'Probed', connectivity: proven.value } : { is: 'Refused', error: proven.error };
-    }
+    case 'VerifyPackets':
+      return verifyPackets(step, deps);
     case 'WaitFor':
     case 'Handoff':
       return { is: 'Unchanged' };
     default:
       return unreachable(step);
   }
+}
+
+/** That a proof cannot be made for a reason that stays is its result: waiting for it would keep a way back from its end. */
+async function verifyPackets(step: VerifyPackets, deps: ExecuteDeps): Promise<Outcome> {
+  const proven = await provePackets(step, { ...deps, by: 'operator', suffix: deps.suffix() });
+  if (proven.ok) return { is: 'Probed', connectivity: proven.value };
+  if (proven.error.kind === 'Transient') return { is: 'Refused', error: proven.error };
+  const { probe: plan, fingerprint, failedBefore } = step;
+  const at = new Date(deps.clock.now()).toISOString();
+  const harvest = nothingRun(`The proof with packets could not be made: ${proven.error.message}`);
+  return { is: 'Probed', connectivity: summarize(harvest, { plan, fingerprint, failedBefore, at }) };
 }
 
 async function applyObject({ ref, write }: ApplyObject, { client }: ExecuteDeps): Promise<Outcome> {

@@ -27,7 +27,7 @@ import {
   targetsOf,
 } from '../verify/packets.ts';
 import { PROBE_LABEL } from '../verify/probes.ts';
-import { type Harvest, type NodeTrouble, summarize } from '../verify/summary.ts';
+import { type Harvest, type NodeTrouble, nothingRun, summarize } from '../verify/summary.ts';
 
 export interface ProvePacketsDeps {
   readonly client: KubeClient;
@@ -72,7 +72,7 @@ export async function provePackets(
   const at = new Date(deps.clock.now()).toISOString();
   await removeLeftOver(deps);
   try {
-    const harvest = step.probe.nodes.length === 0 ? ok(NOTHING) : await gather(run);
+    const harvest = step.probe.nodes.length === 0 ? ok(nothingRun(NO_NODE)) : await gather(run);
     if (!harvest.ok) return harvest;
     return ok(
       summarize(harvest.value, {
@@ -87,7 +87,7 @@ export async function provePackets(
   }
 }
 
-const NOTHING: Harvest = { probed: [], unreported: [], notStarted: [], noReport: [], targets: null };
+const NO_NODE = 'No node is Ready, so nothing could be tried.';
 
 async function gather(run: Run): Promise<Result<Harvest, Stop>> {
   const services = await createServices(run);
@@ -97,7 +97,7 @@ async function gather(run: Run): Promise<Result<Harvest, Stop>> {
   const { podIPs, notStarted } = started.value;
   const targets = targetsOf(podIPs, services.value, run.namespace);
   const able = run.plan.nodes.filter(({ name }) => podIPs.has(name));
-  let harvest: Harvest = { ...NOTHING, notStarted, targets };
+  let harvest: Harvest = { ...nothingRun(''), notRun: null, notStarted, targets };
   for (let first = 0; first < able.length; first += NODES_AT_ONCE) {
     const batch = await runBatch(run, able.slice(first, first + NODES_AT_ONCE), first, targets, (reported) =>
       run.tell({

@@ -4,6 +4,7 @@ import type { ClusterFacts } from '../model/facts.ts';
 import type { Step, StepState } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { fingerprintOf } from './canonical.ts';
+import type { Goal } from './wanted.ts';
 import { canRunPods, probePlan, type Suspects } from './probe-plan.ts';
 
 /** A proof that failed is tried again after this, and each time after twice as long, up to an hour. */
@@ -21,6 +22,7 @@ export function packetsSteps(
   facts: ClusterFacts,
   plugins: BoundPlugins,
   last: Connectivity | null,
+  goal: Goal,
 ): readonly Step[] {
   if (wanted.verification === 'None' || facts.probeImage === undefined) return [];
   const fingerprint = packetsFingerprint(wanted, facts, plugins);
@@ -37,7 +39,8 @@ export function packetsSteps(
       target: `packets between pods on ${count} ${count === 1 ? 'node' : 'nodes'}`,
       why: 'The result is proven with packets: pods of a moment talk to each other, to Services, to node ports and to DNS in each family.',
       diff: [],
-      state: stateOf(last, fingerprint, newcomers, facts.at),
+      state:
+        goal === 'FirstState' ? stateOnWayBack(last, fingerprint) : stateOf(last, fingerprint, newcomers, facts.at),
       disrupts: null,
       timeoutSeconds: 900,
       fingerprint,
@@ -65,6 +68,12 @@ function newSince({ nodes }: Connectivity, facts: ClusterFacts): Suspects {
   return facts.nodes
     .filter((node) => node.ready && canRunPods(node) && (node.createdAt > nodes.newest || leftOut.has(node.name)))
     .map(({ name }) => name);
+}
+
+/** The first state is what it is: the proof tells how it is, and nobody waits for it to be better. */
+function stateOnWayBack(last: Connectivity | null, fingerprint: string): StepState {
+  if (last === null || last.fingerprint !== fingerprint) return { is: 'Pending' };
+  return { is: 'Satisfied', evidence: last.failedInRow === 0 ? connectivityText(last) : failureText(last) };
 }
 
 function stateOf(last: Connectivity | null, fingerprint: string, newcomers: Suspects, now: number): StepState {

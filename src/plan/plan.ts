@@ -44,7 +44,7 @@ export function makePlan(
     ...dnsSteps(wanted, facts),
     ...workloadSteps(wanted, facts, memory),
     ...verifySteps(wanted, facts, plugins, memory.proof),
-    ...packetsSteps(wanted, facts, plugins, memory.connectivity),
+    ...packetsSteps(wanted, facts, plugins, memory.connectivity, goal),
   ]);
   return {
     direction: wanted.direction,

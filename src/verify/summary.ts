@@ -18,9 +18,21 @@ export interface Harvest {
   readonly unreported: readonly ProbeCheck[];
   readonly notStarted: readonly NodeTrouble[];
   readonly noReport: readonly NodeTrouble[];
+  /** Why the run could not be made at all; null: it was. */
+  readonly notRun: string | null;
   /** Null: the run did not get that far. */
   readonly targets: ProbeTargets | null;
 }
+
+/** Of a run that came to nothing. */
+export const nothingRun = (why: string): Harvest => ({
+  probed: [],
+  unreported: [],
+  notStarted: [],
+  noReport: [],
+  notRun: why,
+  targets: null,
+});
 
 export interface SummaryOf {
   readonly plan: ProbePlan;
@@ -51,9 +63,7 @@ function hopsOf(harvest: Harvest, plan: ProbePlan): readonly Hop[] {
   const unreportedOn = (nodes: readonly string[]): number =>
     harvest.unreported.filter(({ source }) => nodes.includes(source)).length;
   return [
-    ...(plan.nodes.length > 0
-      ? []
-      : [alone(hopOf('NotRun', null, [], 'No node is Ready, so nothing could be tried.'))]),
+    ...(harvest.notRun === null ? [] : [alone(hopOf('NotRun', null, [], harvest.notRun))]),
     ...byReason(harvest.notStarted).map(({ nodes, why }) =>
       alone(hopOf('PodNotStarted', null, nodes, `The probe pod on ${list(nodes)} did not start: ${why}.`)),
     ),

@@ -4,6 +4,8 @@ import type { KubeObject } from '../../../src/model/object.ts';
 import type { ProbePlan } from '../../../src/model/step.ts';
 import { PROBE_BY_LABEL } from '../../../src/verify/packets.ts';
 import { PROBE_LABEL } from '../../../src/verify/probes.ts';
+import { execute } from '../../../src/apply/execute.ts';
+import { someStep } from '../../support/plan-scene.ts';
 import { fakeKube } from '../../support/fake-kube.ts';
 import { hastyClock } from '../../support/hasty-clock.ts';
 import { planOf } from '../../support/packets.ts';
@@ -140,6 +142,37 @@ test('few pods are there at the same time, however many nodes are probed', async
   const proven = await prove(planOf(40));
   expect(proven).toMatchObject({ ok: true, value: { hops: [] } });
   expect(player.most()).toBeLessThanOrEqual(40 + 2 * 20);
+});
+
+test('carried out as a step, a proof that cannot be made is a failed proof, and a bad moment is none', async () => {
+  const outcome = async (kind: 'Forbidden' | 'ServerError') => {
+    const { kube, player } = scene();
+    kube.refuse = (verb, on) => (verb === 'create' && on.startsWith('Service') ? kind : null);
+    const step = someStep(
+      'verify/packets',
+      { is: 'Pending' },
+      {
+        kind: 'VerifyPackets',
+        phase: 'Verify',
+        fingerprint: 'f',
+        failedBefore: 2,
+        probe: planOf(2),
+      },
+    );
+    return execute(step, {
+      client: player.client,
+      clock: hastyClock(500),
+      namespace: 'dualstack-system',
+      suffix: () => 'abc',
+      attempt: () => '1-x',
+      signal: new AbortController().signal,
+    });
+  };
+  expect(await outcome('Forbidden')).toMatchObject({
+    is: 'Probed',
+    connectivity: { failedInRow: 3, hops: [{ hop: 'NotRun', message: expect.stringContaining('refused on purpose') }] },
+  });
+  expect(await outcome('ServerError')).toMatchObject({ is: 'Refused', error: { kind: 'Transient' } });
 });
 
 test('without a node that is Ready nothing is made, and that is told', async () => {

@@ -108,6 +108,21 @@ test('another control-plane node with the settings of the others is no new confi
   expect(packets(scene({ serviceCIDR: known([SERVICES.IPv4]) })).fingerprint).not.toBe(fingerprint);
 });
 
+test('a way back to the first state waits for no proof to be better than that state is', () => {
+  const facts = scene();
+  const back = (connectivity: Connectivity | null) =>
+    planScene(facts, asked(), { ...NO_MEMORY, connectivity }, 'FirstState').plan.steps.find(
+      ({ id }) => id === 'verify/packets',
+    );
+  const step = back(null);
+  expect(step?.state.is).toBe('Pending');
+  const { fingerprint = '' } = step?.kind === 'VerifyPackets' ? step : {};
+  expect(back({ ...failed(1, 1), fingerprint })?.state).toEqual({
+    is: 'Satisfied',
+    evidence: '6 of 90 checks with packets failed: IPv6 of worker-1 fails.',
+  });
+});
+
 test('the approval of a plan does not hang on how it is proven', () => {
   expect(planScene(scene()).plan.hash).toBe(planScene(clusterScene({ dual: true })).plan.hash);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import type { Connectivity } from '../../../src/model/connectivity.ts';
 import type { StepState } from '../../../src/model/step.ts';
 import { clusterScene, someStep } from '../../support/plan-scene.ts';
 import { conditionOf, looked, statusOf } from './scene.ts';
@@ -29,6 +30,30 @@ test.each<[string, StepState, StepState | null, string, string]>([
   ['packets are lost', passed, failed, 'False', 'ProbesFailed'],
 ])('%s', (_case, api, packets, value, reason) => {
   expect(verdict(api, packets)).toMatchObject({ value, reason });
+});
+
+test('packets that are lost on the way back to a first state are told, though nobody waits for them', () => {
+  const facts = clusterScene({ dual: true }, { probeImage: IMAGE });
+  const steps = [
+    someStep('verify/api', passed, { kind: 'Verify', phase: 'Verify' }),
+    someStep(
+      'verify/packets',
+      { is: 'Satisfied', evidence: 'IPv4 of worker-1 fails.' },
+      { kind: 'VerifyPackets', phase: 'Verify' },
+    ),
+  ];
+  const connectivity: Connectivity = {
+    fingerprint: 'f',
+    at: '2026-11-02T12:00:00Z',
+    failedInRow: 1,
+    nodes: { ready: 1, probed: 1, newest: '', leftOut: [] },
+    pairs: { tested: 0, total: 0 },
+    checks: { total: 9, failed: 1 },
+    families: [],
+    hops: [],
+  };
+  const status = statusOf(looked({ decision: { is: 'Done' }, plan: { steps }, facts, memory: { connectivity } }));
+  expect(conditionOf(status, 'ConnectivityVerified')).toMatchObject({ status: 'False', reason: 'ProbesFailed' });
 });
 
 test('that no packets were sent is said, with what to do', () => {

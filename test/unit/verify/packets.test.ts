@@ -97,6 +97,7 @@ const harvest = (change: Partial<Harvest> = {}): Harvest => ({
   unreported: [],
   notStarted: [],
   noReport: [],
+  notRun: null,
   targets: targetsFor(run.plan),
   ...change,
 });

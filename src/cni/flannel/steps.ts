@@ -68,13 +68,17 @@ function configState(
   if (goal.text.value === config.text) return { is: 'Satisfied', evidence: `${CONFIG_KEY} is as wanted` };
   const lacking = wanted.direction === 'Forward' ? nodes.filter((node) => !hasPodCIDR(node, goal)) : [];
   // Before that flanneld would crash there: "IPv6 is enabled but the lease has no IPv6".
-  if (lacking.length === 0) return { is: 'Pending' };
+  if (lacking.length === 0 || isToldAsFinding(wanted, lacking)) return { is: 'Pending' };
   const some = lacking.slice(0, 5).map((node) => node.name);
   return {
     is: 'InProgress',
-    why: `waits until every Node has an ${goal.family} podCIDR; without: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}${wanted.nodes.podCIDRs === 'Keep' ? '; nodes.podCIDRs: Replace gives each one' : ''}`,
+    why: `waits until every Node has an ${goal.family} podCIDR; without: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}`,
   };
 }
+
+/** Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps this step from being done. */
+const isToldAsFinding = ({ nodes: { podCIDRs } }: Wanted, lacking: readonly NodeFacts[]): boolean =>
+  podCIDRs !== 'Replace' && lacking.every((node) => node.podCIDRs.length > 0);
 
 const hasPodCIDR = (node: NodeFacts, { family }: Goal): boolean =>
   node.podCIDRs.some((cidr) => cidr.includes(':') === (family === 'IPv6'));

@@ -14,6 +14,7 @@ export async function observe(reader: Reader): Promise<KindnetFacts> {
 
   const containers = asArray(at(read.value, 'spec', 'template', 'spec', 'containers'));
   const container = containers.find((each) => at(each, 'name') === AGENT_CONTAINER) ?? containers[0];
+  if (container === undefined) return known(null);
   return known({
     workload: workload.value,
     container: asString(at(container, 'name')) ?? AGENT_CONTAINER,

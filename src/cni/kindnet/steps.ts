@@ -89,18 +89,20 @@ function envState(wanted: Wanted, { nodes }: ClusterFacts, live: string, value: 
   return waitsForPodCIDRs(wanted, nodes) ?? { is: 'Pending' };
 }
 
-/** Null: every Node has a podCIDR of each wanted family. */
+/** Null: nothing to wait for. */
 function waitsForPodCIDRs(
   { direction, families, nodes: { podCIDRs } }: Wanted,
   nodes: readonly NodeFacts[],
 ): StepState | null {
   if (direction === 'Back') return null;
   const lacking = nodes.filter((node) => !families.every((family) => hasPodCIDR(node, family)));
-  if (lacking.length === 0) return null;
+  // Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps the step from being done.
+  const isToldAsFinding = podCIDRs !== 'Replace' && lacking.every((node) => node.podCIDRs.length > 0);
+  if (lacking.length === 0 || isToldAsFinding) return null;
   const some = lacking.slice(0, 5).map((node) => node.name);
   return {
     is: 'InProgress',
-    why: `waits until every Node has a podCIDR of each family; not yet: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}${podCIDRs === 'Keep' ? '; nodes.podCIDRs: Replace gives each one' : ''}`,
+    why: `waits until every Node has a podCIDR of each family; not yet: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}`,
   };
 }
 

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { ROLLOUT_ANNOTATION } from '../../../src/cni/flannel/facts.ts';
 import { flannel } from '../../../src/cni/flannel/index.ts';
+import { checkPodCIDRs } from '../../../src/plan/pod-cidrs.ts';
+import { registry } from '../../../src/registry.ts';
 import { wantedDual, wantedSingle } from '../../support/facts.ts';
 import { DUAL_NET_CONF, NET_CONF } from '../../support/flannel-facts.ts';
 import { FlannelModel } from '../../support/flannel-model.ts';
@@ -33,8 +35,11 @@ test('configuration, then two roll-outs: only after the second every node has ro
 test('the configuration waits for the second podCIDR of every Node, because flanneld would crash without', () => {
   const model = new FlannelModel({ podCIDRs: false, workers: 1 });
   expect(model.steps(wanted)[0]).toMatchObject({ id: 'flannel/config', state: { is: 'InProgress' } });
-  const why = expect.stringContaining('nodes.podCIDRs: Replace');
-  expect(model.steps(wantedDual())[0]).toMatchObject({ state: { is: 'InProgress', why } });
+  const plugins = registry.bind({ ...model.facts, cni: { name: 'Flannel', detectedBy: '', own: model.own } });
+  expect(model.steps(wantedDual())[0]?.state.is).toBe('Pending');
+  expect(checkPodCIDRs(wantedDual(), model.facts, plugins, [])).toMatchObject([
+    { reason: 'PodCIDRsMissing', blocks: expect.arrayContaining(['CNIConfig', 'CNIAgents']) },
+  ]);
   for (const node of model.facts.nodes)
     model.changeNode(node.name, { podCIDRs: [...node.podCIDRs, 'fd00:10:244:5::/64'] });
   expect(model.steps(wanted)[0]).toMatchObject({ id: 'flannel/config', state: { is: 'Pending' } });

@@ -3,6 +3,8 @@ import { kindnet } from '../../../src/cni/kindnet/index.ts';
 import type { ClusterFacts } from '../../../src/model/facts.ts';
 import type { Json, KubeObject } from '../../../src/model/object.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
+import { checkPodCIDRs } from '../../../src/plan/pod-cidrs.ts';
+import { registry } from '../../../src/registry.ts';
 import { basics, before, clusterFacts, PODS, podFacts, wantedDual, wantedSingle } from '../../support/facts.ts';
 import { fakeReader } from '../../support/fake-reader.ts';
 import { kindnetFacts, type KindnetParts } from '../../support/kindnet-facts.ts';
@@ -50,12 +52,15 @@ test('POD_SUBNET gains the second network, by server-side apply of that one vari
   expect(rollout?.state.is).toBe('Pending');
 });
 
-test('it waits for the second podCIDR of every Node', () => {
-  const [env] = steps({}, cluster(false));
-  expect(env?.state).toMatchObject({
-    is: 'InProgress',
-    why: expect.stringMatching(/worker-1.*nodes\.podCIDRs: Replace/u),
-  });
+test('it waits for the second podCIDR of every Node; what nobody was asked to give, the planner tells', () => {
+  const facts = cluster(false);
+  const [waiting] = steps({}, facts, wantedDual({ nodes: { podCIDRs: 'Replace' } }));
+  expect(waiting?.state).toMatchObject({ is: 'InProgress', why: expect.stringContaining('worker-1') });
+  expect(steps({}, facts)[0]?.state.is).toBe('Pending');
+  const plugins = registry.bind({ ...facts, cni: { name: 'Kindnet', detectedBy: '', own: kindnetFacts(facts) } });
+  expect(checkPodCIDRs(wantedDual(), facts, plugins, [])).toMatchObject([
+    { reason: 'PodCIDRsMissing', blocks: expect.arrayContaining(['CNIConfig', 'CNIAgents']) },
+  ]);
 });
 
 const pods = (hashes: readonly string[]) =>

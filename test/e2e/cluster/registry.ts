@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cacheFolder } from '../../../hack/binaries.mjs';
 import { removeCgroups } from './cgroups.ts';
+import { raiseLimits, restoreLimits } from './limits.ts';
 import { run } from './run.ts';
 
 const RECORD = 'owner.json';
@@ -48,6 +49,7 @@ export function newPlace(keep: boolean): Place {
   const free = Array.from({ length: 250 }, (_, i) => i + 1).filter((subnet) => !taken.has(subnet));
   const subnet = free[randomInt(free.length)] ?? 1;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  raiseLimits(clustersFolder());
   let record: OwnerRecord = { owner: keyOf(process.pid), subnet, cgroups: [], processes: [] };
   const write = (change: Partial<OwnerRecord>): void => {
     record = { ...record, ...change };
@@ -65,6 +67,7 @@ export function newPlace(keep: boolean): Place {
     remove: async () => {
       await removeCgroups(record.cgroups);
       await (keep ? run(['rm', '-f', join(folder, RECORD)]) : removeFolder(folder));
+      if (readRecords().length === 0) restoreLimits(clustersFolder());
     },
   };
 }
@@ -93,6 +96,7 @@ export async function sweep(): Promise<readonly string[]> {
     await removeCgroups(record.cgroups);
     await removeFolder(folder);
   }
+  if (left.length > 0 && readRecords().length === 0) restoreLimits(clustersFolder());
   return left.map(({ id }) => id);
 }
 

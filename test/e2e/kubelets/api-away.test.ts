@@ -22,7 +22,7 @@ whereItRuns('the API server’s way from its last answer to its next, by an agen
     // Only the agent is at work: nobody else changes what it is asked for.
     await cluster.kubectl(['scale', 'deployment/dualstack-operator', '-n', 'dualstack-system', '--replicas=0']);
     load = await startLoad(cluster, node, 1_000);
-  }, 5 * MINUTES);
+  }, 10 * MINUTES);
   afterAll(async () => {
     await load?.stop();
     await cluster?.stop();

@@ -13,6 +13,8 @@ export interface Load {
   stop(): Promise<void>;
 }
 
+const END_MS = 10_000;
+
 /** A client of one API server in the network between the hosts, with an admission webhook that holds up creations. */
 export async function startLoad(cluster: RealCluster, node: RealNode, configMaps: number): Promise<Load> {
   const { primary, network } = cluster.settings;
@@ -49,9 +51,12 @@ export async function startLoad(cluster: RealCluster, node: RealNode, configMaps
   };
 }
 
+/** By the end of its input, so that the program takes away what it made. */
 async function end(child: ChildProcess, cluster: RealCluster): Promise<void> {
   const exited = child.exitCode === null ? once(child, 'exit') : Promise.resolve();
-  child.kill('SIGKILL');
+  child.stdin?.end();
+  const late = setTimeout(() => child.kill('SIGKILL'), END_MS);
   await exited;
+  clearTimeout(late);
   await cluster.tryKubectl(['delete', 'validatingwebhookconfiguration', 'slow', '--ignore-not-found']);
 }

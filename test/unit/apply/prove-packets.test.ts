@@ -144,30 +144,32 @@ test('few pods are there at the same time, however many nodes are probed', async
   expect(player.most()).toBeLessThanOrEqual(40 + 2 * 20);
 });
 
+/** What carrying out the step comes to where Services are refused. */
+const outcome = async (kind: 'Forbidden' | 'ServerError') => {
+  const { kube, player } = scene();
+  kube.refuse = (verb, on) => (verb === 'create' && on.startsWith('Service') ? kind : null);
+  const step = someStep(
+    'verify/packets',
+    { is: 'Pending' },
+    {
+      kind: 'VerifyPackets',
+      phase: 'Verify',
+      fingerprint: 'f',
+      failedBefore: 2,
+      probe: planOf(2),
+    },
+  );
+  return execute(step, {
+    client: player.client,
+    clock: hastyClock(500),
+    namespace: 'dualstack-system',
+    suffix: () => 'abc',
+    attempt: () => '1-x',
+    signal: new AbortController().signal,
+  });
+};
+
 test('carried out as a step, a proof that cannot be made is a failed proof, and a bad moment is none', async () => {
-  const outcome = async (kind: 'Forbidden' | 'ServerError') => {
-    const { kube, player } = scene();
-    kube.refuse = (verb, on) => (verb === 'create' && on.startsWith('Service') ? kind : null);
-    const step = someStep(
-      'verify/packets',
-      { is: 'Pending' },
-      {
-        kind: 'VerifyPackets',
-        phase: 'Verify',
-        fingerprint: 'f',
-        failedBefore: 2,
-        probe: planOf(2),
-      },
-    );
-    return execute(step, {
-      client: player.client,
-      clock: hastyClock(500),
-      namespace: 'dualstack-system',
-      suffix: () => 'abc',
-      attempt: () => '1-x',
-      signal: new AbortController().signal,
-    });
-  };
   expect(await outcome('Forbidden')).toMatchObject({
     is: 'Probed',
     connectivity: { failedInRow: 3, hops: [{ hop: 'NotRun', message: expect.stringContaining('refused on purpose') }] },

@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { clusterStatusOf, type ClusterStatus } from '../../../../src/api/cluster-status.ts';
+import type { RealCluster } from '../../cluster/index.ts';
+
+const POLL_MS = 1000;
+const PODS = { IPv4: '10.244.0.0/16', IPv6: 'fd00:10:244::/56' } as const;
+const SERVICES = { IPv4: '10.96.0.0/16', IPv6: 'fd00:10:96::/112' } as const;
+
+/** The resource that adds the family which the cluster was not made with; `spec` adds to what is asked for. */
+export function dualStackCluster(cluster: RealCluster, spec: Readonly<Record<string, unknown>> = {}): object {
+  const { primary } = cluster.settings;
+  const added = primary === 'IPv4' ? 'IPv6' : 'IPv4';
+  return {
+    apiVersion: 'dualstack.dev/v1alpha1',
+    kind: 'DualStackCluster',
+    metadata: { name: 'cluster' },
+    spec: {
+      ipFamilies: [primary, added],
+      clusterNetwork: {
+        pods: { cidrBlocks: [PODS[added]] },
+        services: { cidrBlocks: [SERVICES[added]] },
+      },
+      nodes: { podCIDRs: 'Replace' },
+      ...spec,
+    },
+  };
+}
+
+export async function applyResource(cluster: RealCluster, resource: object): Promise<void> {
+  await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(resource));
+}
+
+/** As it is in the API; undefined while no API server answers. */
+export async function statusNow(cluster: RealCluster): Promise<ClusterStatus | undefined> {
+  const read = await cluster.tryKubectl(['get', 'dualstackcluster', 'cluster', '-o', 'json', '--request-timeout=5s']);
+  return read.code === 0 ? clusterStatusOf(JSON.parse(read.stdout) as Record<string, unknown>) : undefined;
+}
+
+export const conditionOf = (status: ClusterStatus | undefined, type: string) =>
+  status?.conditions?.find((condition) => condition.type === type);
+
+export const isReady = (status: ClusterStatus): boolean => conditionOf(status, 'Ready')?.status === 'True';
+export const isStalled = (status: ClusterStatus): boolean => conditionOf(status, 'Stalled')?.status === 'True';
+
+/** Waits for the status; gives it. A time-out tells the last one. */
+export async function untilStatus(
+  cluster: RealCluster,
+  what: string,
+  holds: (status: ClusterStatus) => boolean,
+  deadlineMs: number,
+): Promise<ClusterStatus> {
+  const end = performance.now() + deadlineMs;
+  let last: ClusterStatus | undefined;
+  while (performance.now() < end) {
+    last = (await statusNow(cluster)) ?? last;
+    if (last !== undefined && holds(last)) return last;
+    await sleep(POLL_MS);
+  }
+  throw new Error(
+    `not within ${deadlineMs / 1000} s: ${what}; last seen: ${summary(last)}\n${await cluster.diagnose()}`,
+  );
+}
+
+const summary = (status: ClusterStatus | undefined): string =>
+  JSON.stringify({
+    conditions: status?.conditions?.map(({ type, status: value, reason, message }) => [type, value, reason, message]),
+    current: status?.plan?.current,
+    blockers: status?.plan?.blockers,
+  });
+
+/** When each step was carried out, as the operator's pods logged it. */
+export interface Done {
+  readonly at: number;
+  readonly step: string;
+  readonly outcome: string;
+}
+
+export async function stepsDone(cluster: RealCluster): Promise<readonly Done[]> {
+  const { stdout } = await cluster.kubectl([
+    '-n',
+    'dualstack-system',
+    'logs',
+    '-l',
+    'app.kubernetes.io/component=operator',
+    '--tail=-1',
+  ]);
+  return stdout
+    .split('\n')
+    .flatMap((line) => {
+      if (!line.includes('"carried out a step"')) return [];
+      const { ts, step, outcome } = JSON.parse(line) as { ts: string; step: string; outcome: string };
+      return [{ at: Date.parse(ts), step, outcome }];
+    })
+    .toSorted((a, b) => a.at - b.at);
+}

@@ -25,7 +25,6 @@ const bundled = await build({
   platform: 'node',
   target: 'node22',
   format: 'esm',
-  sourcemap: 'linked',
   legalComments: 'linked',
   logLevel: 'warning',
   define: { DUALSTACK_VERSION: JSON.stringify(version) },

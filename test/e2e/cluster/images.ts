@@ -130,7 +130,6 @@ async function operatorImage(): Promise<ImageSpec> {
       runtime,
       {
         '/app/main.js': { file: bundle },
-        '/app/main.js.map': { file: `${bundle}.map` },
         '/app/main.js.LEGAL.txt': { file: `${bundle}.LEGAL.txt` },
         '/app/kubectl-dualstack': { link: 'main.js' },
         '/app/package.json': { file: join(PROJECT, 'package.json') },

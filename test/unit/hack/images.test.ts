@@ -216,7 +216,7 @@ describe('a Dockerfile', () => {
       WorkingDir: '/app',
       User: '65532:65532',
       Env: ['NODE_ENV=production'],
-      Entrypoint: ['/nodejs/bin/node', '--enable-source-maps', '/app/main.js'],
+      Entrypoint: ['/nodejs/bin/node', '/app/main.js'],
       Cmd: ['operator'],
     });
   });

@@ -1,10 +1,9 @@
-import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { type Binaries, CONTAINERD } from './containerd.ts';
 import type { NodeAddresses, Settings } from './options.ts';
 import { run } from './run.ts';
-
-/** Names and paths of binaries, as `findBinaries` gives them. */
-export type Binaries = Readonly<Record<string, string>>;
+import { copyStore } from './store.ts';
 
 const NODE_PROGRAMS = ['kubelet', 'kubeadm', 'kubectl', 'containerd', 'containerd-shim-runc-v2', 'ctr', 'runc'];
 export const CNI_PLUGINS = ['bridge', 'host-local', 'loopback', 'portmap'];
@@ -42,7 +41,7 @@ export async function makeDisk(
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   }
-  await copyImages(images, join(disk, 'var/lib/containerd'));
+  await copyStore(images, join(disk, 'var/lib/containerd'));
   if (settings.ownEtcdDisk && node.role === 'control-plane') await makeEtcdDisk(join(disk, 'etcd.img'));
 }
 
@@ -59,17 +58,6 @@ function place(from: string, to: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
     copyFileSync(from, to);
-  }
-}
-
-/** Everything that never changes by hard links; containerd's databases as copies. */
-async function copyImages(from: string, to: string): Promise<void> {
-  await run(['cp', '--archive', '--link', from, to]);
-  const databases = (await run(['find', from, '-name', '*.db', '-printf', '%P\n'])).stdout.trim().split('\n');
-  for (const database of databases) {
-    // Not written over: that would write into the store.
-    rmSync(join(to, database));
-    copyFileSync(join(from, database), join(to, database));
   }
 }
 
@@ -181,27 +169,4 @@ EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
 EnvironmentFile=-/etc/default/kubelet
 ExecStart=
 ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
-`;
-
-const UNUSED_PLUGINS = [
-  'io.containerd.nri.v1.nri',
-  ...['erofs', 'zfs', 'btrfs', 'devmapper', 'blockfile'].map((name) => `io.containerd.snapshotter.v1.${name}`),
-];
-
-/** A container may not lower its own OOM score where this machine's root may not either. */
-export const CONTAINERD = `version = 3
-disabled_plugins = [${UNUSED_PLUGINS.map((plugin) => `"${plugin}"`).join(', ')}]
-[plugins.'io.containerd.cri.v1.images']
-  snapshotter = "overlayfs"
-  [plugins.'io.containerd.cri.v1.images'.pinned_images]
-    sandbox = "registry.k8s.io/pause:3.10.2"
-[plugins.'io.containerd.cri.v1.runtime']
-  restrict_oom_score_adj = true
-  [plugins.'io.containerd.cri.v1.runtime'.cni]
-    bin_dirs = ["/opt/cni/bin"]
-    conf_dir = "/etc/cni/net.d"
-  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-    [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
-      SystemdCgroup = false
 `;

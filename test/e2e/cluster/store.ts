@@ -1,20 +1,33 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cacheFolder } from '../../../hack/binaries.mjs';
-import { type Binaries, CONTAINERD } from './disk.ts';
+import { type Binaries, CONTAINERD } from './containerd.ts';
 import { run, tryRun } from './run.ts';
 
-const KEPT = 3;
+/** Three for each state of the sources: its base, the CNIs and the operator. */
+const KEPT = 9;
+const MS = 1000;
 const READY_DEADLINE_MS = 20_000;
 const POLL_MS = 50;
 
 /**
  * A containerd folder that holds these images, unpacked, for nodes to start with. It is made once and kept beside the binaries' cache:
- * five nodes that each unpack half a gigabyte would take most of the time of a start.
+ * five nodes that each unpack half a gigabyte would take most of the time of a start. Each archive is added to the store of those before
+ * it, so that a change of the last one, the operator's, is soon unpacked.
  */
 export async function imageStore(
   archives: readonly string[],
@@ -22,14 +35,32 @@ export async function imageStore(
   log: (line: string) => void,
 ): Promise<string> {
   const stores = join(dirname(cacheFolder()), 'image-stores');
-  const store = join(stores, keyOf(archives));
+  mkdirSync(stores, { recursive: true });
+  let store: string | undefined;
+  for (const [index, archive] of archives.entries()) {
+    store = await storeWith(stores, store, archive, archives.slice(0, index + 1), binaries, log);
+  }
+  if (store === undefined) throw new Error('no image archives: nodes would have nothing to run');
+  await removeOld(stores);
+  return store;
+}
+
+async function storeWith(
+  stores: string,
+  before: string | undefined,
+  archive: string,
+  all: readonly string[],
+  binaries: Binaries,
+  log: (line: string) => void,
+): Promise<string> {
+  const store = join(stores, keyOf(all));
   if (!existsSync(store)) {
     const started = Date.now();
-    log(`unpacking ${archives.length} image archives, once`);
-    mkdirSync(stores, { recursive: true });
     const partial = `${store}.partial-${process.pid}`;
     try {
-      await fill(partial, archives, binaries);
+      mkdirSync(partial);
+      if (before !== undefined) await copyStore(before, join(partial, 'root'));
+      await unpack(partial, archive, binaries);
       renameSync(join(partial, 'root'), store);
     } catch (error) {
       // Another run was faster: its store is as good.
@@ -37,11 +68,21 @@ export async function imageStore(
     } finally {
       await run(['rm', '-rf', '--one-file-system', partial]);
     }
-    log(`unpacked in ${((Date.now() - started) / 1000).toFixed(1)} s`);
-    await removeOld(stores);
+    log(`unpacked ${basename(archive)}, once, in ${((Date.now() - started) / MS).toFixed(1)} s`);
   }
   utimesSync(store, new Date(), new Date());
   return store;
+}
+
+/** Everything that never changes by hard links; containerd's databases as copies. */
+export async function copyStore(from: string, to: string): Promise<void> {
+  await run(['cp', '--archive', '--link', from, to]);
+  const databases = (await run(['find', from, '-name', '*.db', '-printf', '%P\n'])).stdout.trim().split('\n');
+  for (const database of databases) {
+    // Not written over: that would write into the first store.
+    rmSync(join(to, database));
+    copyFileSync(join(from, database), join(to, database));
+  }
 }
 
 function keyOf(archives: readonly string[]): string {
@@ -53,8 +94,7 @@ function keyOf(archives: readonly string[]): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-async function fill(folder: string, archives: readonly string[], binaries: Binaries): Promise<void> {
-  mkdirSync(folder, { recursive: true });
+async function unpack(folder: string, archive: string, binaries: Binaries): Promise<void> {
   const socket = join(folder, 'containerd.sock');
   const config = join(folder, 'config.toml');
   const cri = ['io.containerd.grpc.v1.cri', 'io.containerd.cri.v1.images', 'io.containerd.cri.v1.runtime'];
@@ -100,7 +140,7 @@ state = "${join(folder, 'state')}"
       if (daemon.exitCode !== null || Date.now() > deadline) throw new Error(`containerd does not answer: ${said}`);
       await sleep(POLL_MS);
     }
-    for (const archive of archives) await run([...ctr, 'images', 'import', '--no-unpack=false', archive]);
+    await run([...ctr, 'images', 'import', archive]);
   } finally {
     daemon.kill('SIGTERM');
     await ended;

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { FIELD_MANAGER } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type KubeError, errorText, isTransient } from '../kube/errors.ts';
@@ -137,12 +136,13 @@ async function adoptCSINode({ metadata: { name, uid } }: KubeObject, client: Kub
   const ref: ObjectRef = { apiVersion: 'storage.k8s.io/v1', kind: 'CSINode', name };
   const read = await client.get(ref);
   if (!read.ok) return;
-  const owner = { apiVersion: 'v1', kind: 'Node', name, uid };
-  const others = (read.value.metadata.ownerReferences ?? []).filter((each) => each['kind'] !== 'Node');
-  const wanted = [...others, owner];
-  if (isDeepStrictEqual(read.value.metadata.ownerReferences, wanted)) return;
-  const { resourceVersion } = read.value.metadata;
-  await client.mergePatch(ref, { metadata: { ownerReferences: wanted, resourceVersion } }, MANAGER);
+  const { ownerReferences: owners = [], resourceVersion } = read.value.metadata;
+  if (owners.some((owner) => owner['uid'] === uid)) return;
+  const ownerReferences = [
+    ...owners.filter((owner) => owner['kind'] !== 'Node'),
+    { apiVersion: 'v1', kind: 'Node', name, uid },
+  ];
+  await client.mergePatch(ref, { metadata: { ownerReferences, resourceVersion } }, MANAGER);
 }
 
 /** What became of one Node whose replacement was found begun. */

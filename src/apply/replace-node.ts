@@ -1,5 +1,5 @@
 import type { KubeClient } from '../kube/client.ts';
-import { type KubeError, toOperatorError } from '../kube/errors.ts';
+import { type KubeError, type KubeErrorKind, toOperatorError } from '../kube/errors.ts';
 import { nodeHolders } from '../model/node-holders.ts';
 import { asArray, at, type KubeObject } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
@@ -39,6 +39,14 @@ export async function replaceNode(
   }
 }
 
+/** Answers after which the Node is surely there. */
+const SURELY_NOT_DONE: ReadonlySet<KubeErrorKind> = new Set([
+  'Forbidden',
+  'Unauthorized',
+  'Invalid',
+  'TooManyRequests',
+]);
+
 type Begun =
   | { readonly is: 'Deleted'; readonly entry: ReplacedNode }
   | { readonly is: 'Changed' }
@@ -67,21 +75,12 @@ async function begin(step: ReplaceNode, deps: ReplaceDeps): Promise<Begun> {
     { uid, resourceVersion, propagationPolicy: 'Orphan' },
   );
   if (deleted.ok) return { is: 'Deleted', entry };
-  switch (deleted.error.kind) {
-    case 'Conflict':
-      return { is: 'Changed' };
-    case 'Forbidden':
-    case 'Unauthorized':
-    case 'Invalid':
-    case 'TooManyRequests': {
-      // Surely not deleted: what was stored would only be in the way of whoever deletes it for good.
-      await dropReplaced(client, step.node);
-      return ended(refused(deleted.error));
-    }
-    default:
-      // Nobody answered, which does not mean that nothing was done.
-      return { is: 'Deleted', entry };
-  }
+  if (deleted.error.kind === 'Conflict') return { is: 'Changed' };
+  // Nobody answered, which does not mean that nothing was done.
+  if (!SURELY_NOT_DONE.has(deleted.error.kind)) return { is: 'Deleted', entry };
+  // What was stored would only be in the way of whoever deletes it for good.
+  await dropReplaced(client, step.node);
+  return ended(refused(deleted.error));
 }
 
 /** By an earlier attempt of ours, which is brought to its end; or by somebody else, who is left alone. */

@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import { FIELD_MANAGER } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeError } from '../kube/errors.ts';
-import { asString, at, refText } from '../model/object.ts';
+import { at, refText } from '../model/object.ts';
 import {
   fromReplacedEntry,
   REPLACED_NODES_SECRET as SECRET,
@@ -35,8 +34,7 @@ export async function keepReplaced(client: KubeClient, entry: ReplacedNode): Pro
   }
   const read = await client.get(SECRET);
   if (!read.ok) return read;
-  const stored = fromReplacedEntry(asString(at(read.value, 'data', name)) ?? '');
-  if (isDeepStrictEqual(stored, JSON.parse(JSON.stringify(entry)))) return ok(undefined);
+  if (at(read.value, 'data', name) === data[name]) return ok(undefined);
   const message = `it does not hold Node ${name} as it was written`;
   return err({ verb: 'store', object: refText(SECRET), kind: 'Unknown', message });
 }

@@ -73,6 +73,7 @@ export async function runOperator(
   };
   try {
     deps.metrics.leader(LEASE, false);
+    void makeGoodEarly(deps, options, signal);
     const working = options.leaderElect
       ? elected(options, deps, signal, leadWork)
       : leadWork(signal).then(() => ok(undefined));
@@ -83,6 +84,18 @@ export async function runOperator(
   } finally {
     deps.metrics.leader(LEASE, false);
     await servers.value.close();
+  }
+}
+
+/**
+ * Also before it leads: the Lease of a leader that died in the middle of replacing a Node is held for some 15 s more, and the pods of a missing
+ * Node are removed after 40 s. Several instances may do it at once.
+ */
+async function makeGoodEarly(deps: OperatorDeps, options: OperatorOptions, signal: AbortSignal): Promise<void> {
+  try {
+    await makeGood(passDeps(deps, options, signal));
+  } catch (thrown) {
+    deps.log.error('an unexpected error while looking for missing Nodes', { error: String(thrown) });
   }
 }
 

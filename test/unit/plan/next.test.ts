@@ -167,6 +167,12 @@ test('no node is touched while another is not back from its own edit', () => {
   expect(short(next({ steps: [pending('a'), underWay], memory: begun('api-server/cp-1', 10) }))).toBe('Act a');
 });
 
+test('a Node is replaced as soon as no other node is busy, and that is no correction', () => {
+  const replace = pending('pod-cidrs/worker-2', { kind: 'ReplaceNode', phase: 'PodCIDRs', node: 'worker-2' });
+  expect(next({ steps: [replace], memory: applied })).toMatchObject({ is: 'Act', correction: false });
+  expect(short(next({ steps: [replace], facts: withBusyAgent(true) }))).toBe('Wait pod-cidrs/worker-2');
+});
+
 const withBusyAgent = (ready: boolean) => {
   const agent = agentFacts(hostReport(1, { name: 'cp-1', controlPlane: true }), {
     generation: 2,

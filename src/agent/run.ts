@@ -3,6 +3,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Connection } from '../kube/connection.ts';
 import { errorText } from '../kube/errors.ts';
 import { err, ok } from '../result.ts';
+import type { Result } from '../result.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { hostFiles } from './files.ts';
@@ -14,7 +15,7 @@ import { watchOwnNode } from './own-node.ts';
 import { makePass } from './pass.ts';
 import type { Pass, Passed } from './pass.ts';
 import { makeShortener, noShortener } from './shorten.ts';
-import type { Fetch, Shortener } from './shorten.ts';
+import type { Instance, Shortener } from './shorten.ts';
 import { makeRestartService } from './systemd.ts';
 import { makeTerminate } from './terminate.ts';
 import { WATCH_DEFAULTS } from './watch.ts';
@@ -94,23 +95,29 @@ const DIRECT_TIMEOUT_MS = 40_000;
 function shortenerFor(files: HostFiles, deps: AgentRunDeps): Shortener {
   const { clock, log, direct, mapAddress } = deps;
   if (direct === undefined) return noShortener;
-  const fetch: Fetch = async (server, path, signal) => {
+  const open = (server: string): Instance => {
     const connection = direct(mapAddress === undefined ? server : mapped(server, mapAddress), DIRECT_TIMEOUT_MS);
-    try {
-      const subject = { verb: 'get', object: path };
-      const opened = await connection.open({ method: 'GET', path, subject, accept: '*/*', signal });
-      if (!opened.ok) return err(errorText(opened.error));
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of opened.value.chunks) chunks.push(chunk);
-      return ok(Buffer.concat(chunks));
-    } catch (error) {
-      return err(`its answer was cut: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      await connection.close();
-    }
+    return { close: () => connection.close(), get: (path, signal) => wholeAnswer(connection, path, signal) };
   };
   const terminate = makeTerminate(files, process.pid, (pid, name) => process.kill(pid, name));
-  return makeShortener({ files, clock, fetch, terminate, log: (message, detail) => log.info(message, detail) });
+  return makeShortener({ files, clock, open, terminate, log: (message, detail) => log.info(message, detail) });
+}
+
+async function wholeAnswer(
+  connection: Connection,
+  path: string,
+  signal: AbortSignal,
+): Promise<Result<Uint8Array, string>> {
+  const subject = { verb: 'get', object: path };
+  const opened = await connection.open({ method: 'GET', path, subject, accept: '*/*', signal });
+  if (!opened.ok) return err(errorText(opened.error));
+  try {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of opened.value.chunks) chunks.push(chunk);
+    return ok(Buffer.concat(chunks));
+  } catch (error) {
+    return err(`its answer was cut: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function mapped(server: string, mapAddress: (host: string) => string): string {

@@ -39,13 +39,17 @@ export interface ShortenDeps {
   readonly files: HostFiles;
   readonly clock: Clock;
   readonly log: (message: string, detail?: Readonly<Record<string, unknown>>) => void;
-  /** GET at one API server by its own address, as the agent's own user. */
-  readonly fetch: Fetch;
+  /** Reaches one API server by its own address (`https://host:port`), as the agent's own user. */
+  readonly open: (server: string) => Instance;
   readonly terminate: Terminate;
 }
 
-/** `server` is `https://host:port`. */
-export type Fetch = (server: string, path: string, signal: AbortSignal) => Promise<Result<Uint8Array, string>>;
+/** One API server. Several questions may be under way at once. */
+export interface Instance {
+  /** The whole body of a good answer. Never rejects. */
+  get(path: string, signal: AbortSignal): Promise<Result<Uint8Array, string>>;
+  close(): Promise<void>;
+}
 
 /** For those who cannot ask an API server by its own address: the old process always ends by itself. */
 export const noShortener: Shortener = {
@@ -56,8 +60,9 @@ export const noShortener: Shortener = {
 const APISERVER = 'kube-apiserver';
 const PROFILE = '/debug/pprof/goroutine';
 /** Closely at first: most servers have answered everything within a second of the kubelet's signal. The kubelet's patience ends after 30 s. */
-const DELAYS_SECONDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 20, 24];
-const PREPARE_MS = 3_000;
+const DELAYS_SECONDS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 19, 24];
+/** Enough for a server under heavy load; one that takes longer is not asked. */
+const PREPARE_MS = 10_000;
 /** Between the last answer and the signal: what the kernel still holds is on its way. */
 const SETTLE_MS = { least: 250, most: 1_500, turn: 50 } as const;
 
@@ -142,14 +147,16 @@ interface Questions {
 
 /** The delayed questions, between two pictures of the server as it is. */
 async function ask(
-  { fetch, clock }: ShortenDeps,
+  { open, clock }: ShortenDeps,
   target: Target,
   signal: AbortSignal,
 ): Promise<Result<Questions, string>> {
+  const instance = open(target.server);
+  signal.addEventListener('abort', () => void instance.close(), { once: true });
   const late = new AbortController();
   const timer = clock.setTimeout(() => late.abort(), PREPARE_MS);
   const picture = async (): Promise<Result<Before, string>> => {
-    const answer = await fetch(target.server, PROFILE, AbortSignal.any([signal, late.signal]));
+    const answer = await instance.get(PROFILE, AbortSignal.any([signal, late.signal]));
     const parsed = answer.ok ? parseGoroutines(answer.value) : answer;
     return parsed.ok ? ok(beforeShutdown(parsed.value)) : parsed;
   };
@@ -157,7 +164,7 @@ async function ask(
     const first = await picture();
     if (!first.ok) return first;
     if (first.value.helpers === 0) return err('what it shows of itself is not understood');
-    const answers = DELAYS_SECONDS.map((seconds) => fetch(target.server, `${PROFILE}?seconds=${seconds}`, signal));
+    const answers = DELAYS_SECONDS.map((seconds) => instance.get(`${PROFILE}?seconds=${seconds}`, signal));
     const second = await picture();
     return second.ok ? ok({ before: [first.value, second.value], answers }) : second;
   } finally {

@@ -18,6 +18,7 @@ let pid: number;
 let ended: number[];
 let asked: string[];
 let running: number;
+let closed: number;
 /** What the server shows of itself, at each moment since the questions were put. */
 let shows: (seconds: number) => readonly Goroutines[];
 let refuses: string | null;
@@ -26,7 +27,7 @@ let terminates: () => Result<void, string>;
 beforeEach(() => {
   host = new TestHost();
   clock = fakeClock();
-  [ended, asked, running, refuses] = [[], [], 0, null];
+  [ended, asked, running, closed, refuses] = [[], [], 0, 0, null];
   shows = (seconds) => (seconds >= 2 ? drained() : []);
   terminates = () => ok(undefined);
   pid = host.startFromManifest('kube-apiserver');
@@ -62,16 +63,19 @@ function makeOne(): Shortener {
       if (result.ok) ended.push(process.pid);
       return result;
     },
-    fetch: async (server, path, signal) => {
-      asked.push(`${server}${path}`);
-      if (refuses !== null) return err(refuses);
-      const seconds = Number(/seconds=(\d+)/.exec(path)?.[1] ?? 0);
-      if (seconds === 0) return ok(goroutineProfile(atWork()));
-      running += 1;
-      const whole = await clock.sleep(seconds * 1000, signal);
-      running -= 1;
-      return whole ? ok(goroutineProfile(shows(seconds))) : err('cancelled');
-    },
+    open: (server) => ({
+      close: () => Promise.resolve(void (closed += 1)),
+      get: async (path, signal) => {
+        asked.push(`${server}${path}`);
+        if (refuses !== null) return err(refuses);
+        const seconds = Number(/seconds=(\d+)/.exec(path)?.[1] ?? 0);
+        if (seconds === 0) return ok(goroutineProfile(atWork()));
+        running += 1;
+        const whole = await clock.sleep(seconds * 1000, signal);
+        running -= 1;
+        return whole ? ok(goroutineProfile(shows(seconds))) : err('cancelled');
+      },
+    }),
   });
 }
 
@@ -92,15 +96,15 @@ test('the old process is ended shortly after it has answered everything, and the
   await clock.advance(400);
   expect(ended).toEqual([pid]);
   expect(shortener.note()).toContain('had answered every request');
-  expect([running, clock.pending]).toEqual([0, 0]);
+  expect([running, clock.pending, closed]).toEqual([0, 0, 1]);
   expect(asked[0]).toBe('https://192.0.2.1:6443/debug/pprof/goroutine');
   expect(asked.at(-1)).toBe(asked[0]);
 });
 
 test('as long as it is busy it is left alone, and for ever if it stays so', async () => {
-  shows = (seconds) => (seconds >= 9 ? drained() : [some(-1, stacks.main), some(1, stacks.main)]);
+  shows = (seconds) => (seconds >= 10 ? drained() : [some(-1, stacks.main), some(1, stacks.main)]);
   await edit();
-  await clock.advance(8_900);
+  await clock.advance(9_900);
   expect(ended).toEqual([]);
   await clock.advance(500);
   expect(ended).toEqual([pid]);
@@ -177,11 +181,14 @@ test('a server that does not answer in time does not hold up the edit', async ()
     clock,
     log: () => undefined,
     terminate: () => ok(undefined),
-    fetch: (_, __, signal) =>
-      new Promise((resolve) => signal.addEventListener('abort', () => resolve(err('cancelled')), { once: true })),
+    open: () => ({
+      close: () => Promise.resolve(),
+      get: (_, signal) =>
+        new Promise((resolve) => signal.addEventListener('abort', () => resolve(err('cancelled')), { once: true })),
+    }),
   });
   const preparing = prepare(shortener);
-  await clock.advance(3_000);
+  await clock.advance(10_000);
   (await preparing).start();
   expect(shortener.note()).toContain('cancelled');
 });

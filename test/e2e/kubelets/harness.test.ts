@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
 import { IMAGES } from '../cluster/images.ts';
 import { canRunHere, type RealCluster, startRealCluster } from '../cluster/index.ts';
+import { urlHost } from '../cluster/options.ts';
 import { clustersFolder, sweep } from '../cluster/registry.ts';
 
 const START_MS = 600_000;
@@ -43,6 +44,7 @@ onLinuxAsRoot('a cluster of real kubelets', () => {
       controlPlanes: 1,
       workers: 1,
       nodes: { 'worker-1': { hostFamilies: 'IPv4' } },
+      ownEtcdDisk: true,
     });
     await cluster.kubectl(['apply', '-f', '-'], SERVERS);
     await cluster.kubectl(['rollout', 'status', 'daemonset/servers', '--timeout=90s']);
@@ -51,28 +53,7 @@ onLinuxAsRoot('a cluster of real kubelets', () => {
     if (!stopped) await cluster?.stop();
   }, START_MS);
 
-  test('carries packets between pods of two nodes, to a Service and to DNS', async () => {
-    const pods = await serverPods(cluster);
-    expect(pods.map(({ node }) => node).sort()).toEqual(['cp-1', 'worker-1']);
-    const dns = await cluster.kubectl([
-      'get',
-      'service',
-      'kube-dns',
-      '-n',
-      'kube-system',
-      '-o',
-      'jsonpath={.spec.clusterIP}',
-    ]);
-    for (const from of pods) {
-      const urls = [...pods.map(({ address }) => `http://${address}:8080/`), await serviceUrl(cluster)];
-      const got = await cluster.kubectl(['exec', from.name, '--', '/podtool', 'get', ...urls]);
-      expect(got.stdout.trim().split('\n')).toHaveLength(urls.length);
-      expect(got.stdout).not.toContain('failed');
-      const name = 'servers.default.svc.cluster.local';
-      const answer = await cluster.kubectl(['exec', from.name, '--', '/podtool', 'dns', name, 'A', dns.stdout]);
-      expect(answer.stdout).toContain(new URL(await serviceUrl(cluster)).hostname);
-    }
-  });
+  test('carries packets between pods of two nodes, to a Service and to DNS', () => carriesPackets(cluster, 'A'));
 
   test(
     'runs the operator and its agents as pods, which report the hosts, also IPv6 that comes late',
@@ -177,6 +158,24 @@ onLinuxAsRoot('a cluster of real kubelets', () => {
   );
 
   test(
+    'slows down the disk of etcd',
+    async () => {
+      const control = cluster.node('cp-1');
+      const write = async (name: string): Promise<number> => {
+        const started = performance.now();
+        await cluster.kubectl(['create', 'configmap', name]);
+        return performance.now() - started;
+      };
+      await control.slowDisk({ stallMs: 3000, goMs: 50 });
+      const slow = Math.max(await write('slow-1'), await write('slow-2'));
+      await control.normalDisk();
+      expect(slow).toBeGreaterThan(1000);
+      await eventually('writes are quick again', async () => (await write(`quick-${Date.now()}`)) < 1000, CHANGE_MS);
+    },
+    START_MS,
+  );
+
+  test(
     'leaves nothing behind',
     async () => {
       const folders = cluster.nodes.flatMap((node) => node.machine.cgroups);
@@ -209,6 +208,42 @@ onLinuxAsRoot('a cluster of real kubelets', () => {
   );
 });
 
+onLinuxAsRoot('a cluster of real kubelets on IPv6', () => {
+  let cluster: RealCluster;
+
+  beforeAll(async () => {
+    cluster = await startRealCluster({ families: 'IPv6', cni: 'flannel' });
+    await cluster.kubectl(['apply', '-f', '-'], SERVERS);
+    await cluster.kubectl(['rollout', 'status', 'daemonset/servers', '--timeout=90s']);
+  }, START_MS);
+  afterAll(async () => {
+    await cluster?.stop();
+  }, START_MS);
+
+  test('carries packets between pods of two nodes, to a Service and to DNS', () => carriesPackets(cluster, 'AAAA'));
+});
+
+/** Between all pods, from each to the Service, and its name from DNS. */
+async function carriesPackets(cluster: RealCluster, record: 'A' | 'AAAA'): Promise<void> {
+  const pods = await serverPods(cluster);
+  expect(pods.map(({ node }) => node).toSorted()).toEqual(['cp-1', 'worker-1']);
+  const dns = await clusterIP(cluster, 'kube-system', 'kube-dns');
+  const service = await clusterIP(cluster, 'default', 'servers');
+  const urls = [...pods.map(({ address }) => `http://${urlHost(address)}:8080/`), `http://${urlHost(service)}/`];
+  for (const from of pods) {
+    const inPod = (...args: readonly string[]) => cluster.kubectl(['exec', from.name, '--', '/podtool', ...args]);
+    const got = await inPod('get', ...urls);
+    expect(got.stdout.trim().split('\n')).toHaveLength(urls.length);
+    expect(got.stdout).not.toContain('failed');
+    expect((await inPod('dns', 'servers.default.svc.cluster.local', record, dns)).stdout).toContain(service);
+  }
+}
+
+async function clusterIP(cluster: RealCluster, namespace: string, name: string): Promise<string> {
+  const path = 'jsonpath={.spec.clusterIP}';
+  return (await cluster.kubectl(['get', 'service', name, '--namespace', namespace, '-o', path])).stdout;
+}
+
 interface ServerPod {
   readonly name: string;
   readonly node: string;
@@ -223,11 +258,6 @@ async function serverPods(cluster: RealCluster): Promise<readonly ServerPod[]> {
     .split('\n')
     .map((line) => line.split(' '))
     .map(([name = '', node = '', address = '']) => ({ name, node, address }));
-}
-
-async function serviceUrl(cluster: RealCluster): Promise<string> {
-  const { stdout } = await cluster.kubectl(['get', 'service', 'servers', '-o', 'jsonpath={.spec.clusterIP}']);
-  return `http://${stdout}/`;
 }
 
 /** What the agent of a node reports, as text; empty before it has. */

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterStatusOf, type ClusterStatus } from '../../../../src/api/cluster-status.ts';
 import type { RealCluster } from '../../cluster/index.ts';
@@ -75,21 +77,21 @@ export interface Done {
   readonly outcome: string;
 }
 
-export async function stepsDone(cluster: RealCluster): Promise<readonly Done[]> {
-  const { stdout } = await cluster.kubectl([
-    '-n',
-    'dualstack-system',
-    'logs',
-    '-l',
-    'app.kubernetes.io/component=operator',
-    '--tail=-1',
-  ]);
-  return stdout
-    .split('\n')
+/** Read on the hosts: kubectl shows the logs of a container that was restarted only in part. */
+export function stepsDone(cluster: RealCluster): readonly Done[] {
+  return cluster.nodes
+    .flatMap((node) => {
+      const folder = node.onDisk('/var/log/pods');
+      const logs = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+      return logs.filter((name) => OPERATOR_LOG.test(name)).map((name) => readFileSync(join(folder, name), 'utf8'));
+    })
+    .flatMap((log) => log.split('\n'))
     .flatMap((line) => {
       if (!line.includes('"carried out a step"')) return [];
-      const { ts, step, outcome } = JSON.parse(line) as { ts: string; step: string; outcome: string };
-      return [{ at: Date.parse(ts), step, outcome }];
+      const { ts, step, outcome } = JSON.parse(line.slice(line.indexOf('{'))) as Record<string, string>;
+      return [{ at: Date.parse(ts ?? ''), step: step ?? '', outcome: outcome ?? '' }];
     })
     .toSorted((a, b) => a.at - b.at);
 }
+
+const OPERATOR_LOG = /dualstack-operator[^/]*\/operator\/\d+\.log$/u;

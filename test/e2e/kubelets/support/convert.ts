@@ -64,7 +64,7 @@ export async function change(
   );
   const ended = Date.now();
   const gaps = await watched.stop();
-  const done = (await stepsDone(cluster)).filter(({ at }: Done) => at >= begun);
+  const done = stepsDone(cluster).filter(({ at }: Done) => at >= begun);
   const spans = spansOf(done, ended);
   const [streams, failures] = await Promise.all([traffic.streams(), traffic.failures()]);
   const sinceBegun = failures.filter(({ at }) => at >= begun);
@@ -73,6 +73,12 @@ export async function change(
       `${cluster.settings.families.join(',')}: ${cluster.controlPlanes.length}+${cluster.workers.length} nodes, ${cluster.settings.cni}: through in ${((ended - begun) / 1000).toFixed(1)} s`,
       timelineText(spans, begun, gaps, sinceBegun),
       restartsText(gaps, ended - begun),
+      gaps
+        .map(
+          ({ what, from, to }) =>
+            `  ${((from - begun) / 1000).toFixed(1).padStart(6)} ${what} ${((to - from) / 1000).toFixed(1)} s`,
+        )
+        .join('\n'),
       lossText(streams),
     ].join('\n'),
   );

@@ -74,7 +74,7 @@ function watchHosts(cluster: RealCluster, onChange: (change: Change) => void): C
       join(import.meta.dirname, 'watch-hosts.ts'),
       JSON.stringify(targets),
     ],
-    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } },
+    { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } },
   );
   createInterface({ input: child.stdout }).on('line', (line) => onChange(JSON.parse(line) as Change));
   return child;

@@ -7,6 +7,8 @@ import type { Target } from './watch-components.ts';
 const EVERY_MS = 200;
 const PATIENCE_MS = 2000;
 
+// Its parent holds the other end: whatever becomes of that one, this ends with it.
+process.stdin.resume().once('end', () => process.exit(0));
 const targets = JSON.parse(process.argv[2] ?? '[]') as readonly Target[];
 await Promise.all(targets.map(watch));
 

@@ -195,6 +195,8 @@ const CONFIGMAPS = '/api/v1/namespaces/default/configmaps';
 const TEXT = 'x'.repeat(8_000);
 const TURN_MS = 200;
 const SLOW_READER = 5_000_000;
+/** A client that is slower than the server must not pile up what neither can do before the kubelet's patience ends. */
+const MOST_IN_FLIGHT = 40;
 
 const configMap = (name: string, data: object, labels: object): object => ({
   apiVersion: 'v1',
@@ -243,9 +245,18 @@ export async function loadThroughRestart(
   });
   const list: Ask = { what: 'list', path: CONFIGMAPS };
   begun();
+  let inFlight = 0;
+  const add = (outcome: Promise<Outcome>): void => {
+    inFlight += 1;
+    all.push(outcome.finally(() => (inFlight -= 1)));
+  };
   while (!probes.isAway && probes.absences.length === 0) {
-    for (const ms of holdMs) for (const how of [alone, shared]) all.push(how(heldUp(ms)));
-    all.push(alone(list), shared(list), alone({ ...list, what: 'slowly read list', bytesPerSecond: SLOW_READER }));
+    if (inFlight < MOST_IN_FLIGHT) {
+      for (const ms of holdMs) for (const how of [alone, shared]) add(how(heldUp(ms)));
+      add(alone(list));
+      add(shared(list));
+      add(alone({ ...list, what: 'slowly read list', bytesPerSecond: SLOW_READER }));
+    }
     await sleep(TURN_MS);
   }
   const outcomes = await Promise.all(all);

@@ -2,7 +2,15 @@ import type { KubeClient } from '../kube/client.ts';
 import { type KubeError, toOperatorError } from '../kube/errors.ts';
 import { at, type JsonObject, type KubeObject, type ObjectRef, refText } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
-import type { ApplyObject, EditHost, MigrateService, RolloutWorkload, Step, TransferLease, VerifyPackets } from '../model/step.ts';
+import type {
+  ApplyObject,
+  EditHost,
+  MigrateService,
+  RolloutWorkload,
+  Step,
+  TransferLease,
+  VerifyPackets,
+} from '../model/step.ts';
 import { type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nothingRun, summarize } from '../verify/summary.ts';

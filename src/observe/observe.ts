@@ -44,16 +44,17 @@ export async function observe(
   const cni = registry.cni(choice.cni, basics.value);
   if (!cni.ok) return err(cni.error);
 
-  const [ownDistribution, ownCNI, serviceCIDR, services, records, coreDNS, workloads, leaseTransfer] = await Promise.all([
-    distribution.value.plugin.observe(reader, basics.value),
-    cni.value.plugin.observe(reader, basics.value),
-    readServiceCIDR(reader),
-    readServices(reader),
-    readRecords(reader),
-    readWorkload(reader, 'Deployment', 'kube-system', 'coredns'),
-    readWorkloads(),
-    reader.get(LEASE_TRANSFER_POLICY),
-  ]);
+  const [ownDistribution, ownCNI, serviceCIDR, services, records, coreDNS, workloads, leaseTransfer] =
+    await Promise.all([
+      distribution.value.plugin.observe(reader, basics.value),
+      cni.value.plugin.observe(reader, basics.value),
+      readServiceCIDR(reader),
+      readServices(reader),
+      readRecords(reader),
+      readWorkload(reader, 'Deployment', 'kube-system', 'coredns'),
+      readWorkloads(),
+      reader.get(LEASE_TRANSFER_POLICY),
+    ]);
 
   return ok({
     at: now,

@@ -284,7 +284,8 @@ function connectivity({ plan, memory, facts }: Looked, at: Say): Update {
   if (failed !== undefined) return at(type, 'False', 'ProbesFailed', messageOf(failed));
   const lost = memory.connectivity !== null && memory.connectivity.failedInRow > 0;
   const packets = steps.find(({ kind }) => kind === 'VerifyPackets');
-  if (lost && packets !== undefined && isSatisfied(packets)) return at(type, 'False', 'ProbesFailed', messageOf(packets));
+  if (lost && packets !== undefined && isSatisfied(packets))
+    return at(type, 'False', 'ProbesFailed', messageOf(packets));
   if (steps.length > 0 && steps.every(isSatisfied)) {
     const proven = steps.map((step) => `${messageOf(step).replace(/\.$/u, '')}.`).join(' ');
     return facts.probeImage === undefined

@@ -10,7 +10,7 @@ import { run } from './run.ts';
 
 const API_PORT = 6443;
 /** As often as balancers look that people run: the processors here are few. */
-const CHECK_MS = 500;
+const CHECK_MS = 1000;
 const BRIDGE = 'br0';
 
 const setup = JSON.parse(process.argv[2] ?? '') as FabricSetup;

@@ -72,7 +72,9 @@ whereItRuns('faults in the middle of a conversion', () => {
   /** Waits until a step of that group is in work. */
   async function atStep(group: string): Promise<void> {
     const end = performance.now() + 6 * MINUTES;
-    while (!(await statusNow(cluster))?.plan?.current?.id.startsWith(group)) {
+    for (;;) {
+      const current = (await statusNow(cluster))?.plan?.current;
+      if (current?.id.startsWith(group)) return;
       if (performance.now() > end) throw new Error(`no step ${group} was begun; so far: ${told.join('; ')}`);
       await sleep(500);
     }

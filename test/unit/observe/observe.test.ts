@@ -12,7 +12,8 @@ const SERVER = { kubernetesVersion: 'v1.36.3', groupVersions: ['v1', 'apps/v1'] 
 const AUTO = { distribution: 'Auto', cni: 'Auto' };
 const SERVED = ['Secret', 'ServiceCIDR', 'DualStackNode'];
 
-const look = (reader: Reader, choice = AUTO) => observe(reader, SERVER, registry, choice, AT, () => Promise.resolve(known([])));
+const look = (reader: Reader, choice = AUTO) =>
+  observe(reader, SERVER, registry, choice, AT, () => Promise.resolve(known([])));
 
 async function seen(objects: readonly KubeObject[], choice = AUTO) {
   const facts = await look(fakeReader([...kubeadmObjects(), ...objects], SERVED), choice);

@@ -131,12 +131,13 @@ async function containerOf(cluster: RealCluster, pod: string): Promise<string> {
   return stdout.replace('containerd://', '');
 }
 
+const both = (what: string, addresses: readonly string[]): Check => ({
+  name: `${what} has an address of each family`,
+  ok: FAMILIES.every((family) => addresses.some((address) => familyOf(address) === family)),
+  detail: addresses.join(', ') || 'none',
+});
+
 function podAddresses({ pods, hostPods, downward }: Seen): readonly Check[] {
-  const both = (what: string, addresses: readonly string[]): Check => ({
-    name: `${what} has an address of each family`,
-    ok: FAMILIES.every((family) => addresses.some((address) => familyOf(address) === family)),
-    detail: addresses.join(', ') || 'none',
-  });
   return [
     ...Object.entries(pods).map(([node, addresses]) => both(`pod on ${node}`, addresses)),
     ...Object.entries(hostPods).map(([node, addresses]) => both(`hostNetwork pod on ${node}`, addresses)),

@@ -1,10 +1,10 @@
-// Runs in the network of the cluster under test: asks each target five times a second and prints a line when its answer changes.
+// Runs in the network of the cluster under test: asks each target twice a second and prints a line when its answer changes.
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from './watch-components.ts';
 
-const EVERY_MS = 200;
+const EVERY_MS = 500;
 const PATIENCE_MS = 2000;
 
 // Its parent holds the other end: whatever becomes of that one, this ends with it.

@@ -35,8 +35,8 @@ type track struct {
 }
 
 type prober struct {
-	rate   float64
-	client *http.Client
+	rate    float64
+	timeout time.Duration
 
 	mutex  sync.Mutex
 	tracks map[string]*track
@@ -52,7 +52,7 @@ func probe(args []string) error {
 	if *rate <= 0 || (set.NArg() == 0 && *file == "") {
 		return errors.New("give URLs or -targets, and a rate above 0")
 	}
-	p := &prober{rate: *rate, client: freshClient(*timeout), tracks: map[string]*track{}}
+	p := &prober{rate: *rate, timeout: *timeout, tracks: map[string]*track{}}
 	p.follow(*file, set.Args())
 	mux := http.NewServeMux()
 	mux.HandleFunc("/results", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, p.results()) })
@@ -120,7 +120,7 @@ func (p *prober) run(target string, stop <-chan struct{}) {
 }
 
 func (p *prober) one(target string, sent time.Time) {
-	_, err := request(p.client, target)
+	err := askOnce(target, p.timeout)
 	if err != nil {
 		fmt.Printf("%s %s: %v\n", stamp(sent), target, err)
 	}

@@ -1,3 +1,4 @@
+import { FIELD_MANAGER } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type KubeError, type KubeErrorKind, toOperatorError } from '../kube/errors.ts';
 import { nodeHolders } from '../model/node-holders.ts';
@@ -64,8 +65,12 @@ async function begin(step: ReplaceNode, deps: ReplaceDeps): Promise<Begun> {
   const unsafe = await whyNot(step, node, client);
   if (unsafe !== null) return ended(unsafe);
 
+  const successor = successorOf(node, step.podCIDRs);
+  const refusal = await rehearse(successor, client);
+  if (refusal !== null) return ended(refusal);
+
   const at = new Date(clock.now()).toISOString();
-  const entry: ReplacedNode = { at, uid: step.uid, node: successorOf(node, step.podCIDRs) };
+  const entry: ReplacedNode = { at, uid: step.uid, node: successor };
   const kept = await keepReplaced(client, entry);
   if (!kept.ok) return ended(refused(kept.error));
 
@@ -81,6 +86,16 @@ async function begin(step: ReplaceNode, deps: ReplaceDeps): Promise<Begun> {
   // What was stored would only be in the way of whoever deletes it for good.
   await dropReplaced(client, step.node);
   return ended(refused(deleted.error));
+}
+
+/**
+ * What the API server or an admission webhook would refuse once the old Node is gone it refuses now, while that is still there: the name is found to be
+ * taken only after all other checks. Null: it would be created.
+ */
+async function rehearse(successor: KubeObject, client: KubeClient): Promise<Outcome | null> {
+  const tried = await client.create(successor, { fieldManager: FIELD_MANAGER, dryRun: true });
+  if (tried.ok) return transient(`Node ${successor.metadata.name} was deleted by somebody else just now`);
+  return tried.error.kind === 'AlreadyExists' ? null : refused(tried.error);
 }
 
 /** By an earlier attempt of ours, which is brought to its end; or by somebody else, who is left alone. */

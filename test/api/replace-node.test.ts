@@ -170,8 +170,8 @@ function dying(client: KubeClient, write: number, when: 'Before' | 'After'): Kub
   return { ...client, ...(Object.fromEntries(counted) as Partial<KubeClient>) };
 }
 
-// keep, delete, create (the old one may be there for some more ms), adopt, drop
-test.each([1, 2, 3, 4, 5, 6].flatMap((n) => (['Before', 'After'] as const).map((when) => [when, n] as const)))(
+// rehearse, keep, delete, create (the old one may be there for some more ms), adopt, drop
+test.each([1, 2, 3, 4, 5, 6, 7].flatMap((n) => (['Before', 'After'] as const).map((when) => [when, n] as const)))(
   'the process dies %s write %i: another brings the Node back, as it was to be or as it was',
   async (when, n) => {
     const name = 'worker-1';
@@ -186,7 +186,7 @@ test.each([1, 2, 3, 4, 5, 6].flatMap((n) => (['Before', 'After'] as const).map((
     expect(lasting(after)).toEqual(lasting(before));
     const isReplaced = after.metadata.uid !== step.uid;
     expect(podCIDRsOf(asKube(after))).toEqual(isReplaced ? wanted : has);
-    if (died === null && (n > 2 || (n === 2 && when === 'After'))) expect(isReplaced).toBe(true);
+    if (died === null && (n > 3 || (n === 3 && when === 'After'))) expect(isReplaced).toBe(true);
     if (isReplaced) {
       expect(await stored()).toEqual([]);
       expect(await ownerOf(csiNodePath(name))).toBe(after.metadata.uid);
@@ -249,12 +249,24 @@ test('another Node holds the chosen subnet by now: nothing is done, it is planne
   expect((await nodeOf('worker-2')).metadata.uid).toBe(step.uid);
 });
 
+test('what the API server would not take as a new Node is refused while the old one is there', async () => {
+  const before = await nodeOf('worker-2');
+  const [primary = ''] = podCIDRsOf(asKube(before));
+  const step = await stepFor('worker-2', [primary, '10.244.88.0/24']);
+  expect(await replaceNode(step, deps)).toMatchObject({
+    is: 'Refused',
+    error: { message: expect.stringContaining('podCIDRs') },
+  });
+  expect((await nodeOf('worker-2')).metadata.uid).toBe(step.uid);
+  expect(await stored()).toEqual([]);
+});
+
 test('the kubelet registered the Node anew: what people wrote on it is put back, and it is told', async () => {
   const name = 'worker-2';
   const before = await nodeOf(name);
   const both = podCIDRsOf(asKube(before));
   const step = await stepFor(name, both.slice(0, 1));
-  await replaceNode(step, { ...deps, client: dying(operator.client, 1, 'After') }).catch(() => null);
+  await replaceNode(step, { ...deps, client: dying(operator.client, 2, 'After') }).catch(() => null);
   await cluster.api.delete(nodePath(name));
   await cluster.api.create('/api/v1/nodes', { metadata: { name }, spec: {}, status: before['status'] });
   await eventually('Node IPAM gave it podCIDRs', async () => podCIDRsOf(asKube(await nodeOf(name))).length === 2);

@@ -1,7 +1,9 @@
 import { type Recovered, recoverNodes } from '../apply/bring-back.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { errorText } from '../kube/errors.ts';
+import { errorText, type KubeError } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
+import { refText } from '../model/object.ts';
+import { REPLACED_NODES_SECRET } from '../model/replaced-node.ts';
 import { err, ok, type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -25,13 +27,15 @@ export async function makeGood(deps: MakeGoodDeps): Promise<Result<ReadonlySet<s
   for (const each of recovered) tellOf(each, deps);
   if (problem !== null) {
     deps.log.warn('it could not be told whether a Node is being replaced', { error: problem });
-    return err(problem);
+    return err(`it could not be told whether a Node is being replaced: ${problem}`);
   }
-  const missing = recovered.find(({ back }) => back.is === 'Missing');
-  if (missing !== undefined) return err(`Node ${missing.node} is missing`);
+  for (const { node, back } of recovered) if (back.is === 'Missing') return err(missingText(node, back.error));
   const onTheirWay = recovered.filter(({ back }) => back.is === 'Terminating' || back.is === 'Alive');
   return ok(new Set(onTheirWay.map(({ node }) => node)));
 }
+
+const missingText = (node: string, error: KubeError): string =>
+  `Node ${node} was deleted to be replaced and cannot be created again (it is stored in ${refText(REPLACED_NODES_SECRET)}): ${errorText(error)}`;
 
 function tellOf({ node, uid, back }: Recovered, { log, events }: MakeGoodDeps): void {
   const regarding = { apiVersion: 'v1', kind: 'Node', name: node, ...(uid === undefined ? {} : { uid }) };
@@ -63,6 +67,12 @@ function tellOf({ node, uid, back }: Recovered, { log, events }: MakeGoodDeps): 
       return;
     case 'Missing':
       log.error('a Node that was being replaced could not be created again', { node, error: errorText(back.error) });
+      void events.record(regarding, {
+        type: 'Warning',
+        reason: 'NodeMissing',
+        action: 'ReplaceNode',
+        note: missingText(node, back.error),
+      });
       return;
     default:
       return unreachable(back);

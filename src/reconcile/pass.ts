@@ -79,6 +79,8 @@ export const passDeps = (
 const AFTER_ACT_MS = 100;
 const WHILE_WAITING_MS = 1_000;
 const WHILE_BLOCKED_MS = 10_000;
+/** While a Node may be missing: however often it fails, since the pods of a missing Node are removed after 40 s. */
+const WHILE_MISSING_MS = 2_000;
 /** Restarts of workloads take their time, and a look at them lists all pods. */
 const WHILE_RESTARTING_MS = 3_000;
 /** How old the list of workloads may be that the status is made of. What is decided by it is read anew: one of before the last restart would ask for another. */
@@ -98,7 +100,7 @@ interface Subject {
  */
 export async function pass(name: string, deps: PassDeps): Promise<Next> {
   const begun = await makeGood(deps);
-  if (!begun.ok) return { is: 'BackOff' };
+  if (!begun.ok) return stillMissing(name, begun.error, deps);
   const read = await deps.client.get(refOf(name));
   if (!read.ok) return read.error.kind === 'NotFound' ? { is: 'Gone' } : backOff(read.error, deps);
   const subject = subjectOf(name, read.value);
@@ -122,6 +124,13 @@ export async function pass(name: string, deps: PassDeps): Promise<Next> {
   return advance(subject, request.value, facts.value, deps);
 }
 
+/** Told in the status where that can be written, and tried again soon either way. */
+async function stillMissing(name: string, message: string, deps: PassDeps): Promise<Next> {
+  const read = await deps.client.get(refOf(name));
+  if (read.ok) await tell(subjectOf(name, read.value), { is: 'Unreadable', message }, deps, { is: 'BackOff' });
+  return { is: 'BackOff', afterMs: WHILE_MISSING_MS };
+}
+
 /** Tells in the status that a pass ended in an exception that nobody expected, for so many times in a row. */
 export async function mishap(name: string, message: string, times: number, deps: PassDeps): Promise<void> {
   const read = await deps.client.get(refOf(name));
@@ -134,7 +143,7 @@ export async function mishap(name: string, message: string, times: number, deps:
  */
 export async function inventoryPass(deps: PassDeps): Promise<Next> {
   const begun = await makeGood(deps);
-  if (!begun.ok) return { is: 'BackOff' };
+  if (!begun.ok) return { is: 'BackOff', afterMs: WHILE_MISSING_MS };
   const nodes = await deps.client.list({ apiVersion: 'v1', kind: 'Node' });
   if (!nodes.ok) return backOff(nodes.error, deps);
   const kept = await keepInventory(

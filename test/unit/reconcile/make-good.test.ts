@@ -51,13 +51,16 @@ test.each<[string, readonly KubeObject[], 'Inventory' | 'Pass']>([
   expect(events).toContain('NodeBroughtBack');
 });
 
-test('while a Node cannot be created again nothing else is done, and its DualStackNode stays', async () => {
-  const { kube, deps, events } = scene([...kubeadmObjects(), resource(), stored(), agent]);
+test('while a Node cannot be created again it is told and soon tried again, nothing else is done, and its DualStackNode stays', async () => {
+  const { kube, deps, events, status } = scene([...kubeadmObjects(), resource(), stored(), agent]);
   kube.refuse = (verb, on) => (verb === 'create' && on.includes('Node worker-1') ? 'Forbidden' : null);
-  expect(await inventoryPass(deps)).toEqual({ is: 'BackOff' });
-  expect(await pass('cluster', deps)).toEqual({ is: 'BackOff' });
+  expect(await inventoryPass(deps)).toEqual({ is: 'BackOff', afterMs: 2000 });
+  expect(await pass('cluster', deps)).toEqual({ is: 'BackOff', afterMs: 2000 });
   expect(kube.get(AGENT)?.metadata.uid).toBe('a');
-  expect(events).toEqual([]);
+  expect(events).toEqual(['NodeMissing', 'NodeMissing']);
+  const ready = status().conditions?.find(({ type }) => type === 'Ready');
+  expect(ready).toMatchObject({ status: 'False', reason: 'ObservationFailed' });
+  expect(ready?.message).toContain('Node worker-1 was deleted to be replaced and cannot be created again');
 });
 
 test('what was stored of a Node that was never deleted is forgotten, but not at once', async () => {

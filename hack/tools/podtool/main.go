@@ -14,7 +14,7 @@ const usage = `usage: podtool COMMAND
   pause                              wait for a signal, reaping orphans (what no command at all does too)
   serve [-drain D] PORT              HTTP on both families: who answers, and both ends of the connection
   get [-timeout D] URL...            one request to each over a connection of its own; exit 1 when one failed
-  probe [-rate N] [-timeout D] [-listen ADDR] [-targets FILE] URL...
+  probe [-rate N] [-timeout D] [-slow D] [-listen ADDR] [-targets FILE] URL...
                                      requests without end; totals at SIGTERM and at /results
   dns [-timeout D] NAME TYPE SERVER  ask one server for A or AAAA; exit 1 without an answer
   cp [-f] SRC... DST                 copy files into a folder, or one file to a name

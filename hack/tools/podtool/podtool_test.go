@@ -50,7 +50,7 @@ func TestSummaryOfFailures(t *testing.T) {
 				if sign == '-' {
 					err = errors.New("refused")
 				}
-				track.record(start.Add(time.Duration(i)*100*time.Millisecond), err)
+				track.record(start.Add(time.Duration(i)*100*time.Millisecond), err, false)
 			}
 			got := track.summary(start.Add(time.Duration(len(c.pattern)) * 100 * time.Millisecond))
 			if got.LongestOutageMs != c.outage || got.Failed != c.failed || got.Sent != len(c.pattern) {
@@ -63,9 +63,9 @@ func TestSummaryOfFailures(t *testing.T) {
 func TestAnswersOutOfOrder(t *testing.T) {
 	start := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	track := &track{}
-	track.record(start.Add(200*time.Millisecond), nil)
-	track.record(start.Add(100*time.Millisecond), errors.New("timed out")) // known later than the success after it
-	track.record(start, nil)
+	track.record(start.Add(200*time.Millisecond), nil, false)
+	track.record(start.Add(100*time.Millisecond), errors.New("timed out"), false) // known later than the success after it
+	track.record(start, nil, false)
 	if got := track.summary(start.Add(time.Second)); got.LongestOutageMs != 200 {
 		t.Errorf("got %+v", got)
 	}

@@ -15,10 +15,12 @@ import (
 
 // result is what one target has shown so far. A failure's time is when its request was sent.
 type result struct {
-	Target       string     `json:"target"`
-	Sent         int        `json:"sent"`
-	Succeeded    int        `json:"succeeded"`
-	Failed       int        `json:"failed"`
+	Target    string `json:"target"`
+	Sent      int    `json:"sent"`
+	Succeeded int    `json:"succeeded"`
+	Failed    int    `json:"failed"`
+	// Succeeded, but took as long as -slow or longer.
+	Slow         int        `json:"slow"`
 	FirstFailure *time.Time `json:"firstFailure,omitempty"`
 	LastFailure  *time.Time `json:"lastFailure,omitempty"`
 	LastError    string     `json:"lastError,omitempty"`
@@ -37,6 +39,7 @@ type track struct {
 type prober struct {
 	rate    float64
 	timeout time.Duration
+	slow    time.Duration
 
 	mutex  sync.Mutex
 	tracks map[string]*track
@@ -46,13 +49,14 @@ func probe(args []string) error {
 	set := flags("probe")
 	rate := set.Float64("rate", 10, "requests a second to each target")
 	timeout := set.Duration("timeout", 2*time.Second, "per request")
+	slow := set.Duration("slow", time.Second, "successes that take as long are counted as slow")
 	listen := set.String("listen", ":8080", "where /results is served")
 	file := set.String("targets", "", "file with one URL a line, read again every second; a target that vanishes keeps its totals")
 	_ = set.Parse(args)
 	if *rate <= 0 || (set.NArg() == 0 && *file == "") {
 		return errors.New("give URLs or -targets, and a rate above 0")
 	}
-	p := &prober{rate: *rate, timeout: *timeout, tracks: map[string]*track{}}
+	p := &prober{rate: *rate, timeout: *timeout, slow: *slow, tracks: map[string]*track{}}
 	p.follow(*file, set.Args())
 	mux := http.NewServeMux()
 	mux.HandleFunc("/results", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, p.results()) })
@@ -126,13 +130,16 @@ func (p *prober) one(target string, sent time.Time) {
 	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.tracks[target].record(sent, err)
+	p.tracks[target].record(sent, err, time.Since(sent) >= p.slow)
 }
 
-func (t *track) record(sent time.Time, err error) {
+func (t *track) record(sent time.Time, err error, slow bool) {
 	t.Sent++
 	if err == nil {
 		t.Succeeded++
+		if slow {
+			t.Slow++
+		}
 		t.sentOK = append(t.sentOK, sent)
 		return
 	}

@@ -7,6 +7,10 @@ export const TOOL_IMAGE = 'localhost/podtool:v1';
 const NAMESPACE = 'traffic';
 const SERVER_PORT = 8080;
 const RESULTS_PORT = 8081;
+/** What takes longer is lost. Shorter ones would also count what waits its turn on a machine that has two processors for five hosts. */
+const PATIENCE = '10s';
+/** A packet that is sent again costs a second: what takes as long may have met a gap. */
+const SLOW = '900ms';
 
 /** A stream of requests from one node to one target, as its prober has counted it. */
 export interface Stream {
@@ -15,6 +19,8 @@ export interface Stream {
   readonly kind: 'pod' | 'service';
   readonly sent: number;
   readonly failed: number;
+  /** Answered, but only after 0.9 s or more. */
+  readonly slow: number;
   readonly firstFailure?: string;
   readonly lastFailure?: string;
   readonly lastError?: string;
@@ -83,7 +89,11 @@ export function lossText(streams: readonly Stream[]): string {
       ({ from, to, kind, failed: lost, firstFailure, lastFailure, longestOutageMs, lastError }) =>
         `  ${from} → ${kind} on ${to}: ${lost} lost between ${firstFailure ?? '?'} and ${lastFailure ?? '?'}, at most ${longestOutageMs} ms in a row (${lastError ?? ''})`,
     );
-  return [`${sent} requests over ${streams.length} streams, ${failed} lost`, ...lines].join('\n');
+  const slow = streams.reduce((sum, stream) => sum + stream.slow, 0);
+  return [
+    `${sent} requests over ${streams.length} streams, ${failed} lost, ${slow} answered after 0.9 s or more`,
+    ...lines,
+  ].join('\n');
 }
 
 interface Target {
@@ -142,7 +152,7 @@ const proberPod = (node: string, rate: number, urls: readonly string[]): object 
     `prober-${node}`,
     'prober',
     node,
-    ['probe', '-rate', String(rate), '-listen', `:${RESULTS_PORT}`, ...urls],
+    ['probe', '-rate', String(rate), '-timeout', PATIENCE, '-slow', SLOW, '-listen', `:${RESULTS_PORT}`, ...urls],
     RESULTS_PORT,
   );
 

@@ -1,5 +1,5 @@
 # `make demo` and `make test` need nothing but Node.js ≥ 20 with npm, Go and make; what else they need they fetch and build.
-.PHONY: all demo test e2e e2e-again e2e-control-plane e2e-control-plane-again bench lint build generate tools clean
+.PHONY: all demo test e2e e2e-again e2e-more e2e-control-plane e2e-control-plane-again bench lint build generate tools clean
 
 # npm scripts have the Node.js of node_modules first on their PATH; recipes here do the same.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
@@ -17,17 +17,24 @@ test: node_modules tools build
 	npm run --silent format:check
 	npm test -- --testPathIgnorePatterns '/e2e/'
 
-## Whole conversions on real kubelets, containerd and CNI in network namespaces, with packets in both families. Needs root on Linux.
-e2e: node_modules tools build
-	npm test -- test/e2e/kubelets --runInBand
+## Whole conversions on real kubelets, containerd and CNI in network namespaces, with packets in both families. Needs root on Linux:
+## elsewhere it says what is missing and skips.
+e2e: node_modules build
+	@node test/e2e/cluster/prepare.ts
+	npm test -- test/e2e/kubelets/ --runInBand
+
+## The same for IPv6 clusters, faults in the middle, and what goes wrong and is undone: longer than is run for each change.
+e2e-more: node_modules build
+	@node test/e2e/cluster/prepare.ts
+	npm test -- test/e2e/kubelets-more --runInBand
 
 ## Whole conversions on real control planes with played kubelets: availability, crashes, undo, roll-back, slow restarts, released manifests.
 e2e-control-plane: node_modules tools build
 	npm test -- test/e2e/control-plane
 
 ## The test files of either that failed last time.
-e2e-again: node_modules tools build
-	npm test -- test/e2e/kubelets --runInBand --onlyFailures --passWithNoTests
+e2e-again: node_modules build
+	npm test -- test/e2e/kubelets/ --runInBand --onlyFailures --passWithNoTests
 e2e-control-plane-again: node_modules tools build
 	npm test -- test/e2e/control-plane --runInBand --onlyFailures --passWithNoTests
 

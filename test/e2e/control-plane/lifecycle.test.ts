@@ -49,6 +49,9 @@ afterEach(() => {
   expect(observer.contradictions).toEqual([]);
 });
 
+const isDone = (status: ClusterStatus | undefined, group: string): boolean =>
+  status?.plan?.steps.find((step) => step.group === group)?.state === 'Satisfied';
+
 /** What comes after a failure would only repeat it, slowly. */
 function inOrder(name: string, run: () => Promise<void>, timeoutMs: number): void {
   test(
@@ -118,7 +121,11 @@ inOrder(
     const paused = await untilStatus(cluster, 'it rests', saysReady('Paused'), 60_000);
     // The edit that had been begun is ended by its agent: half an edit is no rest.
     await eventually('the API server answers', () => cluster.balancer.backends.every(({ up }) => up), 30_000);
-    await eventually('it is told', async () => told(await eventsOf(cluster), 'Paused').length > 0, 10_000);
+    await eventually(
+      'its step is done',
+      async () => isDone(await statusNow(cluster), 'api-server') && told(await eventsOf(cluster), 'Paused').length > 0,
+      60_000,
+    );
     const since = Date.now();
     const events = (await eventsOf(cluster)).length;
     await sleep(REST_MS);

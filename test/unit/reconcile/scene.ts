@@ -107,7 +107,7 @@ export interface Scene {
   readonly clock: FakeClock;
   /** Reasons of Events, in their order. */
   readonly events: string[];
-  status(): ClusterStatus;
+  readonly status: () => ClusterStatus;
 }
 
 export function scene(objects: readonly KubeObject[]): Scene {

@@ -12,9 +12,9 @@ import {
   isStalled,
   statusNow,
   untilStatus,
-} from './support/conversion.ts';
-import { checkPackets, failedText } from './support/packets.ts';
-import { snapshotOf } from './support/snapshot.ts';
+} from '../kubelets/support/conversion.ts';
+import { checkPackets, failedText } from '../kubelets/support/packets.ts';
+import { snapshotOf } from '../kubelets/support/snapshot.ts';
 
 const whereItRuns = (await canRunHere()) ? describe : describe.skip;
 const MINUTES = 60_000;

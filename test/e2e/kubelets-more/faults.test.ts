@@ -1,8 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { canRunHere, type RealCluster, startRealCluster } from '../cluster/index.ts';
-import { applyResource, conditionOf, dualStackCluster, isReady, statusNow, untilStatus } from './support/conversion.ts';
-import { checkPackets, failedText } from './support/packets.ts';
+import {
+  applyResource,
+  conditionOf,
+  dualStackCluster,
+  isReady,
+  statusNow,
+  untilStatus,
+} from '../kubelets/support/conversion.ts';
+import { checkPackets, failedText } from '../kubelets/support/packets.ts';
 
 const whereItRuns = (await canRunHere()) ? describe : describe.skip;
 const MINUTES = 60_000;

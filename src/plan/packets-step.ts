@@ -89,11 +89,12 @@ function stateOf(last: Connectivity | null, fingerprint: string, newcomers: Susp
   // The first time it may be the moment: what a network plug-in does on a node can take longer than its pods take to be ready.
   if (last.failedInRow === 1) return { is: 'InProgress', why: `${why} It is tried again after ${again / 1000} s.` };
   const remedy = last.hops[0]?.remedy ?? 'Mend what is named.';
-  return {
-    is: 'Failed',
-    why,
-    remedy: `${remedy} It is tried again by itself, ${Math.round(again / 60_000)} min after the last time.`,
-  };
+  const soon = `It is tried again by itself, ${Math.round(again / 60_000)} min after the last time.`;
+  // A quota or a policy that lets no probe run says nothing about packets: it must not undo a good conversion.
+  if (last.hops.every(({ hop }) => hop === 'NotRun' || hop === 'NoReport')) {
+    return { is: 'Unknown', why: `${why} ${remedy} ${soon}` };
+  }
+  return { is: 'Failed', why, remedy: `${remedy} ${soon}` };
 }
 
 const againAfter = (failedInRow: number): number =>

@@ -140,3 +140,8 @@ test('a sample is told as one, and nodes that were left out are named', () => {
     '90 of 90 checks with packets passed at 2026-11-02T12:00:00.000Z over 200 of 249500 pairs of nodes (a sample: 40 of 500 nodes took part) (median IPv6 0.4 ms, p99 2.0 ms). Not Ready and left out: worker-9.',
   );
 });
+
+test.each(['NotRun', 'NoReport'] as const)('a proof that came to nothing (%s) undoes nothing', (hop) => {
+  const last = { ...failed(3, 61), hops: [{ ...HOP, hop }] };
+  expect(packets(scene(), last).state).toMatchObject({ is: 'Unknown', why: expect.stringContaining(HOP.remedy) });
+});

@@ -5,7 +5,7 @@ import { canRunHere, type RealCluster, type RealNode, startRealCluster } from '.
 import { type Load, startLoad } from './support/load.ts';
 
 const whereItRuns = (await canRunHere()) ? describe : describe.skip;
-/** The goal is 12 s, and reached where the kubelet starts the new container at once; it may take up to 10 s for that. */
+/** A kubelet that found the old pod still there looks again after 10 to 15 s (backOffPeriod in its pod_workers.go), then the server starts. */
 const LIMIT_MS = 25_000;
 const MINUTES = 60_000;
 const RANGES = ['10.96.0.0/16,fd00:10:96::/112', '10.96.0.0/16'] as const;

@@ -9,7 +9,8 @@ export const FINDING_REASONS = {
   NodeCapacityExhausted: 'The pod network has fewer node subnets than there are Nodes.',
   NodeCapacityLow: 'The pod network has node subnets for less than twice the Nodes.',
   NodesWithoutFamily: 'Nodes lack an address of a wanted family.',
-  NodeNotGuarded: 'A node that lacks a family is not kept free of pods, because no whole node would be left for them.',
+  NodeNotGuarded:
+    'A node that lacks a family is not kept free of pods, because no whole node would be left for them, or because most nodes lack one.',
   NodesNotReady: 'Nodes are not ready, more than `rollout.tolerateUnavailable`.',
   AgentMissing: 'A node that has to be changed runs no agent.',
   AgentStopped: 'The stop file on a host keeps its agent from changing anything.',

@@ -34,13 +34,16 @@ export function guard(wanted: Wanted, facts: ClusterFacts, proofs: Proofs): Guar
   const inForce = read === null ? mostAreWhole(wanted, facts) : read.inForce;
   const due = inForce ? unfit.filter((node) => !isGuarded(node) && isGuardable(read, node)) : [];
   const isLeft = facts.nodes.some((node) => takesPods(node) && !unfit.includes(node));
+  // A family that is missing on most nodes is an outage of the network, and not theirs: to empty the cluster for it would make it worse.
+  const areFew = unfit.length * 2 <= facts.nodes.length;
+  const mayTaint = isLeft && areFew;
   return {
     steps: [
       ...freed.map((node) => freeing(node, 'It has an address of each family, and pods on it are given both.')),
-      ...(isLeft ? due.map((node) => tainting(wanted, node, proofOf(read, node))) : []),
+      ...(mayTaint ? due.map((node) => tainting(wanted, node, proofOf(read, node))) : []),
       ...held.map(kept),
     ],
-    findings: isLeft ? [] : due.slice(0, 1).map((node) => notGuarded(node, due.length)),
+    findings: mayTaint ? [] : due.slice(0, 1).map((node) => notGuarded(node, due.length, areFew)),
   };
 }
 
@@ -145,10 +148,10 @@ function stepOf(
   };
 }
 
-const notGuarded = (node: NodeFacts, count: number): Finding => ({
+const notGuarded = (node: NodeFacts, count: number, areFew: boolean): Finding => ({
   reason: 'NodeNotGuarded',
   object: { apiVersion: 'v1', kind: 'Node', name: node.name },
-  message: `Node ${node.name}${count > 1 ? ` and ${count - 1} more` : ''} should be kept free of pods, but no node with both families would be left that takes any.`,
+  message: `Node ${node.name}${count > 1 ? ` and ${count - 1} more` : ''} should be kept free of pods, but ${areFew ? 'no node with both families would be left that takes any' : 'most nodes lack a family: that is no fault of single nodes'}.`,
   remedy: `kubectl dualstack nodes tells what each lacks; keep pods off by hand if you must: kubectl cordon ${node.name}.`,
   blocks: [],
 });

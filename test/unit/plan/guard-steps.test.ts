@@ -167,3 +167,10 @@ test('an approval does not lapse because a node is guarded', () => {
   expect(planScene(guarded, request).plan.steps.some(({ id }) => id.startsWith('guard/'))).toBe(true);
   expect(planScene(guarded, request).plan.hash).toBe(planScene(facts, request).plan.hash);
 });
+
+test('where most nodes lack a family none is tainted: an outage is no fault of single nodes', () => {
+  const nodes = [worker(1, true), worker(2, true), worker(3, false), worker(4, false), worker(5, false)];
+  const { steps, findings } = run(nodes, shown('Proven', 'Proven', 'LostPrimary', 'LostPrimary', 'LostPrimary'));
+  expect(steps).toEqual([]);
+  expect(findings).toEqual([expect.objectContaining({ message: expect.stringContaining('most nodes lack a family') })]);
+});

@@ -78,7 +78,9 @@ export class Balancer {
   async #watch(backend: Backend): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const up = await answers(`https://${urlHost(backend.address)}:${PORT}/readyz`, signal);
+      const ask = (): Promise<boolean> => answers(`https://${urlHost(backend.address)}:${PORT}/readyz`, signal);
+      // Asked twice before it counts as down: when this process itself was held up, all answers are late at once.
+      const up = (await ask()) || (await ask());
       if (!signal.aborted) mark(backend, up);
       await sleep(this.#checkMs, undefined, { signal }).catch(() => {});
     }

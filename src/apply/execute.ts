@@ -1,3 +1,4 @@
+import { FIELD_MANAGER } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type KubeError, toOperatorError } from '../kube/errors.ts';
 import { at, type JsonObject, type KubeObject, type ObjectRef, refText } from '../model/object.ts';
@@ -18,9 +19,6 @@ import { prove } from './prove.ts';
 import { provePackets } from './prove-packets.ts';
 import { replaceNode } from './replace-node.ts';
 import { mergeSettings } from './settings.ts';
-
-/** Owner of every field that this program writes. */
-export const FIELD_MANAGER = 'dualstack-operator';
 
 /** What `kubectl rollout restart` writes: people who let a GitOps tool overlook restarts have named this one. */
 const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';

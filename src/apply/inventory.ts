@@ -1,7 +1,7 @@
 import type { KubeClient } from '../kube/client.ts';
 import { errorText } from '../kube/errors.ts';
 import { err, ok, type Result } from '../result.ts';
-import { FIELD_MANAGER } from './execute.ts';
+import { FIELD_MANAGER } from '../api/names.ts';
 
 const DUAL_STACK_NODE = { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode' } as const;
 

@@ -1,10 +1,10 @@
-import { execute, FIELD_MANAGER } from '../apply/execute.ts';
+import { execute } from '../apply/execute.ts';
 import { keepInventory } from '../apply/inventory.ts';
 import { clusterStatusOf } from '../api/cluster-status.ts';
 import type { ClusterStatus } from '../api/cluster-status.ts';
 import { conditionOf } from '../api/conditions.ts';
 import { governing } from '../api/governing.ts';
-import { API_VERSION, CLUSTER, FINALIZER } from '../api/names.ts';
+import { API_VERSION, CLUSTER, FIELD_MANAGER, FINALIZER } from '../api/names.ts';
 import { resolve } from '../api/resolve.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Cluster } from '../kube/connect.ts';

@@ -19,9 +19,21 @@ export function connectTo(kubeconfig: string): Cluster {
   return connected.value;
 }
 
-export async function lookAt<Own>({ client }: Cluster, cni: CNI<Own>, records: Readonly<Record<string, Json>> = {}) {
+export interface LookOptions {
+  /** First states; none: they have not been taken yet. */
+  readonly records?: Readonly<Record<string, Json>>;
+  /** What the API serves beyond Kubernetes' own groups. */
+  readonly groupVersions?: readonly string[];
+}
+
+export async function lookAt<Own>(
+  { client }: Cluster,
+  cni: CNI<Own>,
+  { records = {}, groupVersions = [] }: LookOptions = {},
+) {
   const reader = clientReader(client);
-  const basics = await readBasics(reader, { kubernetesVersion: 'v1.36.3', groupVersions: ['v1', 'apps/v1'] });
+  const served = ['v1', 'apps/v1', ...groupVersions];
+  const basics = await readBasics(reader, { kubernetesVersion: 'v1.36.3', groupVersions: served });
   if (!basics.ok) throw new Error(basics.error);
   const own = await cni.observe(reader, basics.value);
   const change = { basics: basics.value, at: Date.now(), records: known(records) };
@@ -35,7 +47,7 @@ export interface Way {
   readonly first: Readonly<Record<string, Json>>;
 }
 
-export interface ConvertOptions {
+export interface ConvertOptions extends LookOptions {
   /** What happens between two looks, such as what a played daemon does. */
   readonly between?: (facts: ClusterFacts) => Promise<void>;
   readonly deadlineMs?: number;
@@ -46,15 +58,14 @@ export async function convertCNI<Own>(
   access: Cluster,
   cni: CNI<Own>,
   wanted: Wanted,
-  { between, deadlineMs = 60_000 }: ConvertOptions = {},
+  { between, deadlineMs = 60_000, ...looking }: ConvertOptions = {},
 ): Promise<Way> {
   const done: { id: string; at: number }[] = [];
   const order = phaseOrder(wanted.direction);
-  const start = await lookAt(access, cni);
-  const first = Object.fromEntries(cni.records(start.facts, start.own).map(({ key, value }) => [key, value]));
+  const first = looking.records ?? (await firstStates(access, cni, looking));
   const deadline = performance.now() + deadlineMs;
   for (;;) {
-    const { facts, own } = await lookAt(access, cni, first);
+    const { facts, own } = await lookAt(access, cni, { ...looking, records: first });
     await between?.(facts);
     const steps = cni.steps(wanted, facts, own).toSorted((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
     const next = steps.find((step) => step.state.is !== 'Satisfied');
@@ -77,4 +88,13 @@ export async function convertCNI<Own>(
     if (outcome.is === 'Refused') throw new Error(`${next.id}: ${outcome.error.message}`);
     done.push({ id: next.id, at: Date.now() });
   }
+}
+
+async function firstStates<Own>(
+  access: Cluster,
+  cni: CNI<Own>,
+  looking: LookOptions,
+): Promise<Readonly<Record<string, Json>>> {
+  const { facts, own } = await lookAt(access, cni, looking);
+  return Object.fromEntries(cni.records(facts, own).map(({ key, value }) => [key, value]));
 }

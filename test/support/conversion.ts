@@ -111,7 +111,7 @@ export const isReady = (status: ClusterStatus): boolean =>
 
 export const isStalled = (status: ClusterStatus): boolean => conditionOf(status, 'Stalled')?.status === 'True';
 
-const summary = (status: ClusterStatus | undefined): string =>
+export const summary = (status: ClusterStatus | undefined): string =>
   JSON.stringify({
     conditions: status?.conditions?.map(({ type, status: value, reason, message }) => [type, value, reason, message]),
     current: status?.plan?.current,

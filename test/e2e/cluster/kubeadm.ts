@@ -73,7 +73,7 @@ async function kubeadm(node: RealNode, command: 'init' | 'join', documents: read
     throw new Error(`${node.name}: ${failure(argv, outcome)}\n${node.readLog('kubelet').slice(-2000)}`);
 }
 
-/** Nobody reads what cAdvisor counts here, and five of it take a third of a processor. */
+/** Nobody reads what cAdvisor counts here: less of it leaves more of two processors to the rest. */
 const HOUSEKEEPING = { name: 'housekeeping-interval', value: '60s' } as const;
 
 /** Members share two processors: one that waits its turn for a second is not gone. */

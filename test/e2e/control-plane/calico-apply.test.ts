@@ -1,38 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { execute } from '../../../src/apply/execute.ts';
 import { calico } from '../../../src/cni/calico/index.ts';
-import { connect, type Cluster } from '../../../src/kube/connect.ts';
-import { clientReader } from '../../../src/kube/reader.ts';
+import type { Cluster } from '../../../src/kube/connect.ts';
 import { asArray, at, type Json, type KubeObject } from '../../../src/model/object.ts';
-import type { ClusterFacts } from '../../../src/model/facts.ts';
-import { phaseOrder } from '../../../src/model/phase.ts';
-import { known } from '../../../src/model/reader.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
-import { readBasics } from '../../../src/observe/basics.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
 import { calicoManifest, realManifest, realManifests } from '../../cluster/calico.ts';
 import { type CalicoOptions, startCluster, type TestCluster } from '../../cluster/index.ts';
-import { clusterFacts, wantedDual, wantedSingle } from '../../support/facts.ts';
+import { wantedDual, wantedSingle } from '../../support/facts.ts';
+import { connectTo, convertCNI, lookAt } from '../../support/cni-conversion.ts';
 import { eventually } from '../../support/eventually.ts';
 
 /** Calico's steps against a real API server and DaemonSet controller; calico-node itself is played. */
 
 let cluster: TestCluster;
 let access: Cluster;
-let records: Record<string, Json> = {};
+let records: Readonly<Record<string, Json>> = {};
 
 async function start(calicoOptions: CalicoOptions): Promise<void> {
   records = {};
   cluster = await startCluster({ controlPlanes: 1, workers: 2, nodeIP: 'pair', calico: calicoOptions });
-  const connected = connect({
-    kubeconfig: cluster.kubeconfig,
-    version: 'test',
-    clock: systemClock,
-    random: Math.random,
-    environment: {},
-  });
-  if (!connected.ok) throw new Error(connected.error);
-  access = connected.value;
+  access = connectTo(cluster.kubeconfig);
   await eventually(
     'every Node has both addresses and a calico-node',
     async () =>
@@ -48,51 +34,18 @@ async function stop(): Promise<void> {
   await cluster?.stop();
 }
 
-async function look() {
-  const reader = clientReader(access.client);
-  const groupVersions = ['v1', 'apps/v1', 'crd.projectcalico.org/v1'];
-  const basics = await readBasics(reader, { kubernetesVersion: 'v1.36.3', groupVersions });
-  if (!basics.ok) throw new Error(basics.error);
-  const own = await calico.observe(reader, basics.value);
-  const facts: ClusterFacts = clusterFacts(
-    { nodes: basics.value.nodes },
-    { basics: basics.value, at: Date.now(), records: known(records) },
-  );
-  return { facts, own };
-}
+const SERVED = ['crd.projectcalico.org/v1'];
+
+const look = () => lookAt(access, calico, { ...recorded(), groupVersions: SERVED });
+
+/** The first states are taken once, before the first conversion. */
+const recorded = () => (Object.keys(records).length === 0 ? {} : { records });
 
 /** Steps one by one until all are satisfied. Returns the ids of those that changed something. */
 async function convert(wanted: Wanted): Promise<readonly string[]> {
-  const done: string[] = [];
-  const order = phaseOrder(wanted.direction);
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const { facts, own } = await look();
-    if (Object.keys(records).length === 0) {
-      records = Object.fromEntries(calico.records(facts, own).map(({ key, value }) => [key, value]));
-      continue;
-    }
-    const steps = calico.steps(wanted, facts, own).toSorted((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
-    const next = steps.find((step) => step.state.is !== 'Satisfied');
-    if (next === undefined) return done;
-    if (Date.now() > deadline)
-      throw new Error(`not done after 60 s: ${next.id} ${JSON.stringify(next.state)}, done: ${done.join(' ')}`);
-    if (next.state.is === 'Failed') throw new Error(next.state.why);
-    if (next.state.is !== 'Pending') {
-      await systemClock.sleep(100);
-      continue;
-    }
-    const outcome = await execute(next, {
-      client: access.client,
-      clock: systemClock,
-      namespace: 'default',
-      suffix: () => 'x',
-      attempt: () => '1-x',
-      signal: new AbortController().signal,
-    });
-    if (outcome.is === 'Refused') throw new Error(`${next.id}: ${outcome.error.message}`);
-    done.push(next.id);
-  }
+  const { done, first } = await convertCNI(access, calico, wanted, { ...recorded(), groupVersions: SERVED });
+  records = first;
+  return done.map(({ id }) => id);
 }
 
 const read = async (kind: string, name: string): Promise<KubeObject> =>

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { canRunHere, type RealCluster, startRealCluster } from '../cluster/index.ts';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type RealCluster, startRealCluster } from '../cluster/index.ts';
 import {
   applyResource,
   conditionOf,
@@ -10,8 +10,8 @@ import {
   untilStatus,
 } from '../kubelets/support/conversion.ts';
 import { checkPackets, failedText } from '../kubelets/support/packets.ts';
+import { whereItRuns } from '../kubelets/support/where-it-runs.ts';
 
-const whereItRuns = (await canRunHere()) ? describe : describe.skip;
 const MINUTES = 60_000;
 const CUT_MS = 20_000;
 

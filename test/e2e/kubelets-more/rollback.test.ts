@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { findBinaries } from '../../../hack/binaries.mjs';
-import { canRunHere, type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
+import { type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
 import {
   applyResource,
   conditionOf,
@@ -15,8 +15,8 @@ import {
 } from '../kubelets/support/conversion.ts';
 import { checkPackets, failedText } from '../kubelets/support/packets.ts';
 import { snapshotOf } from '../kubelets/support/snapshot.ts';
+import { whereItRuns } from '../kubelets/support/where-it-runs.ts';
 
-const whereItRuns = (await canRunHere()) ? describe : describe.skip;
 const MINUTES = 60_000;
 
 whereItRuns('what goes wrong on real hosts is undone', () => {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { awayMs, loadText, lostOf } from '../../support/request-load.ts';
-import { canRunHere, type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
+import { type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
 import { type Load, startLoad } from './support/load.ts';
+import { whereItRuns } from './support/where-it-runs.ts';
 
-const whereItRuns = (await canRunHere()) ? describe : describe.skip;
 /** A kubelet that found the old pod still there looks again after 10 to 15 s (backOffPeriod in its pod_workers.go), then the server starts. */
 const LIMIT_MS = 25_000;
 const MINUTES = 60_000;

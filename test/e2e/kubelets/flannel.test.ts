@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { flannel } from '../../../src/cni/flannel/index.ts';
 import type { Cluster } from '../../../src/kube/connect.ts';
 import { at, type KubeObject } from '../../../src/model/object.ts';
@@ -6,13 +6,13 @@ import { connectTo, convertCNI, lookAt, type Way } from '../../support/cni-conve
 import { eventually } from '../../support/eventually.ts';
 import { wantedDual, wantedSingle } from '../../support/facts.ts';
 import { FLANNEL_OBJECTS } from '../../support/node-ipam-manifests.ts';
-import { canRunHere, type RealCluster, startRealCluster } from '../cluster/index.ts';
+import { type RealCluster, startRealCluster } from '../cluster/index.ts';
 import { checkPackets, failedText } from './support/packets.ts';
 import { lossText, startTraffic, type Traffic } from './support/traffic.ts';
+import { whereItRuns } from './support/where-it-runs.ts';
 
 /** The steps of flannel alone, on real kubelets whose Nodes have both podCIDRs already: it has to be told of the second one. */
 
-const whereItRuns = (await canRunHere()) ? describe : describe.skip;
 const MINUTES = 60_000;
 const NAMESPACE = 'kube-flannel';
 

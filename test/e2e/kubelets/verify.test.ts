@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
-import { canRunHere, type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
+import { type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
 import { type Outcome, tryRun } from '../cluster/run.ts';
 import { applyResource, conditionOf, dualStackCluster, isReady, untilStatus } from './support/conversion.ts';
+import { whereItRuns } from './support/where-it-runs.ts';
 
-const whereItRuns = (await canRunHere()) ? describe : describe.skip;
 const PROGRAM = join(import.meta.dirname, '../../../dist/main.js');
 const NAMESPACE = 'dualstack-system';
 const MINUTES = 60_000;

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterStatusOf, type ClusterStatus } from '../../../../src/api/cluster-status.ts';
+import { conditionOf, isReady, isStalled, summary } from '../../../support/conversion.ts';
 import type { RealCluster } from '../../cluster/index.ts';
 
 const POLL_MS = 1000;
@@ -38,11 +39,7 @@ export async function statusNow(cluster: RealCluster): Promise<ClusterStatus | u
   return read.code === 0 ? clusterStatusOf(JSON.parse(read.stdout) as Record<string, unknown>) : undefined;
 }
 
-export const conditionOf = (status: ClusterStatus | undefined, type: string) =>
-  status?.conditions?.find((condition) => condition.type === type);
-
-export const isReady = (status: ClusterStatus): boolean => conditionOf(status, 'Ready')?.status === 'True';
-export const isStalled = (status: ClusterStatus): boolean => conditionOf(status, 'Stalled')?.status === 'True';
+export { conditionOf, isReady, isStalled };
 
 /** Waits for the status; gives it. A time-out tells the last one. */
 export async function untilStatus(
@@ -62,13 +59,6 @@ export async function untilStatus(
     `not within ${deadlineMs / 1000} s: ${what}; last seen: ${summary(last)}\n${await cluster.diagnose()}`,
   );
 }
-
-const summary = (status: ClusterStatus | undefined): string =>
-  JSON.stringify({
-    conditions: status?.conditions?.map(({ type, status: value, reason, message }) => [type, value, reason, message]),
-    current: status?.plan?.current,
-    blockers: status?.plan?.blockers,
-  });
 
 /** When each step was carried out, as the operator's pods logged it. */
 export interface Done {

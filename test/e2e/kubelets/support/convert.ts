@@ -1,12 +1,11 @@
 import type { ClusterStatus } from '../../../../src/api/cluster-status.ts';
 import { type RealCluster, type RealClusterOptions, startRealCluster } from '../../cluster/index.ts';
-import { applyResource, dualStackCluster, type Done, isReady, stepsDone, untilStatus } from './conversion.ts';
+import { applyResource, dualStackCluster, isReady, stepsDone, untilStatus } from './conversion.ts';
 import { type Span, spansOf, timelineText } from './timeline.ts';
 import { type Failure, lossText, startTraffic, type Stream, type Traffic } from './traffic.ts';
 import { type Gap, watchComponents } from './watch-components.ts';
 
 const CONVERTED_WITHIN_MS = 600_000;
-const DUAL_WITHIN_MS = 60_000;
 
 /** A cluster with the operator installed, and requests under way. */
 export interface Scene {
@@ -48,14 +47,10 @@ export async function change(
   spec: Readonly<Record<string, unknown>> = {},
   until: (status: ClusterStatus) => boolean = isReady,
 ): Promise<Change> {
-  const generation = async (): Promise<number> => {
-    const read = await cluster.tryKubectl(['get', 'dsc', 'cluster', '-o', 'jsonpath={.metadata.generation}']);
-    return Number(read.stdout) || 0;
-  };
   const watched = watchComponents(cluster);
   const begun = Date.now();
   await applyResource(cluster, dualStackCluster(cluster, spec));
-  const wanted = await generation();
+  const wanted = await generationOf(cluster);
   const status = await untilStatus(
     cluster,
     'the change is through',
@@ -64,7 +59,7 @@ export async function change(
   );
   const ended = Date.now();
   const gaps = await watched.stop();
-  const done = stepsDone(cluster).filter(({ at }: Done) => at >= begun);
+  const done = stepsDone(cluster).filter(({ at }) => at >= begun);
   const spans = spansOf(done, ended);
   const [streams, failures] = await Promise.all([traffic.streams(), traffic.failures()]);
   const sinceBegun = failures.filter(({ at }) => at >= begun);
@@ -85,6 +80,11 @@ export async function change(
   return { status, ms: ended - begun, spans, gaps, streams, failures: sinceBegun };
 }
 
+async function generationOf(cluster: RealCluster): Promise<number> {
+  const read = await cluster.tryKubectl(['get', 'dsc', 'cluster', '-o', 'jsonpath={.metadata.generation}']);
+  return Number(read.stdout) || 0;
+}
+
 /** The restarts that nobody can spare: API servers until they are ready again, controllers until one leads, kubelets until they answer. */
 function restartsText(gaps: readonly Gap[], ms: number): string {
   const byKind = Map.groupBy(gaps, ({ what }) => what.split(' ')[0] ?? what);
@@ -99,5 +99,3 @@ function restartsText(gaps: readonly Gap[], ms: number): string {
 /** The longest time that one API server was away. */
 export const longestAway = (gaps: readonly Gap[], component: string): number =>
   Math.max(0, ...gaps.filter(({ what }) => what.startsWith(component)).map(({ from, to }) => to - from));
-
-export const withinMs = { converted: CONVERTED_WITHIN_MS, dual: DUAL_WITHIN_MS };

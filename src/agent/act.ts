@@ -3,7 +3,8 @@ import type { Result } from '../result.ts';
 import type { AgentAction } from './decide.ts';
 import { sha256 } from './files.ts';
 import type { HostFiles } from './files.ts';
-import type { HostView } from './host.ts';
+import type { HostView, PodView } from './host.ts';
+import { asInterim, withoutInterim } from './interim.ts';
 import { STATE_FOLDER, saveJournal } from './journal.ts';
 import type { Component, Journal, Watch } from './journal.ts';
 import { editKubeletSource } from './kubelet.ts';
@@ -45,6 +46,9 @@ export async function carryOut(action: AgentAction, context: ActContext): Promis
       return { journal, failure: failureOf(setSysctl(context.files, action.name, action.value, action.persist)) };
     case 'EditManifest':
       return shortened(context, action.component, () => editStaticPod(context, action.component, action.changes));
+    case 'HoldBack':
+    case 'LetStart':
+      return { journal, failure: failureOf(rewriteInterim(context, action)) };
     case 'EditKubelet':
       return editKubelet(context, action.nodeIP);
     case 'AskRestart':
@@ -106,16 +110,38 @@ function editStaticPod(context: ActContext, component: Exclude<Component, 'kubel
   if (context.files.read(view.file) !== view.manifest.text) {
     return { journal: context.journal, failure: `${view.file} was changed by somebody else just now: looking again` };
   }
-  const edited = editManifest(view.manifest.text, component, changes);
+  const before = withoutInterim(view.manifest.text);
+  const edited = editManifest(before, component, changes);
   if (!edited.ok) return { journal: context.journal, failure: `${view.file}: ${edited.error}` };
   return watchedEdit(context, {
     component,
     file: view.file,
-    before: view.manifest.text,
+    before,
     after: edited.value,
+    writtenFirst: heldBack(context.host, view, edited.value),
     changes,
     was: view.manifest.flags,
   });
+}
+
+/** The text that keeps the kubelet from starting the new pod before the old one has ended; the text itself where that end could not be seen. */
+function heldBack({ podGroups, uptimeMs }: HostView, view: PodView, text: string): string {
+  const pod = view.proven.at(-1)?.pod ?? null;
+  if (pod === null || podGroups?.includes(pod) !== true) return text;
+  return asInterim(text, { pod, at: uptimeMs }) ?? text;
+}
+
+type InterimAction = Extract<AgentAction, { readonly kind: 'HoldBack' | 'LetStart' }>;
+
+function rewriteInterim({ files, host }: ActContext, action: InterimAction): Result<void, string> {
+  const view = host.staticPods[action.component];
+  if (view === undefined) return err(`${action.component} has no manifest any more`);
+  const { text } = view.manifest;
+  if (files.read(view.file) !== text) {
+    return err(`${view.file} was changed by somebody else just now: looking again`);
+  }
+  const next = action.kind === 'LetStart' ? null : asInterim(text, { pod: action.pod, at: host.uptimeMs });
+  return files.replace(view.file, next ?? withoutInterim(text));
 }
 
 function editKubelet(context: ActContext, nodeIP: string | null): Acted {
@@ -129,7 +155,15 @@ function editKubelet(context: ActContext, nodeIP: string | null): Acted {
   const restart = restartOf(context.host, null, inUnit);
   return watchedEdit(
     { ...context, journal: { ...context.journal, restart } },
-    { component: 'kubelet', file, before, after: edited.value, changes: { 'node-ip': nodeIP }, was },
+    {
+      component: 'kubelet',
+      file,
+      before,
+      after: edited.value,
+      writtenFirst: edited.value,
+      changes: { 'node-ip': nodeIP },
+      was,
+    },
   );
 }
 
@@ -138,6 +172,8 @@ interface Edit {
   readonly file: string;
   readonly before: string;
   readonly after: string;
+  /** What lies in the file until the old process has ended. */
+  readonly writtenFirst: string;
   readonly changes: FlagChanges;
   readonly was: Readonly<Record<string, string>>;
 }
@@ -167,7 +203,7 @@ function watchedEdit(context: ActContext, edit: Edit): Acted {
   const watching = { ...journal, watches: [...without(journal, edit.component), watch] };
   const saved = saveJournal(files, watching);
   if (!saved.ok) return { journal, failure: saved.error };
-  const written = files.replace(edit.file, edit.after);
+  const written = files.replace(edit.file, edit.writtenFirst);
   if (written.ok) return { journal: watching, failure: null };
   const plain = { ...journal, restart: null, watches: without(journal, edit.component) };
   return { ...remember({ ...context, journal: watching }, plain), failure: written.error };
@@ -236,7 +272,9 @@ function restore(files: HostFiles, watch: Watch): Result<'Restored' | 'LeftAlone
   const current = files.read(watch.file);
   if (current === watch.before) return ok('Restored');
   const text =
-    current !== null && sha256(current) === watch.afterHash ? ok(watch.before) : reversed(current ?? '', watch);
+    current !== null && sha256(withoutInterim(current)) === watch.afterHash
+      ? ok(watch.before)
+      : reversed(current ?? '', watch);
   if (!text.ok) return ok('LeftAlone');
   const written = files.replace(watch.file, text.value);
   return written.ok ? ok('Restored') : written;

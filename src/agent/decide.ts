@@ -3,6 +3,7 @@ import type { HostSettings, StaticPod } from '../model/host.ts';
 import type { Result } from '../result.ts';
 import { canonicalText } from './canonical.ts';
 import type { HostView } from './host.ts';
+import { readInterim } from './interim.ts';
 import { mergeRecorded } from './journal.ts';
 import type { Component, Journal, Recorded } from './journal.ts';
 import type { FlagChanges } from './manifest.ts';
@@ -21,6 +22,9 @@ export type AgentAction =
   | { readonly kind: 'None' }
   | { readonly kind: 'Record'; readonly recorded: Recorded }
   | { readonly kind: 'EditManifest'; readonly component: StaticPod; readonly changes: FlagChanges }
+  /** The manifest says what it shall, and is not to be run before the old pod has ended: the kubelet is kept from it for another while. */
+  | { readonly kind: 'HoldBack'; readonly component: StaticPod; readonly pod: string }
+  | { readonly kind: 'LetStart'; readonly component: StaticPod }
   | { readonly kind: 'EditKubelet'; readonly nodeIP: string | null }
   | { readonly kind: 'SetSysctl'; readonly name: string; readonly value: string; readonly persist: boolean }
   | { readonly kind: 'AskRestart'; readonly token: string }
@@ -65,6 +69,7 @@ export function decide(host: HostView, asked: Asked | null, journal: Journal, op
   if (host.stopped) return rest('Stopped', stoppedText(journal));
   return (
     decideWatches(journal, now, options) ??
+    decideInterim(host, now) ??
     decideRestart(host, journal, now) ??
     decideInFlight(journal, now, options) ??
     decideSettings(host, asked, journal)
@@ -87,6 +92,28 @@ function decideWatches(journal: Journal, now: number, options: WatchOptions): De
     const judgement = judgeWatch(watch, now, options);
     if (judgement.is === 'Undo')
       return act({ kind: 'Undo', component: watch.component, why: judgement.why }, judgement.why);
+  }
+  return null;
+}
+
+/** Milliseconds after which an interim manifest is written anew: the kubelet would look at it again after 10 s. */
+const HOLD_MS = 8_000;
+
+function decideInterim({ staticPods, podGroups }: HostView, now: number): Decision | null {
+  for (const component of STATIC_PODS) {
+    const view = staticPods[component];
+    const interim = view === undefined ? null : readInterim(view.manifest.text);
+    // One that runs is left alone until the next edit: taking the mark out would only restart it.
+    if (view === undefined || interim === null || view.proven.some(({ pod }) => pod !== interim.pod)) continue;
+    if (podGroups?.includes(interim.pod) !== true) {
+      return act({ kind: 'LetStart', component }, `The old ${component} has ended: the kubelet may start the new one.`);
+    }
+    if (now < interim.at || now - interim.at >= HOLD_MS) {
+      return act(
+        { kind: 'HoldBack', component, pod: interim.pod },
+        `Waiting for the old ${component} to end before the kubelet starts the new one.`,
+      );
+    }
   }
   return null;
 }

@@ -10,6 +10,7 @@ import type { Manifest, Probe } from './manifest.ts';
 import { readAddresses, readNetwork } from './netfs.ts';
 import type { SeenAddress } from './netfs.ts';
 import { ofHost, ofStaticPod } from './owner.ts';
+import { readPodGroups } from './pod-groups.ts';
 import { podUids, readContainerLogs } from './pod-logs.ts';
 import type { ContainerLog } from './pod-logs.ts';
 import { bootId, bootTime, findProcesses, uptime } from './procfs.ts';
@@ -68,6 +69,8 @@ export interface HostView {
     readonly healthy: boolean | null;
   };
   readonly staticPods: { readonly [P in StaticPod]?: PodView };
+  /** Uids of the pods that the kubelet has not finished with; null: that is not seen. */
+  readonly podGroups: readonly string[] | null;
   /** Why a component's manifest could not be used, where there is one that looks like it. */
   readonly problems: { readonly [P in StaticPod]?: string };
   /** Values in the kernel of the settings that were asked about; null: there is no such setting. */
@@ -100,6 +103,7 @@ export async function readHost(files: HostFiles, sysctls: readonly string[], ask
     staticPods: Object.fromEntries(
       views.flatMap(([pod, view]) => (typeof view === 'object' && view !== null ? [[pod, view]] : [])),
     ),
+    podGroups: readPodGroups(files),
     problems: Object.fromEntries(views.flatMap(([pod, view]) => (typeof view === 'string' ? [[pod, view]] : []))),
     sysctls: Object.fromEntries(sysctls.map((name) => [name, readSysctl(files, name)])),
     persisted: readPersisted(files),

@@ -79,10 +79,15 @@ export function parseCgroups(text: string): readonly string[] {
 const POD = /(?:^|[/-])pod([0-9a-f]{8}(?:[-_]?[0-9a-f]{4}){3}[-_]?[0-9a-f]{12})(?=[./]|$)/g;
 
 /** A Pod inside a container of another Pod has both in its path: the inner one is its own. */
+export function podOfPath(path: string): string | null {
+  const uid = [...path.matchAll(POD)].at(-1)?.[1];
+  return uid === undefined ? null : uid.replaceAll('_', '-');
+}
+
 function podOf(cgroups: readonly string[]): string | null {
   for (const path of cgroups) {
-    const uid = [...path.matchAll(POD)].at(-1)?.[1];
-    if (uid !== undefined) return uid.replaceAll('_', '-');
+    const uid = podOfPath(path);
+    if (uid !== null) return uid;
   }
   return null;
 }

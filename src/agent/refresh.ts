@@ -2,6 +2,7 @@ import { refusals } from './act.ts';
 import { sha256 } from './files.ts';
 import type { HostFiles } from './files.ts';
 import type { HostView } from './host.ts';
+import { withoutInterim } from './interim.ts';
 import type { Journal, Watch } from './journal.ts';
 import { startedAt } from './procfs.ts';
 import type { HostProcess } from './procfs.ts';
@@ -63,7 +64,7 @@ function followFile(watch: Watch, host: HostView, files: HostFiles, now: number,
   if (!watch.written) return { is: 'NeverMade' };
   // An unreadable manifest is neither: time will tell, and the undo leaves a file alone that it does not understand.
   const readable = isStaticPod(watch.component) ? host.staticPods[watch.component] !== undefined : true;
-  if (!readable || sha256(files.read(watch.file) ?? '') === watch.afterHash) {
+  if (!readable || sha256(withoutInterim(files.read(watch.file) ?? '')) === watch.afterHash) {
     return { is: 'Watching', watch: followWatch(watch, look, now, options) };
   }
   return watch.provenAt === null ? { is: 'TakenOut', watch } : { is: 'Drifted' };

@@ -232,6 +232,14 @@ async function carriesPackets(cluster: RealCluster, record: 'A' | 'AAAA'): Promi
   const urls = [...pods.map(({ address }) => `http://${urlHost(address)}:8080/`), `http://${urlHost(service)}/`];
   for (const from of pods) {
     const inPod = (...args: readonly string[]) => cluster.kubectl(['exec', from.name, '--', '/podtool', ...args]);
+    // kube-proxy learns of the Service's endpoints only after the roll-out has been told as done.
+    await eventually(
+      `${from.name} reaches the Service`,
+      async () =>
+        (await cluster.tryKubectl(['exec', from.name, '--', '/podtool', 'get', `http://${urlHost(service)}/`])).code ===
+        0,
+      30_000,
+    );
     const got = await inPod('get', ...urls);
     expect(got.stdout.trim().split('\n')).toHaveLength(urls.length);
     expect(got.stdout).not.toContain('failed');

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { companionsOf } from './companions.ts';
 import { conditionOf } from './conversion.ts';
 import { change, type Change, longestAway, type Scene, startScene } from './convert.ts';
 import { checkPackets, failedText } from './packets.ts';
 import type { Family, RealClusterOptions } from '../../cluster/index.ts';
+import { addressesInShop, openShop } from './shop.ts';
 import { whereItRuns } from './where-it-runs.ts';
 
 /** An old API server that waits for its watchers is away for longer than the kubelet's grace period. */
@@ -22,10 +24,13 @@ export const describeConversion = (name: string, { cluster, primary, secondPodCI
   whereItRuns(name, () => {
     let scene: Scene;
     let converted: Change;
+    let companions: Readonly<Record<string, string>>;
 
     beforeAll(async () => {
       scene = await startScene(cluster);
-      converted = await change(scene);
+      await openShop(scene.cluster);
+      companions = await companionsOf(scene.cluster);
+      converted = await change(scene, { workloads: { restart: 'Selected' } });
     }, 14 * MINUTES);
 
     afterAll(async () => {
@@ -48,6 +53,19 @@ export const describeConversion = (name: string, { cluster, primary, secondPodCI
         expect(spec.podCIDRs[1]).toMatch(secondPodCIDR);
       }
       expect(new Set(items.map(({ spec }) => spec.podCIDR)).size).toBe(scene.cluster.nodes.length);
+    });
+
+    test('what hangs on a Node has outlived its replacement', async () => {
+      const nodes = scene.cluster.nodes.length;
+      expect(Object.keys(companions)).toHaveLength(2 * nodes + 2 * scene.cluster.controlPlanes.length);
+      expect(await companionsOf(scene.cluster)).toEqual(companions);
+    });
+
+    test('pods of the workload that was named are made anew, and those of the others are told', async () => {
+      expect(await addressesInShop(scene.cluster, 'web')).toEqual([2, 2]);
+      expect(await addressesInShop(scene.cluster, 'left')).toEqual([1, 1]);
+      const told = converted.status.workloads?.exceptions.filter(({ namespace }) => namespace === 'shop');
+      expect(told).toMatchObject([{ kind: 'Deployment', name: 'left' }]);
     });
 
     test('what ran before was not hurt', () => {

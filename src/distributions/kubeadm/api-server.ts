@@ -35,7 +35,7 @@ function apiServerStep(wanted: Wanted, instance: Instance, node: NodeFacts): Ste
         wanted.direction === 'Forward'
           ? 'Services get addresses of a family only when every API server has a range of it.'
           : 'No Service shall get an address of the family that leaves.',
-      disrupts: { text: `the API server on ${node.name} restarts; the others go on`, seconds: [10, 40] },
+      disrupts: { text: `the API server on ${node.name} restarts; the others go on`, seconds: [5, 40] },
     },
   );
 }

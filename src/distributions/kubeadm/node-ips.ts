@@ -35,7 +35,13 @@ function nodeIPStep(wanted: Wanted, node: NodeFacts, tolerated: boolean): Step {
         : 'The Node shall have an address of the wanted family alone.',
     diff: goal.diff,
     state,
-    disrupts: restarts ? { text: `the kubelet on ${node.name} restarts; its pods go on`, seconds: [1, 5] } : null,
+    // A kubelet that starts may tell its Node as not ready at first, and the node lifecycle controller then does so for the pods.
+    disrupts: restarts
+      ? {
+          text: `the kubelet on ${node.name} restarts; its pods go on, Services may leave them out for a second`,
+          seconds: [1, 5],
+        }
+      : null,
     timeoutSeconds: 300,
     node: node.name,
     settings: goal.settings,

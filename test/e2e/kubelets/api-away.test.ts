@@ -5,8 +5,9 @@ import { type RealCluster, type RealNode, startRealCluster } from '../cluster/in
 import { type Load, startLoad } from './support/load.ts';
 import { whereItRuns } from './support/where-it-runs.ts';
 
-/** A kubelet that found the old pod still there looks again after 10 to 15 s (backOffPeriod in its pod_workers.go), then the server starts. */
-const LIMIT_MS = 25_000;
+const GOAL_MS = 12_000;
+/** Lists of 3 MB: more would measure how long two processors take to write them. */
+const CONFIG_MAPS = 300;
 const MINUTES = 60_000;
 const RANGES = ['10.96.0.0/16,fd00:10:96::/112', '10.96.0.0/16'] as const;
 const ROLLED_OUT = ['daemonset/dualstack-agent', '-n', 'dualstack-system', '--timeout=120s'];
@@ -22,7 +23,7 @@ whereItRuns('the API server’s way from its last answer to its next, by an agen
     await cluster.installOperator();
     // Only the agent is at work: nobody else changes what it is asked for.
     await cluster.kubectl(['scale', 'deployment/dualstack-operator', '-n', 'dualstack-system', '--replicas=0']);
-    load = await startLoad(cluster, node, 1_000);
+    load = await startLoad(cluster, node, CONFIG_MAPS);
   }, 10 * MINUTES);
   afterAll(async () => {
     await load?.stop();
@@ -58,12 +59,12 @@ whereItRuns('the API server’s way from its last answer to its next, by an agen
   }
 
   test(
-    `is at most ${LIMIT_MS / 1000} s, and no request is lost`,
+    `is at most ${GOAL_MS / 1000} s, and no request is lost`,
     async () => {
       const result = await restart('with the second signal', RANGES[0]);
       expect(await applied()).toBe('True');
       expect(lostOf(result)).toEqual([]);
-      expect(awayMs(result)).toBeLessThanOrEqual(LIMIT_MS);
+      expect(awayMs(result)).toBeLessThanOrEqual(GOAL_MS);
     },
     5 * MINUTES,
   );

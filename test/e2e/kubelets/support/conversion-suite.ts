@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { companionsOf } from './companions.ts';
 import { conditionOf } from './conversion.ts';
-import { change, type Change, longestAway, type Scene, startScene } from './convert.ts';
+import { change, type Change, longestAway, type Scene, startScene, unannounced } from './convert.ts';
 import { checkPackets, failedText } from './packets.ts';
 import type { Family, RealClusterOptions } from '../../cluster/index.ts';
 import { addressesInShop, openShop } from './shop.ts';
 import { whereItRuns } from './where-it-runs.ts';
 
-/** An old API server that waits for its watchers is away for longer than the kubelet's grace period. */
-const GRACE_PERIOD_MS = 30_000;
-/** The goal is none. Measured: 20 of 153420 on two processors, with a patience of 2 s, 18 of them while the proof's own pods started. */
+/** On a host of its own it is 8 s; here five hosts share two processors. */
+const API_AWAY_MS = 15_000;
+/** Of all requests, those that may meet the moment in which a node counts as not ready. */
 const LOST_SHARE = 0.001;
 const MINUTES = 60_000;
 
@@ -44,13 +44,13 @@ export const describeConversion = (name: string, { cluster, primary, secondPodCI
       expect(conditionOf(converted.status, 'ConnectivityVerified')?.status).toBe('True');
     });
 
-    test(`no ${primary} podCIDR has changed, and every Node has one of each family`, async () => {
+    test(`no ${primary} podCIDR has changed, and every Node has one of each family where pods take theirs from it`, async () => {
       const { stdout } = await scene.cluster.kubectl(['get', 'nodes', '-o', 'json']);
       const { items } = JSON.parse(stdout) as { items: { spec: { podCIDR: string; podCIDRs: string[] } }[] };
       for (const { spec } of items) {
-        expect(spec.podCIDRs).toHaveLength(2);
         expect(spec.podCIDRs[0]).toBe(spec.podCIDR);
-        expect(spec.podCIDRs[1]).toMatch(secondPodCIDR);
+        // Calico has pools of its own and needs none.
+        if (cluster.cni !== 'calico') expect(spec.podCIDRs[1]).toMatch(secondPodCIDR);
       }
       expect(new Set(items.map(({ spec }) => spec.podCIDR)).size).toBe(scene.cluster.nodes.length);
     });
@@ -71,12 +71,13 @@ export const describeConversion = (name: string, { cluster, primary, secondPodCI
     test('what ran before was not hurt', () => {
       expect(converted.streams.length).toBe(2 * 5 * 4);
       const sent = converted.streams.reduce((sum, stream) => sum + stream.sent, 0);
+      expect(unannounced(converted)).toEqual([]);
       expect(converted.failures.length).toBeLessThan(sent * LOST_SHARE);
     });
 
     test('no API server waited for the watchers of its old process', () => {
       expect(converted.gaps.filter(({ what }) => what.startsWith('kube-apiserver'))).toHaveLength(3);
-      expect(longestAway(converted.gaps, 'kube-apiserver')).toBeLessThan(GRACE_PERIOD_MS);
+      expect(longestAway(converted.gaps, 'kube-apiserver')).toBeLessThan(API_AWAY_MS);
     });
 
     test('packets flow in both families', async () => {

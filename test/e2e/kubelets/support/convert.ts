@@ -96,6 +96,16 @@ function restartsText(gaps: readonly Gap[], ms: number): string {
   return `restarts: ${parts.join(', ')}; together ${(sum / 1000).toFixed(1)} s; whole change to restarts ${(ms / sum).toFixed(2)}`;
 }
 
+/** After its kubelet's restart a node may count as not ready for a moment, and Services then leave out its pods. */
+const AFTER_RESTART_MS = 5_000;
+
+/** Requests lost while nothing was going on of which the plan says that it interrupts them: their target's kubelet was not being restarted. */
+export const unannounced = ({ failures, spans }: Pick<Change, 'failures' | 'spans'>): readonly Failure[] =>
+  failures.filter(
+    ({ at, to }) =>
+      !spans.some((span) => span.step === `node-ips/${to}` && at >= span.from && at < span.to + AFTER_RESTART_MS),
+  );
+
 /** The longest time that one API server was away. */
 export const longestAway = (gaps: readonly Gap[], component: string): number =>
   Math.max(0, ...gaps.filter(({ what }) => what.startsWith(component)).map(({ from, to }) => to - from));

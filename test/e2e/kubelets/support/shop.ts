@@ -51,6 +51,18 @@ export async function openShop(cluster: RealCluster): Promise<void> {
   }
 }
 
+export async function scaleShop(cluster: RealCluster, name: string, replicas: number): Promise<void> {
+  await cluster.kubectl(['-n', NAMESPACE, 'scale', `deployment/${name}`, `--replicas=${replicas}`]);
+  await cluster.kubectl(['-n', NAMESPACE, 'rollout', 'status', `deployment/${name}`, '--timeout=120s']);
+}
+
+/** Where the pods of one of its Deployments run, each node once. */
+export async function nodesOfShop(cluster: RealCluster, app: string): Promise<readonly string[]> {
+  const path = 'jsonpath={.items[*].spec.nodeName}';
+  const { stdout } = await cluster.kubectl(['-n', NAMESPACE, 'get', 'pods', '-l', `app=${app}`, '-o', path]);
+  return [...new Set(stdout.split(' '))].toSorted();
+}
+
 /** How many addresses each pod of one of its Deployments has. */
 export async function addressesInShop(cluster: RealCluster, app: string): Promise<readonly number[]> {
   const { stdout } = await cluster.kubectl(['-n', NAMESPACE, 'get', 'pods', '-l', `app=${app}`, '-o', 'json']);

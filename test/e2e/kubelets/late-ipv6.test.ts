@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { asArray, at, type KubeObject } from '../../../src/model/object.ts';
+import { type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
+import { applyResource, dualStackCluster, isReady, untilStatus } from './support/conversion.ts';
+import { checkPackets, failedText } from './support/packets.ts';
+import { nodesOfShop, openShop, scaleShop } from './support/shop.ts';
+import { CNIS, whereItRuns } from './support/where-it-runs.ts';
+
+const MINUTES = 60_000;
+const LATE = 'worker-2';
+const TAINT = 'dualstack.dev/family-missing';
+
+// A node of a dual-stack cluster that started without IPv6: most CNIs leave its pods with one family, Calico takes down the other one, too.
+whereItRuns.each(CNIS.guarded)('a node whose IPv6 comes late, with %s', (cni) => {
+  let cluster: RealCluster;
+  let late: RealNode;
+
+  beforeAll(async () => {
+    cluster = await startRealCluster({
+      workers: 2,
+      families: ['IPv4', 'IPv6'],
+      nodeIP: 'pair',
+      cni,
+      nodes: { [LATE]: { hostFamilies: 'IPv4', nodeIP: 'unset' } },
+    });
+    late = cluster.node(LATE);
+    await cluster.installOperator();
+    await applyResource(cluster, dualStackCluster(cluster, { nodes: { guard: 'Taint' } }));
+  }, 8 * MINUTES);
+
+  afterAll(async () => {
+    await cluster?.stop();
+  }, MINUTES);
+
+  const node = async (): Promise<KubeObject> =>
+    JSON.parse((await cluster.kubectl(['get', 'node', LATE, '-o', 'json'])).stdout) as KubeObject;
+  const taintsOf = (seen: KubeObject): readonly unknown[] =>
+    asArray(at(seen, 'spec', 'taints')).map((taint) => at(taint, 'key'));
+  const familiesOf = (seen: KubeObject): readonly unknown[] =>
+    asArray(at(seen, 'status', 'addresses'))
+      .filter((address) => at(address, 'type') === 'InternalIP')
+      .map((address) => (String(at(address, 'address')).includes(':') ? 'IPv6' : 'IPv4'));
+
+  test(
+    'is found, told and kept free of new pods',
+    async () => {
+      const status = await untilStatus(
+        cluster,
+        'the node is guarded',
+        ({ nodes }) => nodes?.exceptions.some(({ guarded }) => guarded === true) === true,
+        3 * MINUTES,
+      );
+      expect(status.nodes?.exceptions.map(({ name }) => name)).toEqual([LATE]);
+      expect(status.nodes?.exceptions[0]?.message).toContain('IPv6');
+      expect(taintsOf(await node())).toContain(TAINT);
+
+      await openShop(cluster);
+      await scaleShop(cluster, 'web', 6);
+      expect(await nodesOfShop(cluster, 'web')).toEqual(['worker-1']);
+    },
+    6 * MINUTES,
+  );
+
+  test(
+    'is given both families when its address has come, and takes pods again',
+    async () => {
+      await late.addAddress();
+      await untilStatus(
+        cluster,
+        'the node is whole',
+        (status) => isReady(status) && status.nodes?.exceptions.length === 0,
+        5 * MINUTES,
+      );
+      const whole = await node();
+      expect(familiesOf(whole)).toEqual(['IPv4', 'IPv6']);
+      expect(taintsOf(whole)).not.toContain(TAINT);
+      expect(failedText(await checkPackets(cluster))).toBe('');
+    },
+    8 * MINUTES,
+  );
+});

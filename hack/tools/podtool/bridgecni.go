@@ -91,24 +91,37 @@ type route struct {
 	via netip.Addr
 }
 
-// wantedRoutes leaves out the podCIDRs of a family that their Node has no address of, and tells which.
+// wantedRoutes leaves out the podCIDRs of a family that their Node or this one has no address of, and tells which.
 func wantedRoutes(nodes []clusterNode, self string) ([]route, error) {
 	var wanted []route
 	var unreachable error
+	own := slices.IndexFunc(nodes, func(n clusterNode) bool { return n.name == self })
 	for _, node := range nodes {
 		if node.name == self {
 			continue
 		}
 		for _, cidr := range node.podCIDRs {
-			at := slices.IndexFunc(node.addresses, func(a netip.Addr) bool { return a.Is4() == cidr.Addr().Is4() })
+			at := slices.IndexFunc(node.addresses, isOfFamily(cidr))
 			if at < 0 {
 				unreachable = errors.Join(unreachable, fmt.Errorf("%s of Node %s: it has no InternalIP of that family", cidr, node.name))
+				continue
+			}
+			if own >= 0 && !hasFamily(nodes[own], cidr) {
+				unreachable = errors.Join(unreachable, fmt.Errorf("%s of Node %s: this Node has no InternalIP of that family", cidr, node.name))
 				continue
 			}
 			wanted = append(wanted, route{to: cidr, via: node.addresses[at]})
 		}
 	}
 	return wanted, unreachable
+}
+
+func isOfFamily(cidr netip.Prefix) func(netip.Addr) bool {
+	return func(a netip.Addr) bool { return a.Is4() == cidr.Addr().Is4() }
+}
+
+func hasFamily(node clusterNode, cidr netip.Prefix) bool {
+	return slices.ContainsFunc(node.addresses, isOfFamily(cidr))
 }
 
 // changeLog prints what differs from the last time only: a daemon that works every second would drown its log.

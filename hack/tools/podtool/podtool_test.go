@@ -103,6 +103,21 @@ func TestRoutesGoByTheAddressOfTheSameFamily(t *testing.T) {
 	}
 }
 
+func TestRoutesOfAFamilyThatThisNodeLacks(t *testing.T) {
+	nodes := []clusterNode{
+		node("self", "10.244.0.0/24 fd00::/64", "192.0.2.1"),
+		node("dual", "10.244.1.0/24 fd00:0:0:1::/64", "192.0.2.2 2001:db8::2"),
+	}
+	routes, unreachable := wantedRoutes(nodes, "self")
+	want := []route{{netip.MustParsePrefix("10.244.1.0/24"), netip.MustParseAddr("192.0.2.2")}}
+	if !slices.Equal(routes, want) {
+		t.Errorf("got %v", routes)
+	}
+	if unreachable == nil || !strings.Contains(unreachable.Error(), "this Node has no InternalIP") {
+		t.Errorf("got %v", unreachable)
+	}
+}
+
 func TestConflistHasOneRangePerPodCIDR(t *testing.T) {
 	var got struct {
 		Plugins []struct {

@@ -223,9 +223,10 @@ export function kubeClient(options: ClientOptions): KubeClient {
         preconditions: { uid: how.uid, resourceVersion: how.resourceVersion },
         propagationPolicy: how.propagationPolicy,
         gracePeriodSeconds: how.gracePeriodSeconds,
+        // Here and not in the query: the server does not look at that where there is a body.
+        dryRun: how.dryRun === true ? ['All'] : undefined,
       });
-      const full = withQuery(path.value, writeQuery(how));
-      const answer = await write(subject, { method: 'DELETE', path: full, body }, how.signal);
+      const answer = await write(subject, { method: 'DELETE', path: path.value, body }, how.signal);
       return answer.ok ? ok(undefined) : answer;
     },
 

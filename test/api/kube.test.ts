@@ -72,6 +72,13 @@ test('server-side apply tells who owns a field, and takes it only by force', asy
   );
 });
 
+test('what is only tried to be deleted stays', async () => {
+  const { client } = cluster;
+  expect(await client.create(configMap('kept', { key: 'one' }))).toMatchObject({ ok: true });
+  expect(await client.delete(refTo('kept'), { dryRun: true })).toMatchObject({ ok: true });
+  expect(await client.get(refTo('kept'))).toMatchObject({ ok: true });
+});
+
 test('each refusal of the server has its own kind', async () => {
   const { client } = cluster;
   const made = await client.create(configMap('refused', { key: 'one' }));

@@ -242,6 +242,12 @@ test('delete carries its preconditions', async () => {
   });
 });
 
+test('a deletion that is only tried says so where the server looks', async () => {
+  answers(`${PATH}/one`, [200, { kind: 'Status', status: 'Success' }]);
+  expect(await client.delete(ref, { dryRun: true })).toMatchObject({ ok: true });
+  expect(JSON.parse(api.requests.at(-1)!.body)).toMatchObject({ dryRun: ['All'] });
+});
+
 test('requests share their connections', async () => {
   answers(`${PATH}/one`, [200, object]);
   for (let n = 0; n < 20; n++) await client.get(ref);

@@ -96,30 +96,177 @@ test.each(Object.entries(packetServices(run)))('the server knows every field of 
   });
 });
 
-test('the operator may create probe pods and no others', async () => {
-  const [[, server]] = pods as [[string, KubeObject]];
-  const spec = server['spec'] as { readonly containers: readonly object[] };
-  const refused = async (change: object): Promise<string> => {
-    const made = await operator.client.create({ ...server, ...change }, { dryRun: true });
-    return made.ok ? 'created' : made.error.message;
-  };
+const tried = async (pod: object): Promise<string> => {
+  const made = await operator.client.create(pod as KubeObject, { dryRun: true });
+  return made.ok ? 'created' : made.error.message;
+};
+const [[, server], [, runner]] = pods as [[string, KubeObject], [string, KubeObject]];
+const host = runnerPod(run, 'worker-1', 0, 'host', []);
+const withSpec = (change: object) => ({ ...server, spec: { ...(server['spec'] as object), ...change } });
+const withMeta = (change: object) => ({ ...server, metadata: { ...server.metadata, ...change } });
+const withContainer = (change: object, of: KubeObject = server) => {
+  const spec = of['spec'] as { readonly containers: readonly object[] };
+  return { ...of, spec: { ...spec, containers: spec.containers.map((container) => ({ ...container, ...change })) } };
+};
+const security = (server['spec'] as { readonly securityContext: object }).securityContext;
+const confined = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } };
+
+test('the operator may create probe pods', async () => {
   await eventually(
     'the policy is in force',
-    async () => (await refused({ metadata: { ...server.metadata, labels: {} } })).includes('for proofs alone'),
+    async () => (await tried(withMeta({ labels: {} }))).includes('for proofs alone'),
     30_000,
   );
-  expect(await refused({})).toBe('created');
-  const host = runnerPod(run, 'worker-1', 0, 'host', []);
-  expect(await refused(host)).toBe('created');
-  expect(await refused({ spec: { ...spec, automountServiceAccountToken: true } })).toContain(
-    'neither a service account token',
-  );
-  expect(await refused({ spec: { ...spec, volumes: [{ name: 'host', hostPath: { path: '/' } }] } })).toContain(
-    'nor volumes',
-  );
-  expect(await refused({ spec: { ...spec, hostPID: true } })).toContain('process namespaces');
-  const privileged = spec.containers.map((container) => ({ ...container, securityContext: { privileged: true } }));
-  expect(await refused({ spec: { ...spec, containers: privileged } })).toContain('no privileges');
+  for (const pod of [server, runner, host]) expect(await tried(pod)).toBe('created');
+});
+
+const DEBUG = { name: 'mine', image: 'mine' };
+const SECRET = { secretKeyRef: { name: 'dualstack-records', key: 'a' } };
+
+test.each<[string, object, string]>([
+  ['another name', withMeta({ name: 'mine' }), 'for proofs alone'],
+  ['another purpose', withMeta({ labels: { 'dualstack.dev/probe': 'mine' } }), 'for proofs alone'],
+  ['another label', withMeta({ labels: { ...server.metadata.labels, mine: '' } }), 'label mine'],
+  ['an annotation', withMeta({ annotations: { 'iam.example.com/role': 'a' } }), 'annotation iam.example.com/role'],
+  [
+    'AppArmor off, as it once was written',
+    withMeta({ annotations: { 'container.apparmor.security.beta.kubernetes.io/probe': 'unconfined' } }),
+    'annotation container.apparmor',
+  ],
+  ['a finalizer', withMeta({ finalizers: ['example.com/mine'] }), 'metadata.finalizers'],
+  [
+    'an owner',
+    withMeta({ ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'a', uid: 'b' }] }),
+    'metadata.ownerReferences',
+  ],
+  ['a token', withSpec({ automountServiceAccountToken: true }), 'service account token'],
+  ['another service account', withSpec({ serviceAccountName: 'dualstack-agent' }), 'no service account but default'],
+  ['a volume of the host', withSpec({ volumes: [{ name: 'host', hostPath: { path: '/' } }] }), 'spec.volumes'],
+  ['any volume', withSpec({ volumes: [{ name: 'any', emptyDir: {} }] }), 'spec.volumes'],
+  ['processes of the host', withSpec({ hostPID: true }), 'spec.hostPID'],
+  ['memory of the host', withSpec({ hostIPC: true }), 'spec.hostIPC'],
+  ['processes shared', withSpec({ shareProcessNamespace: true }), 'spec.shareProcessNamespace'],
+  ['a container before it', withSpec({ initContainers: [DEBUG] }), 'spec.initContainers'],
+  [
+    'a second container',
+    withSpec({ containers: [...(server['spec'] as { containers: object[] }).containers, DEBUG] }),
+    'has one container',
+  ],
+  ['a class of the system', withSpec({ priorityClassName: 'system-node-critical' }), 'system’s priority classes'],
+  ['no end', withSpec({ activeDeadlineSeconds: undefined }), 'activeDeadlineSeconds'],
+  ['a late end', withSpec({ activeDeadlineSeconds: 3600 }), 'activeDeadlineSeconds'],
+  ['new starts', withSpec({ restartPolicy: 'Always' }), 'restartPolicy Never'],
+  ['the scheduler’s choice', withSpec({ nodeName: undefined }), 'belongs to a node'],
+  ['a node selector', withSpec({ nodeSelector: { a: 'b' } }), 'spec.nodeSelector'],
+  [
+    'names of its own for hosts',
+    withSpec({ hostAliases: [{ ip: '192.0.2.1', hostnames: ['a'] }] }),
+    'spec.hostAliases',
+  ],
+  [
+    'resolvers of its own',
+    withSpec({ dnsPolicy: 'None', dnsConfig: { nameservers: ['192.0.2.1'] } }),
+    'spec.dnsConfig',
+  ],
+  [
+    'a host process of Windows',
+    withSpec({ securityContext: { ...security, windowsOptions: { hostProcess: true } }, hostNetwork: true }),
+    'spec.securityContext.windowsOptions',
+  ],
+  [
+    'AppArmor off',
+    withSpec({ securityContext: { ...security, appArmorProfile: { type: 'Unconfined' } } }),
+    'spec.securityContext.appArmorProfile',
+  ],
+  [
+    'an SELinux type',
+    withSpec({ securityContext: { ...security, seLinuxOptions: { type: 'spc_t' } } }),
+    'spec.securityContext.seLinuxOptions',
+  ],
+  [
+    'sysctls',
+    withSpec({ securityContext: { ...security, sysctls: [{ name: 'net.core.somaxconn', value: '1' }] } }),
+    'spec.securityContext.sysctls',
+  ],
+  [
+    'more groups',
+    withSpec({ securityContext: { ...security, supplementalGroups: [0] } }),
+    'spec.securityContext.supplementalGroups',
+  ],
+  ['another user', withSpec({ securityContext: { ...security, runAsUser: 1 } }), 'user and group 65532'],
+  ['the group of root', withSpec({ securityContext: { ...security, runAsGroup: 0 } }), 'user and group 65532'],
+  ['root', withSpec({ securityContext: { ...security, runAsUser: 0, runAsNonRoot: false } }), 'user and group 65532'],
+  [
+    'no seccomp profile',
+    withSpec({ securityContext: { ...security, seccompProfile: { type: 'Unconfined' } } }),
+    'seccomp profile',
+  ],
+  ['a port of the host', withContainer({ ports: [{ containerPort: 80, hostPort: 80 }] }), 'container field ports'],
+  ['another program', withContainer({ command: ['sh'] }), 'container field command'],
+  ['other arguments', withContainer({ args: ['agent'] }), 'one of two things'],
+  ['a server on the host’s network', withSpec({ hostNetwork: true }), 'never there'],
+  [
+    'variables of a Secret',
+    withContainer({ envFrom: [{ secretRef: { name: 'dualstack-records' } }] }),
+    'container field envFrom',
+  ],
+  [
+    'a variable of a Secret',
+    withContainer({ env: [{ name: 'PROBE_ORDER', valueFrom: SECRET }] }),
+    'none of them from a Secret',
+  ],
+  ['another variable', withContainer({ env: [{ name: 'LD_PRELOAD', value: '/x' }] }), 'it has LD_PRELOAD'],
+  [
+    'other options of Node.js',
+    withContainer({ env: [{ name: 'NODE_OPTIONS', value: '--inspect=0.0.0.0' }] }),
+    'NODE_OPTIONS',
+  ],
+  ['a hook', withContainer({ lifecycle: { preStop: { exec: { command: ['sh'] } } } }), 'container field lifecycle'],
+  [
+    'a program that tells its readiness',
+    withContainer({ readinessProbe: { exec: { command: ['sh'] } } }),
+    'readinessProbe.exec',
+  ],
+  [
+    'readiness asked of another host',
+    withContainer({ readinessProbe: { httpGet: { host: '192.0.2.1', path: '/', port: 27874 } } }),
+    'readinessProbe.httpGet.host',
+  ],
+  ['readiness asked elsewhere', withContainer({ readinessProbe: { httpGet: { path: '/x', port: 80 } } }), 'port 27874'],
+  [
+    'privileges',
+    withContainer({ securityContext: { ...confined, allowPrivilegeEscalation: true, privileged: true } }),
+    'securityContext.privileged',
+  ],
+  [
+    'a way to privileges',
+    withContainer({ securityContext: { ...confined, allowPrivilegeEscalation: true } }),
+    'no privileges',
+  ],
+  [
+    'a capability',
+    withContainer({ securityContext: { ...confined, capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] } } }),
+    'no capabilities',
+  ],
+  [
+    'a user of its container',
+    withContainer({ securityContext: { ...confined, runAsUser: 0 } }),
+    'securityContext.runAsUser',
+  ],
+  [
+    'an unmasked /proc',
+    withContainer({ securityContext: { ...confined, procMount: 'Unmasked' } }, withSpec({ hostUsers: false })),
+    'securityContext.procMount',
+  ],
+  [
+    'a root file system to write to',
+    withContainer({ securityContext: { ...confined, readOnlyRootFilesystem: false } }),
+    'writes nothing',
+  ],
+])('the operator may not create a pod with %s', async (_name, pod, why) => {
+  const words = await tried(pod);
+  expect(words).toContain("ValidatingAdmissionPolicy 'dualstack-probe-pods'");
+  expect(words).toContain(why);
 });
 
 test('with the operator’s rights a run is made, fails honestly where pods do nothing, and leaves nothing behind', async () => {

@@ -38,19 +38,22 @@ const corePermissions: readonly Permission[] = [
     verbs: ['get', 'list', 'watch'],
   },
   {
-    why: 'give a node its second pod CIDR, which takes a new Node object, and see that nothing is lost with the old one (nodes.podCIDRs: Replace)',
+    why: 'give a node its second pod CIDR, which takes a new Node object, and see that nothing is lost with the old one (nodes.podCIDRs: Replace); admission policies say when',
+    onlyFor: 'node-replacement',
     apiGroups: [''],
     resources: ['nodes'],
     verbs: ['create', 'delete', 'patch'],
   },
   {
     why: 'let the CSINode belong to the new Node object',
+    onlyFor: 'node-replacement',
     apiGroups: ['storage.k8s.io'],
     resources: ['csinodes'],
     verbs: ['get', 'patch'],
   },
   {
     why: 'replace no Node object that volumes are attached to',
+    onlyFor: 'node-replacement',
     apiGroups: ['storage.k8s.io'],
     resources: ['volumeattachments'],
     verbs: ['list'],
@@ -68,7 +71,8 @@ const corePermissions: readonly Permission[] = [
     verbs: ['get', 'list', 'watch'],
   },
   {
-    why: 'restart workloads that are asked for (spec.workloads.restart; without that nothing of this is used)',
+    why: 'restart workloads that are asked for (workloads.restart); an admission policy says what of them may change',
+    onlyFor: 'workload-restart',
     apiGroups: ['apps'],
     resources: ['daemonsets', 'deployments', 'statefulsets'],
     verbs: ['patch'],

@@ -30,6 +30,8 @@ export interface Plugin<Own> {
 /** A rule of a Role or ClusterRole, with the reason why it is needed. */
 export interface Permission {
   readonly why: string;
+  /** What of the resource alone needs it. Such rules have a ClusterRole of their own, which may be left out where nobody asks for that. */
+  readonly onlyFor?: 'node-replacement' | 'workload-restart';
   readonly namespace?: string;
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];

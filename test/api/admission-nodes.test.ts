@@ -71,6 +71,14 @@ test.each<[string, object | (() => object)]>([
   expect(await patched(WORKER, patch)).toBe('done');
 });
 
+test('a Node with as much on it as it can bear is guarded, within what a policy may cost', async () => {
+  const many = Array.from({ length: 400 }, (_, n) => `example.com/note-${n}`);
+  const all = (value: string | null) => Object.fromEntries(many.map((key) => [key, value]));
+  await sure(scene.admin.mergePatch(WORKER, { metadata: { labels: all('y'), annotations: all('z'.repeat(200)) } }));
+  expect(await patched(WORKER, taints([...theirs, blue, guard]))).toBe('done');
+  await sure(scene.admin.mergePatch(WORKER, { metadata: { labels: all(null), annotations: all(null) } }));
+});
+
 test('the guard’s taint is taken away again', async () => {
   await sure(scene.admin.mergePatch(WORKER, taints([...theirs, blue, guard])));
   expect(await said(scene.operator.mergePatch(WORKER, taints([...theirs, blue])))).toBe('done');
@@ -116,9 +124,9 @@ async function deleted(change: (options: DeleteOptions) => DeleteOptions): Promi
 
 test.each<[string, (options: DeleteOptions) => DeleteOptions]>([
   ['that takes its dependents with it', (options) => ({ ...options, propagationPolicy: 'Background' })],
-  ['that says nothing of its dependents', ({ propagationPolicy: _, ...options }) => options],
-  ['whatever it is by now', ({ resourceVersion: _, ...options }) => options],
-  ['of anybody of that name', ({ uid: _, ...options }) => options],
+  ['that says nothing of its dependents', ({ propagationPolicy: _policy, ...options }) => options],
+  ['whatever it is by now', ({ resourceVersion: _version, ...options }) => options],
+  ['of anybody of that name', ({ uid: _uid, ...options }) => options],
 ])('refused: a deletion %s', async (_name, change) => {
   const words = await deleted(change);
   expect(words).toContain("ValidatingAdmissionPolicy 'dualstack-nodes'");
@@ -142,7 +150,7 @@ test('a Node that was replaced is created', async () => {
 });
 
 test.each<[string, (node: KubeObject) => KubeObject, string]>([
-  ['one that no kubelet has written to', ({ status: _, ...node }) => node, 'Ready'],
+  ['one that no kubelet has written to', ({ status: _status, ...node }) => node, 'Ready'],
   ['one without podCIDRs', (node) => ({ ...node, spec: {} }), 'podCIDRs'],
   [
     'one with an owner',

@@ -1,4 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
 import { execute } from '../../src/apply/execute.ts';
 import { at, type JsonObject, type KubeObject, type ObjectRef } from '../../src/model/object.ts';
 import type { RolloutWorkload, Step } from '../../src/model/step.ts';
@@ -253,6 +255,17 @@ test.each<[string, string, ObjectRef, JsonObject]>([
   expect(await applied(target, withEnv(name, [entry]))).toContain('refused: spec.template.spec.containers');
 });
 
+test('one that is as big as they come is restarted, within what a policy may cost', async () => {
+  const variables = Array.from({ length: 50 }, (_, n) => ({ name: `V${n}`, value: 'x'.repeat(100) }));
+  const many = Array.from({ length: 40 }, (_, n) => ({ ...container, name: `c${n}`, env: variables }));
+  const notes = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`example.com/note-${n}`, 'x'.repeat(200)]));
+  const big = workload('DaemonSet', 'shop', 'big', {
+    template: { metadata: { labels, annotations: notes }, spec: { containers: many } },
+  });
+  await sure(scene.admin.create({ ...big, metadata: { ...big.metadata, annotations: notes } }));
+  expect(await rollOut(ref('DaemonSet', 'shop', 'big'), restart)).toMatchObject({ is: 'Changed' });
+});
+
 test('refused: any change of the operator’s own namespace', async () => {
   expect(await rollOut(OWN, restart)).toMatchObject({
     is: 'Refused',
@@ -262,4 +275,27 @@ test('refused: any change of the operator’s own namespace', async () => {
 
 test('nobody else is affected', async () => {
   expect(await said(scene.admin.mergePatch(SHOP, { spec: { replicas: 0 } }))).toBe('done');
+});
+
+// Last, since it takes a right away.
+test('what only some ask for can be left out of the operator’s rights', async () => {
+  const bindings = async (folder: string): Promise<readonly string[]> => {
+    const { stdout } = await scene.cluster.kubectl([
+      'kustomize',
+      fileURLToPath(new URL(`../../config/${folder}`, import.meta.url)),
+    ]);
+    return parseAllDocuments(stdout)
+      .map((document) => document.toJS() as KubeObject)
+      .filter(({ kind }) => kind === 'ClusterRoleBinding')
+      .map(({ metadata }) => metadata.name);
+  };
+  const [all, fewer] = [await bindings('default'), await bindings('minimal')];
+  expect(all.filter((name) => !fewer.includes(name)).toSorted()).toEqual([
+    'dualstack-operator-node-replacement',
+    'dualstack-operator-workload-restart',
+  ]);
+  await scene.cluster.kubectl(['delete', 'clusterrolebinding', 'dualstack-operator-workload-restart']);
+  await eventually('it may no longer', async () =>
+    (await patched(SHOP, { metadata: { annotations: {} } })).includes('cannot patch resource'),
+  );
 });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { connect } from '../../src/kube/connect.ts';
+import { type Cluster, connect } from '../../src/kube/connect.ts';
 import type { KubeError } from '../../src/kube/errors.ts';
 import { asString, at } from '../../src/model/object.ts';
 import type { Result } from '../../src/result.ts';
@@ -31,11 +31,6 @@ export interface PolicyScene {
 export async function startWithPolicies(): Promise<PolicyScene> {
   const cluster = await startCluster({ controlPlanes: 1, workers: 1 });
   await install(cluster);
-  const open = (kubeconfig: string) => {
-    const made = connect({ kubeconfig, version: 'test', clock: systemClock, random: Math.random, environment: {} });
-    if (!made.ok) throw new Error(made.error);
-    return made.value;
-  };
   const [operator, admin] = [
     open(await serviceAccountKubeconfig(cluster, 'dualstack-operator')),
     open(cluster.kubeconfig),
@@ -50,6 +45,12 @@ export async function startWithPolicies(): Promise<PolicyScene> {
       await cluster.stop();
     },
   };
+}
+
+function open(kubeconfig: string): Cluster {
+  const made = connect({ kubeconfig, version: 'test', clock: systemClock, random: Math.random, environment: {} });
+  if (!made.ok) throw new Error(made.error);
+  return made.value;
 }
 
 /** Nothing is stored. */

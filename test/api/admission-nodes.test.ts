@@ -208,6 +208,27 @@ test('a deletion that was asked for is done, unless another resource says otherw
   await sure(scene.admin.delete({ ...WISH, name: 'second' }));
 });
 
+const ownedBy = (owner: object): object => ({ metadata: { ownerReferences: [owner] } });
+
+test('a CSINode is made to belong to its Node, and nothing else of it changes', async () => {
+  const csi: ObjectRef = { apiVersion: 'storage.k8s.io/v1', kind: 'CSINode', name: 'worker-1' };
+  const { uid = '' } = (await sure(scene.admin.get(WORKER))).metadata;
+  const owner = { apiVersion: 'v1', kind: 'Node', name: 'worker-1', uid };
+  const driver = { name: 'csi.example.com', nodeID: 'worker-1', topologyKeys: [] };
+  const { apiVersion, kind } = csi;
+  await sure(scene.admin.create({ apiVersion, kind, metadata: { name: 'worker-1' }, spec: { drivers: [driver] } }));
+  expect(await patched(csi, ownedBy(owner))).toBe('done');
+  for (const [patch, what] of [
+    [{ spec: { drivers: [{ ...driver, allocatable: { count: 1 } }] } }, 'spec'],
+    [{ metadata: { annotations: { mine: '' } } }, 'metadata.annotations'],
+    [ownedBy({ ...owner, name: 'cp-1' }), 'owner Node cp-1'],
+  ] as const) {
+    const words = await patched(csi, patch);
+    expect(words).toContain("ValidatingAdmissionPolicy 'dualstack-csi-nodes'");
+    expect(words.slice(words.indexOf('refused: '))).toContain(what);
+  }
+});
+
 test('refused: to write the wish oneself', async () => {
   for (const [patch, what] of [
     [{ spec: { nodes: { podCIDRs: 'Keep' } } }, 'spec'],

@@ -2,9 +2,9 @@ import { FIELD_MANAGER } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type KubeError, errorText, isTransient } from '../kube/errors.ts';
 import { asArray, at, type JsonObject, type KubeObject, type ObjectRef } from '../model/object.ts';
-import { podCIDRsOf, type ReplacedNode } from '../model/replaced-node.ts';
+import { podCIDRsOf, type ReplacedNode, successorOf } from '../model/replaced-node.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { dropReplaced, readReplaced } from './replaced-nodes.ts';
+import { dropReplaced, keepReplaced, readReplaced } from './replaced-nodes.ts';
 
 export interface BringBackDeps {
   readonly client: KubeClient;
@@ -34,9 +34,10 @@ const STALE_AFTER_MS = 60_000;
  * Creates the stored Node as soon as the old one is gone, for at most so many milliseconds. Any number of callers may do it at once, and again
  * after a crash at any point: the first to create it wins, and the others see it.
  */
-export async function bringBack(entry: ReplacedNode, deps: BringBackDeps, patienceMs: number): Promise<Return> {
+export async function bringBack(stored: ReplacedNode, deps: BringBackDeps, patienceMs: number): Promise<Return> {
   const { client, clock } = deps;
-  const ref: ObjectRef = { apiVersion: 'v1', kind: 'Node', name: entry.node.metadata.name };
+  const ref: ObjectRef = { apiVersion: 'v1', kind: 'Node', name: stored.node.metadata.name };
+  let entry = stored;
   const end = clock.monotonic() + patienceMs;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
     const created = await client.create(entry.node, MANAGER);
@@ -47,6 +48,7 @@ export async function bringBack(entry: ReplacedNode, deps: BringBackDeps, patien
       const { uid, deletionTimestamp } = seen.value.metadata;
       if (uid !== entry.uid) return settle(entry, seen.value, deps, false);
       if (deletionTimestamp === undefined) return { is: 'Alive' };
+      entry = await keepUpWith(seen.value, entry, client);
       if (isOver) return { is: 'Terminating' };
     } else if (isOver || !(isTransient(created.error) || created.error.kind === 'AlreadyExists')) {
       return { is: 'Missing', error: created.error };
@@ -54,6 +56,22 @@ export async function bringBack(entry: ReplacedNode, deps: BringBackDeps, patien
     await clock.sleep(pause);
   }
 }
+
+/**
+ * For as long as the old object waits for the garbage collector, people and programs write to it as to any Node: a cordon or a taint from that time
+ * must not be lost with it. Where that cannot be stored now it is at the next look.
+ */
+async function keepUpWith(old: KubeObject, entry: ReplacedNode, client: KubeClient): Promise<ReplacedNode> {
+  const node = successorOf(old, podCIDRsOf(entry.node));
+  if (textOfWritten(node) === textOfWritten(entry.node)) return entry;
+  const newer = { ...entry, node };
+  const kept = await keepReplaced(client, newer);
+  return kept.ok ? newer : entry;
+}
+
+/** What is not the kubelet's. */
+const textOfWritten = (node: KubeObject): string =>
+  JSON.stringify([node.metadata.labels, node.metadata.annotations, at(node, 'spec')]);
 
 /** The Node is there again under another uid. The entry is dropped only now. */
 async function settle(entry: ReplacedNode, node: KubeObject, deps: BringBackDeps, created: boolean): Promise<Return> {
@@ -91,8 +109,22 @@ async function mergeBack(entry: ReplacedNode, node: KubeObject, client: KubeClie
   return again.ok ? mergeBack(entry, again.value, client) : { node, changed: false };
 }
 
-/** Controllers put these on and take them off by what they see. */
-const isOfController = (taint: unknown): boolean => String(at(taint, 'key')).startsWith('node.kubernetes.io/');
+/**
+ * Controllers put these on and take them off by what they see: the node life-cycle controller by conditions and `spec.unschedulable`, a cloud's
+ * by what the cloud says (`NodeLifecycleController` in `pkg/controller/nodelifecycle`, and `cloud-provider`). All others are somebody's
+ * decision and come back, `node.kubernetes.io/out-of-service` too: no controller makes it, and only who set it may take it off.
+ */
+const OF_CONTROLLERS: ReadonlySet<unknown> = new Set([
+  'node.kubernetes.io/not-ready',
+  'node.kubernetes.io/unreachable',
+  'node.kubernetes.io/memory-pressure',
+  'node.kubernetes.io/disk-pressure',
+  'node.kubernetes.io/pid-pressure',
+  'node.kubernetes.io/network-unavailable',
+  'node.kubernetes.io/unschedulable',
+  'node.cloudprovider.kubernetes.io/uninitialized',
+  'node.cloudprovider.kubernetes.io/shutdown',
+]);
 
 /** A merge patch; null: nothing is missing. */
 export function missingFrom(stored: KubeObject, node: KubeObject): JsonObject | null {
@@ -101,7 +133,7 @@ export function missingFrom(stored: KubeObject, node: KubeObject): JsonObject | 
   const taints = asArray(at(node, 'spec', 'taints'));
   const lost = asArray(at(stored, 'spec', 'taints')).filter(
     (taint) =>
-      !isOfController(taint) &&
+      !OF_CONTROLLERS.has(at(taint, 'key')) &&
       !taints.some((has) => at(has, 'key') === at(taint, 'key') && at(has, 'effect') === at(taint, 'effect')),
   );
   const spec = {

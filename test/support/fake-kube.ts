@@ -22,6 +22,7 @@ export interface FakeKube {
 }
 
 const BUILT_IN = [
+  'CSINode',
   'ConfigMap',
   'ControllerRevision',
   'DaemonSet',
@@ -33,6 +34,7 @@ const BUILT_IN = [
   'ReplicaSet',
   'Secret',
   'Service',
+  'VolumeAttachment',
 ];
 
 const keyOf = ({ kind, namespace, name }: Omit<ObjectRef, 'apiVersion'>): string =>

@@ -10,7 +10,10 @@ const DEPLOYMENT: ObjectRef = { apiVersion: 'apps/v1', kind: 'Deployment', names
 const SERVICE: ObjectRef = { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'kube-dns' };
 const SERVICE_KEY = 'Service/kube-system/kube-dns';
 const ANNOTATION = 'dualstack.dev/restarted';
-/** Restarts that follow each other soon; what does not help so often counts as failed, and is tried again now and then. */
+/**
+ * Restarts that follow each other soon: a pod may come to be on a node whose network plug-in is not through yet. What does not help so often
+ * counts as failed, and is tried again now and then.
+ */
 const SOON = 3;
 const SOON_MS = 60_000;
 const LATER_MS = 3_600_000;
@@ -66,9 +69,16 @@ function restartMark(wanted: Wanted, facts: ClusterFacts): string {
   const workload = facts.coreDNS.known ? facts.coreDNS.value : null;
   const restarts = workload === null ? 0 : restartsOf(workload, networks);
   if (workload === null || restarts === 0) return markOf(networks, 1);
+  if (isLeftToUser(facts)) return markOf(networks, restarts);
   const wait = restarts < SOON ? SOON_MS : LATER_MS;
   return markOf(networks, lacksFor(workload, wanted.families, facts.at) > wait ? restarts + 1 : restarts);
 }
+
+/**
+ * Nothing that this program does changes what such a network plug-in gives to pods, and nothing tells when somebody has: one restart shows
+ * how it is, and more of them would only disturb.
+ */
+const isLeftToUser = ({ cni }: ClusterFacts): boolean => cni.name === 'Unmanaged';
 
 const markOf = (networks: string, restarts: number): string => (restarts === 1 ? networks : `${networks} #${restarts}`);
 
@@ -84,11 +94,8 @@ const lacksFor = (workload: WorkloadFacts, families: readonly Family[], now: num
     ? now - Math.max(...workload.pods.map((pod) => Date.parse(pod.startedAt)))
     : 0;
 
-function podsState(
-  { direction, families }: Wanted,
-  { coreDNS, at: now }: ClusterFacts,
-  value: string | null,
-): StepState {
+function podsState({ direction, families }: Wanted, facts: ClusterFacts, value: string | null): StepState {
+  const { coreDNS, at: now } = facts;
   if (!coreDNS.known) return { is: 'Unknown', why: coreDNS.why };
   const workload = coreDNS.value;
   if (workload === null) return { is: 'Satisfied', evidence: 'there is no CoreDNS' };
@@ -100,6 +107,14 @@ function podsState(
   }
   if (!annotated && (lacking.length > 0 || direction === 'Back')) return { is: 'Pending' };
   const restarts = value === null ? 0 : restartsOf(workload, value.split(' #')[0] ?? '');
+  if (lacksFor(workload, families, now) > SOON_MS && restarts > 0 && isLeftToUser(facts)) {
+    return {
+      is: 'Failed',
+      why: `CoreDNS was restarted, and still these have no address of each family: ${names}.`,
+      remedy:
+        'The network plug-in is left to you: let it give new pods an address of each family, then kubectl -n kube-system rollout restart deployment coredns; it goes on by itself.',
+    };
+  }
   if (restarts >= SOON && lacksFor(workload, families, now) > SOON_MS) {
     return {
       is: 'Failed',

@@ -123,6 +123,23 @@ test.each<[string, Parameters<typeof coreDNSFacts>[0], string, string | undefine
   if (value !== undefined) expect(step).toMatchObject({ next: { is: 'Annotate', value } });
 });
 
+test.each<[string, Parameters<typeof coreDNSFacts>[0], string, string | undefined]>([
+  ['pods of one family: restart', { pods: dnsPods(ONE) }, 'Pending', MARK],
+  ['restarted a moment ago', { ...marked(MARK), pods: dnsPods(ONE, 30) }, 'InProgress', MARK],
+  ['restarted in vain: not once more', { ...marked(MARK), pods: dnsPods(ONE, 90) }, 'Failed', MARK],
+  ['a day later', { ...marked(MARK), pods: dnsPods(ONE, 86_400) }, 'Failed', MARK],
+  ['restarted by the user, in vain too', { ...marked(MARK), pods: dnsPods(ONE, 20) }, 'InProgress', MARK],
+  ['restarted by the user', { ...marked(MARK), pods: dnsPods(BOTH, 20) }, 'Satisfied', MARK],
+  ['restarted often by an older version', { ...marked(`${MARK} #3`), pods: dnsPods(ONE, 90) }, 'Failed', undefined],
+  ['other networks before', { ...marked('10.244.0.0/16'), pods: dnsPods(ONE, 30) }, 'Pending', MARK],
+])('CoreDNS where the network plug-in is left to the user, %s', (_name, change, state, value) => {
+  const facts = clusterScene({}, { coreDNS: known(coreDNSFacts(change)) });
+  const step = stepOf({ ...facts, cni: { name: 'Unmanaged', detectedBy: 'test', own: null } }, 'dns/pods');
+  expect(step.state.is).toBe(state);
+  if (value !== undefined) expect(step).toMatchObject({ next: { is: 'Annotate', value } });
+  if (step.state.is === 'Failed') expect(step.state.remedy).toContain('rollout restart deployment coredns');
+});
+
 const dnsService = (change: Partial<Parameters<typeof serviceFacts>[0]>) =>
   known([
     serviceFacts({

@@ -111,10 +111,13 @@ async function rolloutWorkload({ ref, next }: RolloutWorkload, { client, clock }
     case 'Restart': {
       const restartedAt = new Date(clock.now()).toISOString().replace(/\.\d+Z$/u, 'Z');
       const patch = {
-        metadata: { annotations: { [next.mark]: next.value } },
+        metadata: { annotations: { [next.mark]: next.value }, resourceVersion: next.resourceVersion },
         spec: { template: { metadata: { annotations: { [RESTARTED_AT]: restartedAt } } } },
       };
-      return told('restarted', ref, await client.mergePatch(ref, patch, { fieldManager: FIELD_MANAGER }));
+      const patched = await client.mergePatch(ref, patch, { fieldManager: FIELD_MANAGER });
+      // Changed, made anew or deleted since it was looked at: whether it is to be restarted still is for the next look to tell.
+      const isOther = !patched.ok && (patched.error.kind === 'Conflict' || patched.error.kind === 'NotFound');
+      return isOther ? { is: 'Unchanged' } : told('restarted', ref, patched);
     }
     case 'Annotate': {
       const annotations = { [next.annotation]: next.value };

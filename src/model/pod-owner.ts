@@ -19,6 +19,8 @@ export const RESTARTABLE_KINDS = ['DaemonSet', 'Deployment', 'StatefulSet'] as c
 
 /** What a restart of a Deployment, StatefulSet or DaemonSet depends on. */
 export interface RestartFacts {
+  /** Of the workload when all this was read. */
+  readonly resourceVersion: string;
   /** What its label `dualstack.dev/restart` says; null: it has none. */
   readonly label: string | null;
   /** What it was marked with when it was last restarted for a second family; null: it was not. */

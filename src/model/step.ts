@@ -95,9 +95,9 @@ export interface RolloutWorkload {
     | { readonly is: 'Annotate'; readonly annotation: string; readonly value: string | null }
     /**
      * As `kubectl rollout restart` does, and by the same annotation of the template. The mark goes on the workload itself, where it makes no
-     * new pods: it tells that this was done, and for what.
+     * new pods: it tells that this was done, and for what. Only of the very version that was looked at.
      */
-    | { readonly is: 'Restart'; readonly mark: string; readonly value: string }
+    | { readonly is: 'Restart'; readonly mark: string; readonly value: string; readonly resourceVersion: string }
     | { readonly is: 'DeletePods'; readonly pods: readonly { readonly name: string; readonly uid: string }[] };
 }
 

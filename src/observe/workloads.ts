@@ -66,6 +66,7 @@ function toWorkload(kind: (typeof RESTARTABLE_KINDS)[number], object: KubeObject
     name: metadata.name,
     podLabels: (at(object, 'spec', 'template', 'metadata', 'labels') as Record<string, string> | undefined) ?? {},
     facts: {
+      resourceVersion: metadata.resourceVersion ?? '',
       label: metadata.labels?.[RESTART_LABEL] ?? null,
       mark: metadata.annotations?.[RESTART_MARK] ?? null,
       keeper: keeper === undefined ? null : `${asString(keeper['kind']) ?? ''} ${asString(keeper['name']) ?? ''}`,

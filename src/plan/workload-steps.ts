@@ -103,7 +103,7 @@ function restartStep(wanted: Wanted, now: number, owner: Restarted, settling: Re
     },
     timeoutSeconds: SECONDS_PER_POD * Math.max(1, restart.desired),
     ref: refOf(owner),
-    next: { is: 'Restart', mark: RESTART_MARK, value: mark },
+    next: { is: 'Restart', mark: RESTART_MARK, value: mark, resourceVersion: restart.resourceVersion },
   };
 }
 

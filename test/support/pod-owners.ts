@@ -13,6 +13,7 @@ export const podOwner = (
   pods: 2,
   without: { IPv4: 0, IPv6: 2 },
   restart: {
+    resourceVersion: '7',
     label: null,
     mark: null,
     keeper: null,

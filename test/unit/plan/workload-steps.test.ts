@@ -29,7 +29,7 @@ test('a workload with pods of one family is restarted, with a mark that names wh
     target: 'Deployment shop/web',
     state: { is: 'Pending' },
     ref: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'web' },
-    next: { is: 'Restart', mark: 'dualstack.dev/restarted', value: MARK },
+    next: { is: 'Restart', mark: 'dualstack.dev/restarted', value: MARK, resourceVersion: '7' },
   });
 });
 

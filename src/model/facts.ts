@@ -105,6 +105,16 @@ export interface PodFacts {
   readonly terminating: boolean;
   /** Waiting reason of its first container that waits, such as CrashLoopBackOff. */
   readonly waiting: string | null;
+  /** How that container ended the last time, where the kubelet tells. */
+  readonly ended?: EndedContainer;
+}
+
+export interface EndedContainer {
+  readonly exitCode: number;
+  /** Such as `Error` or `OOMKilled`. */
+  readonly reason: string;
+  /** Its termination message, or where its policy says so the end of its log; empty: it left none. */
+  readonly message: string;
 }
 
 /** A distribution's or CNI's own part. Only the folder that made `own` looks into it. */

@@ -7,8 +7,11 @@ export interface NodeProofs {
 }
 
 export interface NodeProof {
-  /** `LostPrimary`: it dropped the family that it had, while the Node may stay Ready. */
-  readonly is: 'Proven' | 'Pending' | 'LostPrimary';
+  /**
+   * `LostPrimary`: it dropped the family that it had, because the other is missing, while the Node may stay Ready. `Failing`: its pod there
+   * fails again and again, and nothing that is known tells why.
+   */
+  readonly is: 'Proven' | 'Pending' | 'Failing' | 'LostPrimary';
   /** What was seen, in a sentence. */
   readonly evidence: string;
   /** What to do about it; empty where there is nothing to do. */

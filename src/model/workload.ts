@@ -1,4 +1,4 @@
-import type { PodFacts, WorkloadFacts } from './facts.ts';
+import type { EndedContainer, PodFacts, WorkloadFacts } from './facts.ts';
 import { asArray, asNumber, asString, at, type KubeObject } from './object.ts';
 import { known, unknown, type Known, type Reader } from './reader.ts';
 
@@ -61,7 +61,10 @@ export function toPodFacts(pod: KubeObject): PodFacts {
   const statuses = asArray(at(pod, 'status', 'containerStatuses'));
   const initStatuses = asArray(at(pod, 'status', 'initContainerStatuses'));
   const conditions = asArray(at(pod, 'status', 'conditions'));
-  const waiting = [...initStatuses, ...statuses].map((status) => asString(at(status, 'state', 'waiting', 'reason')));
+  const waiting = [...initStatuses, ...statuses].find(
+    (status) => asString(at(status, 'state', 'waiting', 'reason')) !== undefined,
+  );
+  const ended = endedOf(waiting);
   return {
     name: pod.metadata.name,
     uid: pod.metadata.uid ?? '',
@@ -73,9 +76,31 @@ export function toPodFacts(pod: KubeObject): PodFacts {
     restarts: statuses.reduce<number>((sum, status) => sum + (asNumber(at(status, 'restartCount')) ?? 0), 0),
     startedAt: asString(at(pod, 'status', 'startTime')) ?? '',
     terminating: pod.metadata.deletionTimestamp !== undefined,
-    waiting: waiting.find((reason) => reason !== undefined) ?? null,
+    waiting: asString(at(waiting, 'state', 'waiting', 'reason')) ?? null,
+    ...(ended === null ? {} : { ended }),
   };
 }
+
+function endedOf(status: unknown): EndedContainer | null {
+  const exitCode = asNumber(at(status, 'lastState', 'terminated', 'exitCode'));
+  if (exitCode === undefined) return null;
+  return {
+    exitCode,
+    reason: asString(at(status, 'lastState', 'terminated', 'reason')) ?? '',
+    message: asString(at(status, 'lastState', 'terminated', 'message')) ?? '',
+  };
+}
+
+/** How a pod's container ended, for people: `exit code 1 (Error): the end of what it said`. Empty: that is not told. */
+export function endedText({ ended }: PodFacts): string {
+  if (ended === undefined) return '';
+  const reason = ended.reason === '' ? '' : ` (${ended.reason})`;
+  const message = ended.message.trim().replace(/\s+/gu, ' ').slice(-MESSAGE_LENGTH);
+  return `exit code ${ended.exitCode}${reason}${message === '' ? '' : `: ${message}`}`;
+}
+
+/** Characters; what made it end stands at the end of a log. */
+const MESSAGE_LENGTH = 300;
 
 /**
  * A DaemonSet's newest template is its ControllerRevision with the highest revision; a Deployment's is the ReplicaSet with the

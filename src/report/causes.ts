@@ -43,10 +43,10 @@ export function whyMissing(
   return lost ?? withoutAgent(node, family) ?? fromHost(node, family, isNew);
 }
 
-/** Why a node is not whole though it may have an address of each family: the CNI lost one, or has yet to prove itself on a guarded node. */
+/** Why a node is not whole though it may have an address of each family: the CNI lost one, fails there, or has yet to prove itself on a guarded node. */
 export function whyUnproven(proof: NodeProof | null, guarded: boolean): Missing | null {
   if (proof === null) return null;
-  if (proof.is === 'Pending' && guarded) {
+  if (proof.is === 'Failing' || (proof.is === 'Pending' && guarded)) {
     return { cause: 'CNIPending', sentence: proof.evidence, remedy: proof.remedy, mayFix: false };
   }
   return lostByProof(proof);

@@ -3,7 +3,7 @@ import { type ObjectRef, refText } from '../../model/object.ts';
 import { progressOf } from '../../model/rollout.ts';
 import type { Disruption, RolloutWorkload, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { isRolledOut } from '../../model/workload.ts';
+import { endedText, isRolledOut } from '../../model/workload.ts';
 import { unreachable } from '../../result.ts';
 import { ROLLOUT_ANNOTATION, type ConfigFacts, type FlannelAgentFacts } from './facts.ts';
 import { type Goal, isProven, markOf, nodeAnnotations } from './goal.ts';
@@ -132,7 +132,7 @@ function toldState(scene: Scene, unproven: readonly NodeFacts[], evidence: strin
     case 'Crashing':
       return {
         is: 'Failed',
-        why: `flanneld on ${progress.pod.node} does not start (${progress.pod.waiting ?? ''}); pods there keep the network that they have`,
+        why: `flanneld on ${progress.pod.node} does not start (${[progress.pod.waiting, endedText(progress.pod)].filter(Boolean).join(', the last time ')}); pods there keep the network that they have`,
         remedy: `See why: kubectl -n ${ref.namespace ?? ''} logs ${progress.pod.name} --previous; mend it on that host.`,
       };
     default:

@@ -191,12 +191,9 @@ function checkHosts(
   namespace: string,
   agent: FlannelAgentFacts,
 ): readonly Finding[] {
-  const told = ['iface-regex', 'iface-can-reach', 'public-ip', 'public-ipv6'].some((flag) => flag in agent.flags);
-  if (told) return [];
   const running = new Set(agent.workload.pods.map((pod) => pod.node));
   const lacking = nodes.flatMap((node) => {
-    const report = running.has(node.name) ? (node.agent?.report ?? null) : null;
-    const problem = report === null ? null : hostProblem(report, families, agent.flags['iface'] ?? []);
+    const problem = running.has(node.name) ? whyNoInterface(node, families, agent) : null;
     return problem === null ? [] : [{ node, problem }];
   });
   const [first] = lacking;
@@ -207,6 +204,17 @@ function checkHosts(
       remedy: `Give each host a default route of both families over one interface, or name the interface in flanneld's --iface (${refText(daemonSetRef(namespace))}).`,
     }),
   ];
+}
+
+/** Why flanneld finds no interface for these families there, as its host is reported; null: it does, or nobody can tell. */
+export function whyNoInterface(
+  node: NodeFacts,
+  families: readonly Family[],
+  { flags }: FlannelAgentFacts,
+): string | null {
+  const told = ['iface-regex', 'iface-can-reach', 'public-ip', 'public-ipv6'].some((flag) => flag in flags);
+  const report = node.agent?.report ?? null;
+  return told || report === null ? null : hostProblem(report, families, flags['iface'] ?? []);
 }
 
 function hostProblem(report: HostReport, families: readonly Family[], named: readonly string[]): string | null {

@@ -2,7 +2,10 @@ import type { ClusterFacts, NodeFacts, PodFacts } from '../../model/facts.ts';
 import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import type { FlannelFacts } from './facts.ts';
+import { endedText } from '../../model/workload.ts';
+import type { Family } from '../../net/family.ts';
+import { whyNoInterface } from './checks.ts';
+import type { FlannelAgentFacts, FlannelFacts } from './facts.ts';
 import { isProven, markOf, nodeAnnotations, type NodeAnnotations } from './goal.ts';
 import { readNetConf } from './net-conf.ts';
 
@@ -26,7 +29,10 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: FlannelFact
     const pod = agent.workload.pods.find((each) => each.node === node.name && !each.terminating);
     if (pod === undefined) return [];
     const isTold = isProven(node, annotations, conf.value.backend);
-    return [[node.name, proofOf({ node, pod, isTold, inForce, annotations, namespace: own.namespace })] as const];
+    const cause = whyItEnds(node, pod, wanted.families, agent);
+    return [
+      [node.name, proofOf({ node, pod, isTold, inForce, annotations, cause, namespace: own.namespace })] as const,
+    ];
   });
   return known({ inForce, nodes: Object.fromEntries(nodes) });
 }
@@ -37,20 +43,30 @@ interface Seen {
   readonly isTold: boolean;
   readonly inForce: boolean;
   readonly annotations: NodeAnnotations;
+  /** What flanneld ends for, where that is known. */
+  readonly cause: string | null;
   readonly namespace: string;
 }
 
-function proofOf({ node, pod, isTold, inForce, annotations, namespace }: Seen): NodeProof {
+function proofOf({ node, pod, isTold, inForce, annotations, cause, namespace }: Seen): NodeProof {
   if (isTold && pod.ready) {
     return { is: 'Proven', evidence: `flanneld on ${node.name} has published both of its addresses.`, remedy: '' };
   }
   const remedy = `See its log: kubectl -n ${namespace} logs ${pod.name} -c kube-flannel --previous.`;
   if (inForce && !pod.ready && pod.waiting === 'CrashLoopBackOff') {
-    return {
-      is: 'LostPrimary',
-      evidence: `flanneld on ${node.name} does not start (${pod.waiting}, ${pod.restarts} restarts): after a boot of the node pods there have no network in either family.`,
-      remedy: `Give ${node.name} an address and a default route of each family on one interface; flanneld then starts by itself. ${remedy}`,
-    };
+    const ended = endedText(pod);
+    const fails = `flanneld on ${node.name} does not start (${pod.waiting}, ${pod.restarts} restarts${ended === '' ? '' : `, the last time ${ended}`})`;
+    return cause === null
+      ? {
+          is: 'Failing',
+          evidence: `${fails}, for a reason that neither its Node nor its host tells: pods there may have no network after a boot of the node.`,
+          remedy,
+        }
+      : {
+          is: 'LostPrimary',
+          evidence: `${fails}, because ${cause}: after a boot of the node pods there have no network in either family.`,
+          remedy: `Give ${node.name} an address, a default route and a pod CIDR of each family, the routes on one interface; flanneld then starts by itself. ${remedy}`,
+        };
   }
   return {
     is: 'Pending',
@@ -59,4 +75,29 @@ function proofOf({ node, pod, isTold, inForce, annotations, namespace }: Seen): 
       : `flanneld on ${node.name} has not published ${annotations.publicIP} yet.`,
     remedy,
   };
+}
+
+/**
+ * The words with which flanneld ends where it lacks a family (`LookupExtIface` in `pkg/ipmatch/match.go`, `acquireLease` in `pkg/subnet/kube/kube.go`).
+ * They stand in the Pod's status only where its termination message is taken from its log.
+ */
+const LACKS_A_FAMILY =
+  /failed to find IPv[46] address[^"]*|failed to get default (?:v6 )?interface[^"]*|node "[^"]*" pod cidrs? [^"]*/u;
+
+/** Null: it may end for anything, such as a wrong image, a full disk or a kernel module. */
+function whyItEnds(
+  node: NodeFacts,
+  { ended }: PodFacts,
+  families: readonly Family[],
+  agent: FlannelAgentFacts,
+): string | null {
+  const lacks = (held: readonly string[]) =>
+    families.filter((family) => !held.some((text) => text.includes(':') === (family === 'IPv6')));
+  const [addresses, podCIDRs] = [lacks(node.internalIPs), lacks(node.podCIDRs)];
+  if (addresses.length > 0) return `its Node has no ${addresses.join(' and no ')} address`;
+  if (podCIDRs.length > 0) return `its Node has no ${podCIDRs.join(' and no ')} pod CIDR`;
+  const host = whyNoInterface(node, families, agent);
+  if (host !== null) return host;
+  const said = LACKS_A_FAMILY.exec(ended?.message ?? '')?.[0].trim();
+  return said === undefined ? null : `it said: ${said}`;
 }

@@ -52,7 +52,7 @@ test('what is written to the old object while that waits to go is not lost with 
   const taints = [{ key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' }];
   const kube = fakeKube([
     workerNode({ ...deleted, labels: { rack: 'r2' } }, { unschedulable: true, taints }),
-    { ...REPLACED_NODES_SECRET, metadata: REPLACED_NODES_SECRET, data: {} } as unknown as KubeObject,
+    { ...REPLACED_NODES_SECRET, metadata: REPLACED_NODES_SECRET, data: {} },
   ]);
   expect(await bringBack(entry, { client: kube.client, clock: systemClock }, 0)).toEqual({ is: 'Terminating' });
   const [stored] = await storedIn(kube);

@@ -17,11 +17,15 @@ const web = (resourceVersion: string): KubeObject => ({
 });
 
 const restart = (resourceVersion: string): Step =>
-  someStep('workloads/deployment/shop/web', { is: 'Pending' }, {
-    kind: 'RolloutWorkload',
-    ref: REF,
-    next: { is: 'Restart', mark: MARK, value: 'networks', resourceVersion },
-  } as Partial<Step>);
+  someStep(
+    'workloads/deployment/shop/web',
+    { is: 'Pending' },
+    {
+      kind: 'RolloutWorkload',
+      ref: REF,
+      next: { is: 'Restart', mark: MARK, value: 'networks', resourceVersion },
+    },
+  );
 
 const run = (objects: readonly KubeObject[], refuse: 'Forbidden' | null = null) => {
   const kube = fakeKube(objects);

@@ -77,7 +77,11 @@ test('IPv4 is looked for in the same way', () => {
   expect(whyMissing(given, 'IPv4')).toMatchObject({ cause: 'NoAddress', sentence: expect.stringContaining('IPv4') });
 });
 
-const proof = (is: 'Proven' | 'Pending' | 'LostPrimary') => ({ is, evidence: 'Seen so.', remedy: 'Mend it so.' });
+const proof = (is: 'Proven' | 'Pending' | 'Failing' | 'LostPrimary') => ({
+  is,
+  evidence: 'Seen so.',
+  remedy: 'Mend it so.',
+});
 
 test('what the CNI itself shows goes before what its annotations suggest', () => {
   const bare = node({}, { annotations: { 'projectcalico.org/IPv4VXLANTunnelAddr': '10.244.0.1' } });
@@ -93,6 +97,7 @@ test.each([
   ['Proven', true, undefined],
   ['Pending', true, 'CNIPending'],
   ['Pending', false, undefined],
+  ['Failing', false, 'CNIPending'],
   ['LostPrimary', false, 'CNILostPrimary'],
 ] as const)('a node with both addresses, %s, guarded %s: %s', (is, guarded, cause) => {
   expect(whyUnproven(proof(is), guarded)?.cause).toBe(cause);

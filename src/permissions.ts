@@ -45,6 +45,13 @@ const corePermissions: readonly Permission[] = [
     verbs: ['create', 'delete', 'patch'],
   },
   {
+    why: 'see that the kubelet of a replaced Node is back, before the next one is replaced',
+    namespace: 'kube-node-lease',
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    verbs: ['get'],
+  },
+  {
     why: 'let the CSINode belong to the new Node object',
     onlyFor: 'node-replacement',
     apiGroups: ['storage.k8s.io'],

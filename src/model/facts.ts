@@ -59,6 +59,11 @@ export interface NodeFacts {
   readonly taints: readonly JsonObject[];
   /** Null: no DualStackNode of that name. */
   readonly agent: AgentFacts | null;
+  /**
+   * Set for as long as it took the place of an older object only a moment ago, or its kubelet has written no status since: when that renewed
+   * its Lease last (RFC 3339; null: there is no Lease).
+   */
+  readonly renewedAt?: Known<string | null>;
 }
 
 export interface ServiceFacts {

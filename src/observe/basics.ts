@@ -1,8 +1,8 @@
 import type { Basics, NodeFacts } from '../model/facts.ts';
-import type { KubeObject } from '../model/object.ts';
-import type { Read, Reader } from '../model/reader.ts';
+import { asString, at, type KubeObject } from '../model/object.ts';
+import { known, unknown, type Read, type Reader } from '../model/reader.ts';
 import { err, ok, type Result } from '../result.ts';
-import { toNodes } from './nodes.ts';
+import { isToBeSeen, type Renewals, toNodes } from './nodes.ts';
 
 /** What a look at the cluster cannot do without: failing to read it means that nothing can be said at all. */
 export interface ServerInfo {
@@ -19,8 +19,9 @@ const KINDS = [
   { kind: 'Pod', apiVersion: 'v1' },
 ] as const;
 
-export async function readBasics(reader: Reader, server: ServerInfo): Promise<Result<Basics, string>> {
-  const nodes = await readNodes(reader);
+/** @param now Milliseconds since the epoch. */
+export async function readBasics(reader: Reader, server: ServerInfo, now: number): Promise<Result<Basics, string>> {
+  const nodes = await readNodes(reader, now);
   if (!nodes.ok) return nodes;
 
   const listed = await Promise.all(
@@ -45,15 +46,30 @@ export async function readBasics(reader: Reader, server: ServerInfo): Promise<Re
   return ok({ ...server, objects, nodes: nodes.value });
 }
 
-async function readNodes(reader: Reader): Promise<Result<readonly NodeFacts[], string>> {
+async function readNodes(reader: Reader, now: number): Promise<Result<readonly NodeFacts[], string>> {
   const nodes = await reader.list({ apiVersion: 'v1', kind: 'Node' });
   if (nodes.is !== 'Found') return err(`Nodes cannot be listed: ${whyNot(nodes)}`);
 
   // Missing: the CRD is not installed, as when a preflight looks at a cluster that has nothing of ours yet.
   const agents = await reader.list({ apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode' });
   if (agents.is === 'Unreadable') return err(`DualStackNodes cannot be listed: ${agents.why}`);
-  return ok(toNodes(nodes.value, agents.is === 'Found' ? agents.value : []));
+  const renewals = await readRenewals(reader, nodes.value, now);
+  return ok(toNodes(nodes.value, agents.is === 'Found' ? agents.value : [], renewals));
 }
+
+/** Of the few Nodes where it matters; a list of all Leases would be as long as that of the Nodes, and changes all the time. */
+async function readRenewals(reader: Reader, nodes: readonly KubeObject[], now: number): Promise<Renewals> {
+  const names = nodes.filter((node) => isToBeSeen(node, now)).map(({ metadata }) => metadata.name);
+  const read = names.map(async (name) => {
+    const lease = await reader.get({ ...NODE_LEASE, name });
+    if (lease.is === 'Unreadable') return [name, unknown(lease.why)] as const;
+    const renewedAt = lease.is === 'Found' ? asString(at(lease.value, 'spec', 'renewTime')) : undefined;
+    return [name, known(renewedAt ?? null)] as const;
+  });
+  return new Map(await Promise.all(read));
+}
+
+const NODE_LEASE = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'kube-node-lease' } as const;
 
 const whyNot = (read: Read<readonly KubeObject[]>): string =>
   read.is === 'Unreadable' ? read.why : 'the server does not know the kind';

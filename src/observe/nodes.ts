@@ -1,15 +1,27 @@
 import type { NodeFacts } from '../model/facts.ts';
 import type { AgentCondition, AgentFacts, HostReport } from '../model/host.ts';
 import { nodeHolders } from '../model/node-holders.ts';
+import { FIELD_MANAGER } from '../api/names.ts';
 import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } from '../model/object.ts';
 
 const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
 
+/** By the name of a Node: when its kubelet renewed its Lease last. */
+export type Renewals = ReadonlyMap<string, NonNullable<NodeFacts['renewedAt']>>;
+
 /** Joins each Node with what its agent says about the host. */
-export function toNodes(nodes: readonly KubeObject[], dualStackNodes: readonly KubeObject[]): readonly NodeFacts[] {
+export function toNodes(
+  nodes: readonly KubeObject[],
+  dualStackNodes: readonly KubeObject[],
+  renewals: Renewals = new Map(),
+): readonly NodeFacts[] {
   const agents = new Map(dualStackNodes.map((object) => [object.metadata.name, toAgentFacts(object)]));
   return nodes
-    .map((node) => toNodeFacts(node, agents.get(node.metadata.name) ?? null))
+    .map((node) => {
+      const renewedAt = renewals.get(node.metadata.name);
+      const facts = toNodeFacts(node, agents.get(node.metadata.name) ?? null);
+      return renewedAt === undefined ? facts : { ...facts, renewedAt };
+    })
     .toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
@@ -56,3 +68,20 @@ const addressesOf = (node: KubeObject, type: string): readonly string[] =>
   asArray(at(node, 'status', 'addresses')).flatMap((entry) =>
     at(entry, 'type') === type ? (asString(at(entry, 'address')) ?? []) : [],
   );
+
+/** A kubelet renews its Lease every 10 s; who has done so in this time, or never will, need not be asked for any longer once its status is there. */
+const ASKED_FOR_MS = 120_000;
+
+/**
+ * This program created it in place of an older object, with that one's status: so what the status says need not be true. Asked of the object
+ * itself, so that it is known after a crash too.
+ */
+export function isToBeSeen({ metadata }: KubeObject, now: number): boolean {
+  const writes = metadata.managedFields ?? [];
+  const isOurs = writes.some(
+    (entry) => entry['manager'] === FIELD_MANAGER && at(entry, 'fieldsV1', 'f:spec', 'f:podCIDRs') !== undefined,
+  );
+  if (!isOurs) return false;
+  const hasReported = writes.some((entry) => entry['manager'] === 'kubelet' && entry['subresource'] === 'status');
+  return !hasReported || now - Date.parse(metadata.creationTimestamp ?? '') < ASKED_FOR_MS;
+}

@@ -36,7 +36,7 @@ export async function observe(
   now: number,
   readWorkloads: ReadWorkloads,
 ): Promise<Result<ClusterFacts, string>> {
-  const basics = await readBasics(reader, server);
+  const basics = await readBasics(reader, server, now);
   if (!basics.ok) return basics;
 
   const distribution = registry.distribution(choice.distribution, basics.value);

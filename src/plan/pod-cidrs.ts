@@ -12,7 +12,8 @@ const GROUP = 'pod-cidrs';
 /**
  * One step for each Node that shall get its second pod CIDR, or lose it again on the way back. The API lets nobody change podCIDRs, so the Node
  * object is replaced. Only where it was asked for, and forward only for network plug-ins that read podCIDRs; back for all, because
- * kube-controller-manager does not start with one family while a Node holds two. Workers first.
+ * kube-controller-manager does not start with one family while a Node holds two. Workers first, but before any other the one whose kubelet has not
+ * been seen since it was replaced.
  */
 export function podCIDRSteps(wanted: Wanted, facts: ClusterFacts, { cni }: BoundPlugins): readonly Step[] {
   if (wanted.nodes.podCIDRs !== 'Replace') return [];
@@ -23,7 +24,14 @@ export function podCIDRSteps(wanted: Wanted, facts: ClusterFacts, { cni }: Bound
   const goals = goalsOf(wanted, facts.nodes);
   const away = facts.nodes.filter((node) => !node.ready).length;
   const isTolerated = wanted.direction === 'Back' || away <= wanted.tolerateUnavailable;
-  return workersFirst(facts.nodes).map((node) => replaceStep(wanted, node, goals.get(node.name) ?? null, isTolerated));
+  return workersFirst(facts.nodes)
+    .map((node) => ({ node, lack: lackOf(node, facts.at) }))
+    .toSorted((a, b) => Number(a.lack === null) - Number(b.lack === null))
+    .map(({ node, lack }) => {
+      const goal = goals.get(node.name) ?? null;
+      const state = lack === null ? stateOf(node, goal, isTolerated) : awaitedState(node, lack, isTolerated);
+      return replaceStep(wanted, node, goal, state);
+    });
 }
 
 const workersFirst = (nodes: readonly NodeFacts[]): readonly NodeFacts[] =>
@@ -61,8 +69,7 @@ function* freeSubnets(wanted: Wanted, family: Family, used: readonly Cidr[]): Ge
   }
 }
 
-function replaceStep(wanted: Wanted, node: NodeFacts, goal: readonly string[] | null, isTolerated: boolean): Step {
-  const state = stateOf(node, goal, isTolerated);
+function replaceStep(wanted: Wanted, node: NodeFacts, goal: readonly string[] | null, state: StepState): Step {
   const after = (goal ?? node.podCIDRs).join(',');
   const before = node.podCIDRs.join(',');
   return {
@@ -85,6 +92,42 @@ function replaceStep(wanted: Wanted, node: NodeFacts, goal: readonly string[] | 
     node: node.name,
     uid: node.uid,
     podCIDRs: goal ?? node.podCIDRs,
+  };
+}
+
+/** Seconds. A kubelet renews its Lease every 10 s, and where it does not its pods are taken away after 5 min. */
+const SEEN_WITHIN_SECONDS = 180;
+
+/** What is not seen yet of a Node that was replaced; null: nothing. */
+type Lack = { readonly is: 'Unreadable' | 'Awaited' | 'Overdue'; readonly why: string };
+
+/**
+ * A new Node object has the status of the old one and is Ready from the first; whether its kubelet goes on working with it shows its Lease, the same
+ * as to the node life-cycle controller (`tryUpdateNodeHealth` in `pkg/controller/nodelifecycle/node_lifecycle_controller.go`). The
+ * kubelet itself reports its status only every 5 min, unless that changes.
+ */
+function lackOf({ name, createdAt, ready, renewedAt }: NodeFacts, now: number): Lack | null {
+  if (renewedAt === undefined) return null;
+  const isOverdue = now - Date.parse(createdAt) > SEEN_WITHIN_SECONDS * 1000;
+  if (!renewedAt.known) return { is: 'Unreadable', why: renewedAt.why };
+  // A time of creation is cut off to whole seconds.
+  if (Date.parse(renewedAt.value ?? '') >= Date.parse(createdAt) + 1000) {
+    // From then on it is a node that is away, as any other may be.
+    return ready || isOverdue ? null : { is: 'Awaited', why: `Node ${name} is not Ready again` };
+  }
+  const last = renewedAt.value === null ? 'there is none' : `the last time was ${renewedAt.value}`;
+  const lease = `its Lease kube-node-lease/${name} since the Node was replaced at ${createdAt} (${last})`;
+  return { is: isOverdue ? 'Overdue' : 'Awaited', why: `the kubelet of ${name} has not renewed ${lease}` };
+}
+
+function awaitedState({ name, ready }: NodeFacts, { is, why }: Lack, isTolerated: boolean): StepState {
+  if (is === 'Unreadable') return { is: 'Unknown', why };
+  if (is === 'Awaited') return { is: 'InProgress', why };
+  if (!ready && isTolerated) return { is: 'Deferred', why };
+  return {
+    is: 'Failed',
+    why: `${why}, for more than ${SEEN_WITHIN_SECONDS} s: no other Node is replaced.`,
+    remedy: `See to the kubelet of ${name} (on that host: systemctl status kubelet, journalctl -u kubelet), and that its clock is right; it goes on by itself as soon as the Lease is renewed. Where the host is gone for good: kubectl delete node ${name}.`,
   };
 }
 

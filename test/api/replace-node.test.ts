@@ -5,6 +5,7 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { type Cluster, connect } from '../../src/kube/connect.ts';
 import { asArray, at } from '../../src/model/object.ts';
 import { podCIDRsOf } from '../../src/model/replaced-node.ts';
+import { isToBeSeen } from '../../src/observe/nodes.ts';
 import type { ReplaceNode } from '../../src/model/step.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { type KubeObject, startCluster, type TestCluster } from '../cluster/index.ts';
@@ -127,6 +128,10 @@ test('there and back on every node: nothing is lost but the podCIDR that was to 
     const [before, pods] = [await nodeOf(name), await mirrorPods(name)];
     const [lease, csi] = [await cluster.api.get(leasePath(name)), await cluster.api.get(csiNodePath(name))];
     const both = podCIDRsOf(asKube(before));
+    const [kept] = await operator.client
+      .get({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'kube-node-lease', name })
+      .then((read) => [read.ok && at(read.value, 'spec', 'renewTime')]);
+    expect(kept).toEqual(expect.any(String));
     for (const podCIDRs of [both.slice(0, 1), both]) {
       const step = await stepFor(name, podCIDRs);
       away.push(
@@ -137,6 +142,7 @@ test('there and back on every node: nothing is lost but the podCIDR that was to 
       expect(podCIDRsOf(asKube(after))).toEqual(podCIDRs);
       expect(at(after, 'spec', 'podCIDR')).toBe(both[0]);
       expect(lasting(after)).toEqual(lasting(before));
+      expect(isToBeSeen(asKube(after), Date.now())).toBe(true);
       expect(await ownerOf(csiNodePath(name))).toBe(after.metadata.uid);
       expect(await stored()).toEqual([]);
     }

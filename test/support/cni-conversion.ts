@@ -33,7 +33,7 @@ export async function lookAt<Own>(
 ) {
   const reader = clientReader(client);
   const served = ['v1', 'apps/v1', ...groupVersions];
-  const basics = await readBasics(reader, { kubernetesVersion: 'v1.36.3', groupVersions: served });
+  const basics = await readBasics(reader, { kubernetesVersion: 'v1.36.3', groupVersions: served }, Date.now());
   if (!basics.ok) throw new Error(basics.error);
   const own = await cni.observe(reader, basics.value);
   const change = { basics: basics.value, at: Date.now(), records: known(records) };

@@ -44,10 +44,11 @@ afterAll(async () => {
 async function look(): Promise<{ facts: ClusterFacts; own: KubeadmFacts }> {
   const reader = clientReader(cluster.client);
   const groups = await cluster.client.groupVersions();
-  const basics = await readBasics(reader, {
+  const server = {
     kubernetesVersion: testCluster.settings.kubernetesVersion,
     groupVersions: groups.ok ? groups.value : [],
-  });
+  };
+  const basics = await readBasics(reader, server, Date.now());
   if (!basics.ok) throw new Error(basics.error);
   const own = await kubeadm.observe(reader, basics.value);
   const { nodes } = basics.value;

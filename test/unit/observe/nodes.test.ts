@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { KubeObject } from '../../../src/model/object.ts';
-import { toNodes } from '../../../src/observe/nodes.ts';
+import { isToBeSeen, toNodes } from '../../../src/observe/nodes.ts';
 import { toServiceFacts } from '../../../src/observe/services.ts';
 
 const node = (name: string, rest: Partial<KubeObject> = {}, metadata = {}): KubeObject => ({
@@ -140,4 +140,22 @@ test.each<[string, object, object]>([
   ['a family of the future', { ipFamilies: ['IPv4', 'IPv8'] }, { families: ['IPv4'] }],
 ])('a Service, %s', (_name, spec, facts) => {
   expect(toServiceFacts(service(spec))).toMatchObject({ namespace: 'n', name: 's', resourceVersion: '5', ...facts });
+});
+
+const CREATED = Date.parse('2026-11-01T12:00:00Z');
+const spec = { 'f:spec': { 'f:podCIDR': {}, 'f:podCIDRs': {} } };
+const OURS = { manager: 'dualstack-operator', operation: 'Update', fieldsV1: spec };
+const REPORT = { manager: 'kubelet', operation: 'Update', subresource: 'status', fieldsV1: { 'f:status': {} } };
+
+test.each<[string, readonly object[], number, boolean]>([
+  ['one that this program made', [OURS], 5, true],
+  ['its kubelet has reported', [OURS, REPORT], 60, true],
+  ['its kubelet has reported, a while ago', [OURS, REPORT], 121, false],
+  ['its kubelet has never reported', [OURS], 100_000, true],
+  ['a controller wrote its status', [OURS, { ...REPORT, manager: 'kube-controller-manager' }], 100_000, true],
+  ['one that its kubelet made', [{ ...OURS, manager: 'kubelet' }, REPORT], 5, false],
+  ['one that this program only tainted', [{ ...OURS, fieldsV1: { 'f:spec': { 'f:taints': {} } } }], 5, false],
+  ['the server tells nothing', [], 5, false],
+])('whose kubelet is to be seen, %s', (_name, managedFields, age, expected) => {
+  expect(isToBeSeen(node('a', {}, { managedFields }), CREATED + age * 1000)).toBe(expected);
 });

@@ -121,3 +121,42 @@ test('the admission policy for passing a Lease on', async () => {
   // Whoever cannot read it must not go on as if it were not there.
   expect(await look(blindTo(policy.kind))).toMatchObject({ value: { leaseTransfer: true } });
 });
+
+const REPLACED: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: {
+    name: 'new',
+    creationTimestamp: new Date(AT - 5_000).toISOString(),
+    managedFields: [
+      { manager: 'dualstack-operator', operation: 'Update', fieldsV1: { 'f:spec': { 'f:podCIDRs': {} } } },
+    ],
+  },
+};
+const LEASE: KubeObject = {
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  metadata: { namespace: 'kube-node-lease', name: 'new' },
+  spec: { renewTime: '2026-11-02T11:59:59.000000Z' },
+};
+const renewals = async (reader: Reader) => {
+  const facts = await look(reader);
+  return facts.ok ? facts.value.nodes.flatMap(({ name, renewedAt }) => renewedAt && [[name, renewedAt]]) : facts.error;
+};
+
+test('of a Node that was replaced, and of no other, it is read when its kubelet renewed its Lease', async () => {
+  const objects = [...kubeadmObjects(), REPLACED];
+  const reader = fakeReader([...objects, LEASE], SERVED);
+  const asked: string[] = [];
+  const told: Reader = {
+    ...reader,
+    get: (ref) => {
+      if (ref.kind === 'Lease' && ref.namespace === 'kube-node-lease') asked.push(ref.name);
+      return reader.get(ref);
+    },
+  };
+  expect(await renewals(told)).toEqual(expect.arrayContaining([['new', known('2026-11-02T11:59:59.000000Z')]]));
+  expect(asked).toEqual(['new']);
+  expect(await renewals(fakeReader(objects, SERVED))).toContainEqual(['new', known(null)]);
+  expect(await renewals(blindTo('Lease', reader))).toContainEqual(['new', { known: false, why: 'Lease: forbidden' }]);
+});

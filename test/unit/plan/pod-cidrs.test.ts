@@ -7,7 +7,8 @@ import type { Step } from '../../../src/model/step.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import { contains, overlaps, parseCidr } from '../../../src/net/cidr.ts';
 import { checkPodCIDRs, podCIDRSteps } from '../../../src/plan/pod-cidrs.ts';
-import { clusterFacts, type Deep, nodeFacts, PODS, wantedDual, wantedSingle } from '../../support/facts.ts';
+import { known, unknown } from '../../../src/model/reader.ts';
+import { before, clusterFacts, type Deep, nodeFacts, PODS, wantedDual, wantedSingle } from '../../support/facts.ts';
 import { asked, askedBack, clusterScene, planScene } from '../../support/plan-scene.ts';
 
 const REPLACE: Deep<Wanted> = { nodes: { podCIDRs: 'Replace' } };
@@ -102,6 +103,91 @@ test('an IPv6 cluster gets IPv4, and keeps its IPv6', () => {
   expect(stepsOf(wanted, { ...facts, nodes: facts.nodes.slice(1) })).toEqual([
     'worker-2 Pending fd00:10:244:5::/64,10.244.0.0/24',
   ]);
+});
+
+const REPLACED = ['10.244.3.0/24', 'fd00:10:244::/64'];
+/** Replaced so many seconds ago, its Lease renewed so many seconds ago. */
+const replaced = (ago: number, renewed: number | null, change: Partial<NodeFacts> = {}): Partial<NodeFacts> => ({
+  podCIDRs: REPLACED,
+  createdAt: before(ago),
+  renewedAt: known(renewed === null ? null : before(renewed).replace('Z', '.000000Z')),
+  ...change,
+});
+const stateOf = (wanted: Wanted, facts: ClusterFacts, name: string) =>
+  podCIDRSteps(wanted, facts, plugins()).find((step) => step.kind === 'ReplaceNode' && step.node === name)?.state;
+
+test.each<[string, Wanted, Partial<NodeFacts>, string, RegExp | null]>([
+  [
+    'its kubelet has not been seen since',
+    forward(),
+    replaced(5, 9),
+    'InProgress',
+    /kubelet of worker-3 .*Lease kube-node-lease\/worker-3 .*the last time was/u,
+  ],
+  ['in the same second, which may have been before', forward(), replaced(5, 5), 'InProgress', null],
+  ['there is no Lease', forward(), replaced(5, null), 'InProgress', /there is none/u],
+  ['it has renewed its Lease', forward(), replaced(5, 4), 'Satisfied', null],
+  [
+    'it has, and the Node is not Ready',
+    forward(),
+    replaced(20, 4, { ready: false }),
+    'InProgress',
+    /worker-3 is not Ready again/u,
+  ],
+  ['not Ready for long, which others may be too', forward(), replaced(190, 4, { ready: false }), 'Satisfied', null],
+  ['still not after a while', forward(), replaced(180, 190), 'InProgress', null],
+  [
+    'still not after too long',
+    forward(),
+    replaced(181, 190),
+    'Failed',
+    /kubelet of worker-3 has not renewed .* 180 s/u,
+  ],
+  [
+    'too long, and nodes may be away',
+    forward({ tolerateUnavailable: 1 }),
+    replaced(181, 190, { ready: false }),
+    'Deferred',
+    null,
+  ],
+  [
+    'too long, nodes may be away, and it is Ready by its old status',
+    forward({ tolerateUnavailable: 1 }),
+    replaced(181, 190),
+    'Failed',
+    null,
+  ],
+  ['the Lease cannot be read', forward(), replaced(5, 5, { renewedAt: unknown('forbidden') }), 'Unknown', /forbidden/u],
+  ['it was not replaced', forward(), { podCIDRs: REPLACED, createdAt: before(5) }, 'Satisfied', null],
+  ['on the way back', back(), replaced(5, 9, { podCIDRs: REPLACED.slice(0, 1) }), 'InProgress', null],
+  [
+    'on the way back, gone',
+    back(),
+    replaced(400, 409, { podCIDRs: REPLACED.slice(0, 1), ready: false }),
+    'Deferred',
+    null,
+  ],
+  ['the way back is asked for meanwhile', back(), replaced(5, 9), 'InProgress', null],
+])('a replaced Node, %s', (_name, wanted, change, state, why) => {
+  const found = stateOf(wanted, cluster({ 'worker-3': change }), 'worker-3');
+  expect(found?.is).toBe(state);
+  if (why !== null) expect(found).toMatchObject({ why: expect.stringMatching(why) });
+  if (found?.is === 'Failed') expect(found.remedy).toMatch(/journalctl -u kubelet.*kubectl delete node worker-3/u);
+});
+
+test('no other Node is replaced before the kubelet of the last one was seen, whichever comes first by name', () => {
+  const open = (change: Partial<NodeFacts>, name: string) => {
+    const steps = podCIDRSteps(forward(), cluster({ [name]: change }), plugins());
+    return told(steps.find(({ state }) => state.is !== 'Satisfied')!)
+      .split(' ')
+      .slice(0, 2)
+      .join(' ');
+  };
+  for (const name of ['worker-2', 'worker-3', 'cp-1']) {
+    expect(open(replaced(5, 9), name)).toBe(`${name} InProgress`);
+    expect(open(replaced(500, 509), name)).toBe(`${name} Failed`);
+  }
+  expect(open(replaced(5, 4), 'worker-2')).toBe('worker-3 Pending');
 });
 
 test('no subnet is left: the step failed and says so', () => {

@@ -3,6 +3,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { type KubeError, toOperatorError } from '../kube/errors.ts';
 import { at, type JsonObject, type KubeObject, type ObjectRef, refText } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
+import type { ProbeProgress } from '../model/probe.ts';
 import type {
   ApplyObject,
   EditHost,
@@ -37,6 +38,8 @@ export interface ExecuteDeps {
   readonly attempt: () => string;
   /** Ends what takes long. */
   readonly signal: AbortSignal;
+  /** How far a proof with packets is. */
+  readonly onProgress?: (progress: ProbeProgress) => void;
 }
 
 /** Carries out one Step. Says what it did; whether that was enough is for the next look at the cluster to tell. */

@@ -41,6 +41,8 @@ export interface ProvePacketsDeps {
   readonly onProgress?: (progress: ProbeProgress) => void;
 }
 
+export type LeftOverDeps = Pick<ProvePacketsDeps, 'client' | 'clock' | 'namespace' | 'by'>;
+
 /** A pod has so long to be pulled and started, and a runner to do its work on top. Milliseconds. */
 const STARTED_WITHIN_MS = 45_000;
 const REPORTED_WITHIN_MS = 90_000;
@@ -256,7 +258,8 @@ async function awaitPods(
   }
 }
 
-async function removeLeftOver(deps: ProvePacketsDeps): Promise<void> {
+/** What an earlier run left that was killed: nobody takes it up, since its results may be of another state of the cluster. */
+export async function removeLeftOver(deps: LeftOverDeps): Promise<void> {
   await removeAll(deps, `${PROBE_LABEL}=${PACKETS}`, ({ metadata }) => {
     const isOwn = metadata.labels?.[PROBE_BY_LABEL] === deps.by && deps.by === 'operator';
     return isOwn || deps.clock.now() - Date.parse(metadata.creationTimestamp ?? '') > LEFT_BEHIND_MS;
@@ -265,7 +268,7 @@ async function removeLeftOver(deps: ProvePacketsDeps): Promise<void> {
 
 /** What cannot be removed now is removed by the next run; pods end by themselves, and Services without them harm nobody. */
 async function removeAll(
-  deps: ProvePacketsDeps,
+  deps: LeftOverDeps,
   labelSelector: string,
   matches: (object: KubeObject) => boolean,
 ): Promise<void> {
@@ -279,7 +282,7 @@ const deletePods = (deps: ProvePacketsDeps, pods: readonly KubeObject[]): Promis
   deleteObjects(deps, 'Pod', pods);
 
 const deleteObjects = (
-  { client, namespace }: ProvePacketsDeps,
+  { client, namespace }: LeftOverDeps,
   kind: 'Pod' | 'Service',
   objects: readonly KubeObject[],
 ): Promise<void> =>

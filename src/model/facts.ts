@@ -25,6 +25,8 @@ export interface ClusterFacts {
   readonly leaseTransfer: boolean;
   /** What probe pods are made of; absent: not known, so nothing can be proven with packets. */
   readonly probeImage?: ProbeImage;
+  /** The proof with packets that this process has under way, and how far it is. */
+  readonly proving?: { readonly fingerprint: string; readonly text: string };
 }
 
 /** Common facts, read first: enough for a distribution or CNI to recognise itself. */

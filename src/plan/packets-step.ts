@@ -30,6 +30,9 @@ export function packetsSteps(
   const suspects = [...(last?.hops.flatMap(({ nodes }) => nodes) ?? []), ...newcomers];
   const probe = probePlan(facts, wanted.families, facts.probeImage, suspects);
   const count = probe.nodes.length;
+  const isUnderWay = facts.proving?.fingerprint === fingerprint;
+  const state =
+    goal === 'FirstState' ? stateOnWayBack(last, fingerprint) : stateOf(last, fingerprint, newcomers, facts.at);
   return [
     {
       kind: 'VerifyPackets',
@@ -39,8 +42,7 @@ export function packetsSteps(
       target: `packets between pods on ${count} ${count === 1 ? 'node' : 'nodes'}`,
       why: 'The result is proven with packets: pods of a moment talk to each other, to Services, to node ports and to DNS in each family.',
       diff: [],
-      state:
-        goal === 'FirstState' ? stateOnWayBack(last, fingerprint) : stateOf(last, fingerprint, newcomers, facts.at),
+      state: isUnderWay && state.is === 'Pending' ? { is: 'InProgress', why: facts.proving.text } : state,
       disrupts: null,
       timeoutSeconds: 900,
       fingerprint,

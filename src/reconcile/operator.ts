@@ -1,3 +1,4 @@
+import { removeLeftOver } from '../apply/prove-packets.ts';
 import type { Cluster } from '../kube/connect.ts';
 import { errorText } from '../kube/errors.ts';
 import { lead } from '../kube/lease.ts';
@@ -211,14 +212,17 @@ async function work(
 
   // Before any pass: a Node that the last leader was replacing may be missing, and its pods are removed after 40 s.
   const madeGood = makeGood(forPass);
+  const cleaned = removeLeftOver({ ...forPass, by: 'operator' });
   const watches = watching.run(signal);
   if (await watching.whenSynced(signal)) {
     await madeGood;
+    await cleaned;
     onSynced();
     for (const name of [INVENTORY, ...watching.names()]) queue.add(name);
   }
   await new Promise<void>((resolve) => onAbort(signal, resolve));
   await queue.shutdown();
+  await forPass.proofs.idle();
   await watches;
 }
 

@@ -1,4 +1,4 @@
-import { execute } from '../apply/execute.ts';
+import { execute, type ExecuteDeps } from '../apply/execute.ts';
 import { keepInventory } from '../apply/inventory.ts';
 import { clusterStatusOf } from '../api/cluster-status.ts';
 import type { ClusterStatus } from '../api/cluster-status.ts';
@@ -15,6 +15,7 @@ import type { ClusterFacts } from '../model/facts.ts';
 import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
+import type { Step, VerifyPackets } from '../model/step.ts';
 import { observe } from '../observe/observe.ts';
 import { readPodOwners } from '../observe/workloads.ts';
 import { canonicalText } from '../plan/canonical.ts';
@@ -25,10 +26,11 @@ import { transitions } from '../report/transitions.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import { judge } from './judge.ts';
+import { judge, type Seen } from './judge.ts';
 import { makeGood } from './make-good.ts';
 import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
 import { afterAct } from './memory.ts';
+import { proofRuns, type ProofRuns } from './proof-runs.ts';
 import { type WorkloadCache, workloadCache } from './workload-cache.ts';
 
 /** When to look again. */
@@ -46,6 +48,7 @@ export interface PassDeps {
   readonly namespace: string;
   readonly newId: () => string;
   readonly workloads: WorkloadCache;
+  readonly proofs: ProofRuns;
   /** What probe pods are made of; absent: nothing is known of it, and no packets are sent. */
   readonly probeImage?: FindImage;
   /** Aborts when this instance no longer leads. */
@@ -63,6 +66,7 @@ export const passDeps = (
   log: deps.log,
   namespace: options.namespace,
   newId: deps.newId,
+  proofs: proofRuns(signal),
   probeImage: imageFinder(deps.cluster.client, options.image),
   workloads: workloadCache(() => readPodOwners(pagedReader(deps.cluster.client)), deps.clock),
   events: eventRecorder({
@@ -102,18 +106,26 @@ export async function pass(name: string, deps: PassDeps): Promise<Next> {
   const begun = await makeGood(deps);
   if (!begun.ok) return stillMissing(name, begun.error, deps);
   const read = await deps.client.get(refOf(name));
-  if (!read.ok) return read.error.kind === 'NotFound' ? { is: 'Gone' } : backOff(read.error, deps);
+  if (!read.ok) {
+    if (read.error.kind !== 'NotFound') return backOff(read.error, deps);
+    deps.proofs.breakOff(name);
+    return { is: 'Gone' };
+  }
   const subject = subjectOf(name, read.value);
 
   const all = await deps.client.list({ apiVersion: API_VERSION, kind: CLUSTER.kind });
   if (!all.ok) return backOff(all.error, deps);
   const governor = governing(all.value.items);
   if (governor !== null && governor.metadata.name !== name) {
+    deps.proofs.breakOff(name);
     if (subject.deleting) return dropFinalizer(subject, deps);
     return tell(subject, { is: 'AnotherGoverns', name: governor.metadata.name }, deps, { is: 'Idle' });
   }
   const request = resolve(subject.resource['spec'], vocabulary);
-  if (!request.ok) return tell(subject, { is: 'Invalid', problems: request.error }, deps, { is: 'Idle' });
+  if (!request.ok) {
+    deps.proofs.breakOff(name);
+    return tell(subject, { is: 'Invalid', problems: request.error }, deps, { is: 'Idle' });
+  }
 
   if (subject.deleting && request.value.deletionPolicy === 'Orphan') return dropFinalizer(subject, deps);
   const guarded = await keepFinalizer(subject, request.value, deps);
@@ -183,6 +195,10 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
     ? judge({ ...seen, facts: { ...facts, workloads: await deps.workloads.get(0) } })
     : first;
   const { decision } = looked;
+  if (decision.is === 'Act' && decision.step.kind === 'VerifyPackets') {
+    return proveBeside(subject, looked, seen, decision.step, deps);
+  }
+  if (!isUnknown(decision)) deps.proofs.breakOff(subject.name);
   if (subject.deleting && decision.is === 'Done') return dropFinalizer(subject, deps);
   if (decision.is !== 'Act') return tell(subject, looked, deps, nextAfter(decision, looked));
 
@@ -190,24 +206,53 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
   if (!intended.ok) return backOff(intended.error, deps);
   // The Lease may have been lost while this pass looked around: then another instance decides by now.
   if (deps.signal.aborted) return { is: 'Idle' };
-  deps.log.info('carrying out a step', {
-    step: decision.step.id,
-    phase: decision.step.phase,
-    target: decision.step.target,
-  });
-  const outcome = await execute(decision.step, {
-    ...deps,
-    suffix: deps.newId,
-    attempt: () => `${attemptPrefix(generation)}${deps.newId()}`,
-  });
-  deps.log.info('carried out a step', { step: decision.step.id, outcome: outcomeText(outcome) });
-  const after: Looked = {
-    ...looked,
-    memory: afterAct(looked.memory, outcome),
-    refused: outcome.is === 'Refused' ? outcome.error : null,
-  };
-  return tell({ ...subject, status: intended.value }, after, deps, nextAfterOutcome(outcome));
+  const outcome = await carryOut(decision.step, generation, deps);
+  return tellOutcome({ ...subject, status: intended.value }, looked, decision.step, outcome, deps);
 }
+
+function carryOut(step: Step, generation: number, deps: PassDeps & Pick<ExecuteDeps, 'onProgress'>): Promise<Outcome> {
+  deps.log.info('carrying out a step', { step: step.id, phase: step.phase, target: step.target });
+  const attempt = () => `${attemptPrefix(generation)}${deps.newId()}`;
+  return execute(step, { ...deps, suffix: deps.newId, attempt });
+}
+
+function tellOutcome(subject: Subject, looked: Looked, step: Step, outcome: Outcome, deps: PassDeps): Promise<Next> {
+  deps.log.info('carried out a step', { step: step.id, outcome: outcomeText(outcome) });
+  const refused = outcome.is === 'Refused' ? outcome.error : null;
+  const after: Looked = { ...looked, memory: afterAct(looked.memory, outcome), refused };
+  return tell(subject, after, deps, nextAfterOutcome(outcome));
+}
+
+/**
+ * The one step that is carried out beside the passes: it takes minutes and changes nothing. Each pass decides anew, as if it had not begun, whether
+ * it is still what is to be done; if not it is broken off, since it would prove what is no longer so.
+ */
+async function proveBeside(
+  subject: Subject,
+  looked: Looked,
+  seen: Seen,
+  step: Step & VerifyPackets,
+  deps: PassDeps,
+): Promise<Next> {
+  const { name, generation } = subject;
+  const run = deps.proofs.take(name, step.fingerprint);
+  if (run?.is === 'Ended') return tellOutcome(subject, looked, step, await run.outcome, deps);
+  if (run?.is === 'Running') {
+    const proving = { fingerprint: step.fingerprint, text: run.text };
+    const again = { is: 'Again', afterMs: WHILE_WAITING_MS } as const;
+    return tell(subject, judge({ ...seen, facts: { ...looked.facts, proving } }), deps, again);
+  }
+  const intended = await write(subject, looked, deps);
+  if (!intended.ok) return backOff(intended.error, deps);
+  if (deps.signal.aborted) return { is: 'Idle' };
+  deps.proofs.start(name, step.fingerprint, (signal, onProgress) =>
+    carryOut(step, generation, { ...deps, signal, onProgress }),
+  );
+  return { is: 'Again', afterMs: AFTER_ACT_MS };
+}
+
+/** What could not be read for a moment is no reason to break anything off. */
+const isUnknown = (decision: Decision): boolean => decision.is === 'Wait' && decision.step.state.is === 'Unknown';
 
 /** An old list must neither restart anything, nor be what "all is done" is first said by. */
 const mustBeFresh = (decision: Decision, { conditions }: ClusterStatus): boolean =>

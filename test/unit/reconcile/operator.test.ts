@@ -1,20 +1,27 @@
 import { expect, test } from '@jest/globals';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import type { Cluster } from '../../../src/kube/connect.ts';
+import type { KubeObject } from '../../../src/model/object.ts';
 import { inTime } from '../../../src/reconcile/in-time.ts';
 import { runOperator } from '../../../src/reconcile/operator.ts';
 import { err, ok, type Result } from '../../../src/result.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
 import { createMetrics } from '../../../src/runtime/metrics.ts';
+import { PROBE_BY_LABEL } from '../../../src/verify/packets.ts';
+import { PROBE_LABEL } from '../../../src/verify/probes.ts';
 import { fakeClock, settle } from '../../support/fake-clock.ts';
+import type { FakeKube } from '../../support/fake-kube.ts';
 import { type LeaseStore, leaseStore } from '../../support/fake-lease.ts';
 import { resource, scene } from './scene.ts';
 
 const NEVER = new Promise<never>(() => {});
 
 /** Lists and watches the one resource there is; to `get` it is what a pass begins with. */
-function clientThat(hangs: boolean): { readonly client: KubeClient; readonly asked: () => number } {
-  const { kube } = scene([resource()]);
+function clientThat(
+  hangs: boolean,
+  objects: readonly KubeObject[] = [],
+): { readonly client: KubeClient; readonly asked: () => number; readonly kube: FakeKube } {
+  const { kube } = scene([resource(), ...objects]);
   let gets = 0;
   const client = {
     ...kube.client,
@@ -38,7 +45,7 @@ function clientThat(hangs: boolean): { readonly client: KubeClient; readonly ask
         options?.signal?.addEventListener('abort', () => resolve(stopped), { once: true });
       }),
   } satisfies KubeClient;
-  return { client, asked: () => gets };
+  return { client, asked: () => gets, kube };
 }
 
 interface Running {
@@ -46,12 +53,13 @@ interface Running {
   readonly lease: LeaseStore;
   readonly clock: ReturnType<typeof fakeClock>;
   readonly stop: () => void;
+  readonly kube: FakeKube;
 }
 
-async function running(hangs: boolean): Promise<Running> {
+async function running(hangs: boolean, objects: readonly KubeObject[] = []): Promise<Running> {
   const clock = fakeClock();
   const lease = leaseStore();
-  const { client, asked } = clientThat(hangs);
+  const { client, asked, kube } = clientThat(hangs, objects);
   const stopping = new AbortController();
   let end: Result<void, string> | undefined;
   const cluster = { client, leaseClient: lease.client() as KubeClient } as Cluster;
@@ -77,7 +85,7 @@ async function running(hangs: boolean): Promise<Running> {
   // Its servers listen on real sockets, which no clock of ours drives.
   for (const deadline = Date.now() + 10_000; asked() === 0 && Date.now() < deadline; ) await settle();
   expect(asked()).toBeGreaterThan(0);
-  return { end: () => end, lease, clock, stop: () => stopping.abort() };
+  return { end: () => end, lease, clock, stop: () => stopping.abort(), kube };
 }
 
 async function ended({ end }: Running): Promise<Result<void, string> | undefined> {
@@ -129,4 +137,32 @@ test('work that ends in time is waited for, and leaves no timer', async () => {
   resolve('done');
   expect(await work).toBe('done');
   expect(clock.pending).toBe(0);
+});
+
+const probeOf = (kind: 'Pod' | 'Service', name: string, by: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: {
+    namespace: 'dualstack-system',
+    name,
+    creationTimestamp: new Date(fakeClock().now()).toISOString(),
+    labels: { [PROBE_LABEL]: 'packets', [PROBE_BY_LABEL]: by },
+  },
+});
+
+test('what a killed leader left of a proof with packets is gone before the first pass; what a command made goes on', async () => {
+  const objects = [
+    probeOf('Pod', 'old', 'operator'),
+    probeOf('Service', 'old', 'operator'),
+    probeOf('Pod', 'new', 'command'),
+  ];
+  const run = await running(true, objects);
+  const at = (kind: string, name: string) =>
+    run.kube.get({ apiVersion: 'v1', kind, namespace: 'dualstack-system', name });
+  expect([at('Pod', 'old'), at('Service', 'old')]).toEqual([undefined, undefined]);
+  expect(at('Pod', 'new')).toBeDefined();
+  run.stop();
+  run.lease.mood = 'Hangs';
+  await run.clock.advance(45_000);
+  await ended(run);
 });

@@ -3,6 +3,7 @@ import { clusterStatusOf } from '../../../src/api/cluster-status.ts';
 import type { KubeObject, ObjectRef } from '../../../src/model/object.ts';
 import { known } from '../../../src/model/reader.ts';
 import type { PassDeps } from '../../../src/reconcile/pass.ts';
+import { proofRuns } from '../../../src/reconcile/proof-runs.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
 import { before, PODS, SERVICES } from '../../support/facts.ts';
 import { type FakeClock, fakeClock } from '../../support/fake-clock.ts';
@@ -115,6 +116,7 @@ export function scene(objects: readonly KubeObject[]): Scene {
   const clock = fakeClock(Date.parse('2026-11-02T12:00:00Z'));
   const events: string[] = [];
   let ids = 0;
+  const { signal } = new AbortController();
   return {
     kube,
     clock,
@@ -123,7 +125,8 @@ export function scene(objects: readonly KubeObject[]): Scene {
       client: kube.client,
       clock,
       log: silentLogger,
-      signal: new AbortController().signal,
+      signal,
+      proofs: proofRuns(signal),
       namespace: 'dualstack-system',
       newId: () => `id${(ids += 1)}`,
       workloads: { get: () => Promise.resolve(known([])) },

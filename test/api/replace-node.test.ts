@@ -3,13 +3,18 @@ import { recoverNodes } from '../../src/apply/bring-back.ts';
 import { replaceNode } from '../../src/apply/replace-node.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { type Cluster, connect } from '../../src/kube/connect.ts';
+import { clientReader } from '../../src/kube/reader.ts';
+import type { BoundPlugins } from '../../src/model/bound.ts';
 import { asArray, at } from '../../src/model/object.ts';
 import { podCIDRsOf } from '../../src/model/replaced-node.ts';
+import { readBasics } from '../../src/observe/basics.ts';
 import { isToBeSeen } from '../../src/observe/nodes.ts';
+import { podCIDRSteps } from '../../src/plan/pod-cidrs.ts';
 import type { ReplaceNode } from '../../src/model/step.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { type KubeObject, startCluster, type TestCluster } from '../cluster/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { clusterFacts, wantedDual } from '../support/facts.ts';
 import { install, serviceAccountKubeconfig } from '../support/install.ts';
 
 // Real: API server, garbage collector, Node IPAM and node life-cycle controller. Played: the kubelets, which, as real ones, register once.
@@ -309,3 +314,28 @@ test('without a controller manager the Node stays, alive, until that is there ag
   expect(podCIDRsOf(asKube(after))).toEqual(wanted);
   expect(lasting(after)).toEqual(lasting(before));
 }, 120_000);
+
+/** The state of the step that replaced it, as the operator sees it with its own rights. */
+async function seenState(name: string, podCIDRs: readonly string[]): Promise<string> {
+  const server = { kubernetesVersion: 'v1.36.3', groupVersions: ['v1', 'dualstack.dev/v1alpha1'] };
+  const basics = await readBasics(clientReader(operator.client), server, Date.now());
+  if (!basics.ok) throw new Error(basics.error);
+  const families = podCIDRs.map((cidr) => (cidr.includes(':') ? 'IPv6' : 'IPv4'));
+  const wanted = { ...wantedDual({ nodes: { podCIDRs: 'Replace' } }), families };
+  const plugins = { cni: { name: 'Flannel', usesNodeIPAM: true } } as BoundPlugins;
+  const steps = podCIDRSteps(wanted, { ...clusterFacts(), at: Date.now(), nodes: basics.value.nodes }, plugins);
+  const step = steps.find((each) => each.kind === 'ReplaceNode' && each.node === name);
+  return step === undefined ? 'none' : step.state.is;
+}
+
+test('the step of a Node is done when its kubelet has renewed its Lease since, and not before', async () => {
+  const name = 'worker-2';
+  const has = podCIDRsOf(asKube(await nodeOf(name)));
+  const wanted = has.length === 2 ? has.slice(0, 1) : [...has, 'fd00:10:244:55::/64'];
+  expect(await replaceNode(await stepFor(name, wanted), deps)).toMatchObject({ is: 'Changed' });
+  const created = Date.parse(asKube(await nodeOf(name)).metadata.creationTimestamp ?? '');
+  expect(await seenState(name, wanted)).toBe('InProgress');
+  await eventually('its Lease is renewed', async () => (await seenState(name, wanted)) === 'Satisfied', 30_000);
+  const renewed = at(await cluster.api.get(leasePath(name)), 'spec', 'renewTime');
+  expect(Date.parse(String(renewed))).toBeGreaterThan(created);
+}, 60_000);

@@ -62,7 +62,8 @@ export async function bringBack(stored: ReplacedNode, deps: BringBackDeps, patie
  * must not be lost with it. Where that cannot be stored now it is at the next look.
  */
 async function keepUpWith(old: KubeObject, entry: ReplacedNode, client: KubeClient): Promise<ReplacedNode> {
-  const node = successorOf(old, podCIDRsOf(entry.node));
+  // Its status stays the one from when it was whole: a Node that is not Ready is not created, and its kubelet tells soon how it is.
+  const node = { ...successorOf(old, podCIDRsOf(entry.node)), status: entry.node['status'] };
   if (textOfWritten(node) === textOfWritten(entry.node)) return entry;
   const newer = { ...entry, node };
   const kept = await keepReplaced(client, newer);
@@ -110,21 +111,15 @@ async function mergeBack(entry: ReplacedNode, node: KubeObject, client: KubeClie
 }
 
 /**
- * Controllers put these on and take them off by what they see: the node life-cycle controller by conditions and `spec.unschedulable`, a cloud's
- * by what the cloud says (`NodeLifecycleController` in `pkg/controller/nodelifecycle`, and `cloud-provider`). All others are somebody's
- * decision and come back, `node.kubernetes.io/out-of-service` too: no controller makes it, and only who set it may take it off.
+ * Controllers put these on and take them off by what they see: the node life-cycle controller by conditions and `spec.unschedulable`
+ * (`pkg/controller/nodelifecycle/node_lifecycle_controller.go`), a cloud's by what the cloud says. Not out-of-service: no controller makes it, and who
+ * set it takes it off. All others are somebody's decision too. The admission policy dualstack-nodes refuses what is of controllers.
  */
-const OF_CONTROLLERS: ReadonlySet<unknown> = new Set([
-  'node.kubernetes.io/not-ready',
-  'node.kubernetes.io/unreachable',
-  'node.kubernetes.io/memory-pressure',
-  'node.kubernetes.io/disk-pressure',
-  'node.kubernetes.io/pid-pressure',
-  'node.kubernetes.io/network-unavailable',
-  'node.kubernetes.io/unschedulable',
-  'node.cloudprovider.kubernetes.io/uninitialized',
-  'node.cloudprovider.kubernetes.io/shutdown',
-]);
+const isOfController = (taint: unknown): boolean => {
+  const key = String(at(taint, 'key'));
+  const isSystem = key.startsWith('node.kubernetes.io/') || key.startsWith('node.cloudprovider.kubernetes.io/');
+  return isSystem && key !== 'node.kubernetes.io/out-of-service';
+};
 
 /** A merge patch; null: nothing is missing. */
 export function missingFrom(stored: KubeObject, node: KubeObject): JsonObject | null {
@@ -133,7 +128,7 @@ export function missingFrom(stored: KubeObject, node: KubeObject): JsonObject | 
   const taints = asArray(at(node, 'spec', 'taints'));
   const lost = asArray(at(stored, 'spec', 'taints')).filter(
     (taint) =>
-      !OF_CONTROLLERS.has(at(taint, 'key')) &&
+      !isOfController(taint) &&
       !taints.some((has) => at(has, 'key') === at(taint, 'key') && at(has, 'effect') === at(taint, 'effect')),
   );
   const spec = {

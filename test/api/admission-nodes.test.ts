@@ -57,6 +57,10 @@ const patched = (target: ObjectRef, patch: object | (() => object)): Promise<str
 
 test.each<[string, object | (() => object)]>([
   ['the guard’s taint', () => taints([...theirs, blue, guard])],
+  [
+    'the taint by which people say that it is out of service',
+    () => taints([...theirs, blue, { key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' }]),
+  ],
   ['a label that is missing', { metadata: { labels: { lost: '' } } }],
   ['an annotation that is missing', { metadata: { annotations: { lost: '' } } }],
   [

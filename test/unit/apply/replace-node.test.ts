@@ -51,7 +51,10 @@ test('what is written to the old object while that waits to go is not lost with 
   const deleted = { deletionTimestamp: '2026-11-02T12:00:00Z', finalizers: ['orphan'] };
   const taints = [{ key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' }];
   const kube = fakeKube([
-    workerNode({ ...deleted, labels: { rack: 'r2' } }, { unschedulable: true, taints }),
+    {
+      ...workerNode({ ...deleted, labels: { rack: 'r2' } }, { unschedulable: true, taints }),
+      status: { conditions: [{ type: 'Ready', status: 'Unknown' }] },
+    },
     { ...REPLACED_NODES_SECRET, metadata: REPLACED_NODES_SECRET, data: {} },
   ]);
   expect(await bringBack(entry, { client: kube.client, clock: systemClock }, 0)).toEqual({ is: 'Terminating' });
@@ -59,6 +62,7 @@ test('what is written to the old object while that waits to go is not lost with 
   expect(stored).toMatchObject({ uid: 'old', node: { metadata: { labels: { rack: 'r2' } } } });
   expect(at(stored?.node, 'spec')).toEqual({ podCIDR: BOTH[0], podCIDRs: BOTH, unschedulable: true, taints });
   expect(stored?.node.metadata.finalizers).toBeUndefined();
+  expect(stored?.node['status']).toEqual(before['status']);
 
   // Nothing new: nothing is written.
   const stores = () => kube.writes.filter(({ verb }) => verb === 'mergePatch').length;
@@ -81,7 +85,7 @@ test.each<[string, boolean]>([
   ['node.cloudprovider.kubernetes.io/uninitialized', false],
   ['node.cloudprovider.kubernetes.io/shutdown', false],
   ['node.kubernetes.io/out-of-service', true],
-  ['node.kubernetes.io/of-a-later-version', true],
+  ['node.kubernetes.io/of-a-later-version', false],
   ['node-role.kubernetes.io/control-plane', true],
   ['ToBeDeletedByClusterAutoscaler', true],
   ['dualstack.dev/missing-family', true],

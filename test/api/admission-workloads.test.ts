@@ -99,14 +99,23 @@ const deps = () => ({
   attempt: () => 'x',
   signal: new AbortController().signal,
 });
-const rollOut = (target: ObjectRef, next: RolloutWorkload['next']) =>
-  execute({ kind: 'RolloutWorkload', ref: target, next } as unknown as Step, deps());
+/** A restart is of the version that was looked at. */
+async function rollOut(target: ObjectRef, next: RolloutWorkload['next']) {
+  const { resourceVersion = '' } = (await sure(scene.admin.get(target))).metadata;
+  const now = next.is === 'Restart' ? { ...next, resourceVersion } : next;
+  return execute({ kind: 'RolloutWorkload', ref: target, next: now } as unknown as Step, deps());
+}
 const annotate = (annotation: string, value: string | null): RolloutWorkload['next'] => ({
   is: 'Annotate',
   annotation,
   value,
 });
-const restart = { is: 'Restart', mark: 'dualstack.dev/restarted', value: '10.244.0.0/16' } as const;
+const restart = {
+  is: 'Restart',
+  mark: 'dualstack.dev/restarted',
+  value: '10.244.0.0/16',
+  resourceVersion: '',
+} as const;
 
 test.each<[string, ObjectRef, RolloutWorkload['next']]>([
   ['a Deployment is restarted', SHOP, restart],
@@ -124,6 +133,13 @@ test.each<[string, ObjectRef, RolloutWorkload['next']]>([
   expect(await rollOut(target, next.is === 'Annotate' ? annotate(next.annotation, null) : next)).toMatchObject({
     is: 'Changed',
   });
+});
+
+test('a workload that was changed since it was looked at is not restarted', async () => {
+  const { generation } = (await sure(scene.admin.get(SHOP))).metadata;
+  const old = { kind: 'RolloutWorkload', ref: SHOP, next: { ...restart, resourceVersion: '1' } } as unknown as Step;
+  expect(await execute(old, deps())).toEqual({ is: 'Unchanged' });
+  expect((await sure(scene.admin.get(SHOP))).metadata.generation).toBe(generation);
 });
 
 const applied = (target: ObjectRef, spec: JsonObject) =>

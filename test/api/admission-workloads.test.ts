@@ -99,11 +99,14 @@ const deps = () => ({
   attempt: () => 'x',
   signal: new AbortController().signal,
 });
-/** A restart is of the version that was looked at. */
+/** A restart is of the version that was looked at; where a controller has written to it since, it is looked at again, as the operator does. */
 async function rollOut(target: ObjectRef, next: RolloutWorkload['next']) {
-  const { resourceVersion = '' } = (await sure(scene.admin.get(target))).metadata;
-  const now = next.is === 'Restart' ? { ...next, resourceVersion } : next;
-  return execute({ kind: 'RolloutWorkload', ref: target, next: now } as unknown as Step, deps());
+  for (let look = 1; ; look += 1) {
+    const { resourceVersion = '' } = (await sure(scene.admin.get(target))).metadata;
+    const now = next.is === 'Restart' ? { ...next, resourceVersion } : next;
+    const outcome = await execute({ kind: 'RolloutWorkload', ref: target, next: now } as unknown as Step, deps());
+    if (outcome.is !== 'Unchanged' || look === 20) return outcome;
+  }
 }
 const annotate = (annotation: string, value: string | null): RolloutWorkload['next'] => ({
   is: 'Annotate',

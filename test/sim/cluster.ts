@@ -1,6 +1,5 @@
 import type { CalicoFacts } from '../../src/cni/calico/facts.ts';
 import type { KubeadmFacts } from '../../src/distributions/kubeadm/facts.ts';
-import { mergeSettings } from '../../src/apply/settings.ts';
 import type { ClusterFacts, NodeFacts, ServiceFacts } from '../../src/model/facts.ts';
 import { at } from '../../src/model/object.ts';
 import type { Outcome, Proof } from '../../src/model/outcome.ts';
@@ -17,19 +16,25 @@ import type {
 } from '../../src/model/step.ts';
 import { unreachable } from '../../src/result.ts';
 import { CalicoModel } from '../support/calico-model.ts';
-import { hostIPv4, nodeFacts } from '../support/facts.ts';
+import { nodeFacts } from '../support/facts.ts';
 import { kubeadmFacts } from '../support/kubeadm.ts';
 import { carryOut, wait } from '../support/kubeadm-player.ts';
 import {
   coreDNSOf,
   grown,
+  leaderIsDual,
   restartedDNS,
   rolledOn,
   settledDNS,
+  withAddressesOf,
   withAgent,
+  withCalicoAddresses,
   withDrift,
+  withNetworks,
+  withoutIPv6,
   withRefusal,
   withRestart,
+  withWish,
 } from './parts.ts';
 import { isGuard, SimWorkloads, withTaints } from './workloads.ts';
 
@@ -184,22 +189,8 @@ export class SimCluster {
   /** A worker joins. Node IPAM gives it a network of each family that the leader knows of. */
   join(name: string, ipv6: boolean): void {
     const n = this.#facts.nodes.length + 1;
-    const leader = this.kubeadm.lease.known ? this.kubeadm.lease.value?.holder : undefined;
-    const isDual = this.kubeadm.instances.some(
-      (instance) =>
-        instance.component === 'kube-controller-manager' &&
-        leader?.startsWith(`${instance.node}_`) === true &&
-        instance.flags.known &&
-        (instance.flags.value['cluster-cidr'] ?? '').includes(','),
-    );
-    const joined = nodeFacts(n, { name, ipv6 });
-    const node: NodeFacts = {
-      ...joined,
-      createdAt: new Date(this.now).toISOString(),
-      podCIDRs: isDual ? [`10.244.${n}.0/24`, `fd00:10:244:${n}::/64`] : [`10.244.${n}.0/24`],
-      annotations: { 'projectcalico.org/IPv4Address': `${hostIPv4(n)}/24` },
-    };
-    this.#setNodes([...this.#facts.nodes, node]);
+    const node = withNetworks(nodeFacts(n, { name, ipv6 }), n, leaderIsDual(this.kubeadm));
+    this.#setNodes([...this.#facts.nodes, { ...node, createdAt: new Date(this.now).toISOString() }]);
     this.#addPods(name);
     this.#startLate(name);
   }
@@ -207,20 +198,12 @@ export class SimCluster {
   /** The host of a node gets an IPv6 address. */
   giveIPv6(name: string): void {
     const n = this.#facts.nodes.findIndex((node) => node.name === name) + 1;
-    this.changeNode(name, (node) =>
-      withAgent(node, (agent) => {
-        const addresses = nodeFacts(n, { name }).agent?.report?.addresses ?? [];
-        return agent.report === null ? agent : { ...agent, report: { ...agent.report, addresses } };
-      }),
-    );
+    this.changeNode(name, (node) => withAddressesOf(node, nodeFacts(n, { name })));
   }
 
   /** New CoreDNS pods, none of which got an IPv6 address. */
   restartDNSWithoutIPv6(): void {
-    const dns = coreDNSOf(this.#facts);
-    const startedAt = new Date(this.now).toISOString();
-    const pods = dns.pods.map((pod) => ({ ...pod, uid: `${pod.uid}!`, podIPs: pod.podIPs.slice(0, 1), startedAt }));
-    this.#facts = { ...this.#facts, coreDNS: known({ ...dns, pods }) };
+    this.#facts = { ...this.#facts, coreDNS: known(withoutIPv6(coreDNSOf(this.#facts), this.now)) };
   }
 
   /** The leader's process ends and another takes the Lease. */
@@ -332,13 +315,7 @@ export class SimCluster {
   }
 
   #askAgent(step: EditHost & Step): void {
-    this.changeNode(step.node, (node) =>
-      withAgent(node, (agent) => ({
-        ...agent,
-        spec: mergeSettings(agent.spec, step.settings),
-        generation: agent.generation + 1,
-      })),
-    );
+    this.changeNode(step.node, (node) => withWish(node, step));
     const refuse = this.refusing.has(step.node);
     this.#pending.push({ step, dueAt: this.now + this.agentSeconds * 1000, refuse });
   }
@@ -375,14 +352,7 @@ export class SimCluster {
       if ('projectcalico.org/IPv6Address' in node.annotations) continue;
       const address = node.internalIPs.find((each) => each.includes(':'));
       if (address === undefined) continue;
-      this.changeNode(pod.node, (each) => ({
-        ...each,
-        annotations: {
-          ...each.annotations,
-          'projectcalico.org/IPv4Address': `${each.internalIPs[0] ?? ''}/24`,
-          'projectcalico.org/IPv6Address': `${address}/64`,
-        },
-      }));
+      this.changeNode(pod.node, (each) => withCalicoAddresses(each, address));
       this.#setPod(pod.uid, { ready: true, waiting: null });
     }
   }

@@ -1,12 +1,69 @@
+import { mergeSettings } from '../../src/apply/settings.ts';
+import type { KubeadmFacts } from '../../src/distributions/kubeadm/facts.ts';
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../src/model/facts.ts';
 import { type AgentCondition, type AgentFacts, STATIC_PODS } from '../../src/model/host.ts';
 import type { EditHost, RolloutWorkload } from '../../src/model/step.ts';
-import { podFacts } from '../support/facts.ts';
+import { hostIPv4, podFacts } from '../support/facts.ts';
 
 /** How single parts of the simulated cluster react; all of it pure. */
 
 export const withAgent = (node: NodeFacts, change: (agent: AgentFacts) => AgentFacts): NodeFacts =>
   node.agent === null ? node : { ...node, agent: change(node.agent) };
+
+/** The host has the addresses of that other one. */
+export const withAddressesOf = (node: NodeFacts, other: NodeFacts): NodeFacts =>
+  withAgent(node, (agent) =>
+    agent.report === null
+      ? agent
+      : { ...agent, report: { ...agent.report, addresses: other.agent?.report?.addresses ?? [] } },
+  );
+
+/** New pods, none of which got an IPv6 address. */
+export const withoutIPv6 = (workload: WorkloadFacts, now: number): WorkloadFacts => ({
+  ...workload,
+  pods: workload.pods.map((pod) => ({
+    ...pod,
+    uid: `${pod.uid}!`,
+    podIPs: pod.podIPs.slice(0, 1),
+    startedAt: new Date(now).toISOString(),
+  })),
+});
+
+/** Node IPAM gives a joining node a network of each family that the leader knows of. */
+export const withNetworks = (node: NodeFacts, n: number, isDual: boolean): NodeFacts => ({
+  ...node,
+  podCIDRs: isDual ? [`10.244.${n}.0/24`, `fd00:10:244:${n}::/64`] : [`10.244.${n}.0/24`],
+  annotations: { 'projectcalico.org/IPv4Address': `${hostIPv4(n)}/24` },
+});
+
+export function leaderIsDual({ lease, instances }: KubeadmFacts): boolean {
+  const leader = lease.known ? lease.value?.holder : undefined;
+  return instances.some(
+    ({ component, node, flags }) =>
+      component === 'kube-controller-manager' &&
+      leader?.startsWith(`${node}_`) === true &&
+      flags.known &&
+      (flags.value['cluster-cidr'] ?? '').includes(','),
+  );
+}
+
+/** What calico-node writes when it has found both of its addresses. */
+export const withCalicoAddresses = (node: NodeFacts, ipv6: string): NodeFacts => ({
+  ...node,
+  annotations: {
+    ...node.annotations,
+    'projectcalico.org/IPv4Address': `${node.internalIPs[0] ?? ''}/24`,
+    'projectcalico.org/IPv6Address': `${ipv6}/64`,
+  },
+});
+
+/** What an agent is asked for from now on. */
+export const withWish = (node: NodeFacts, { settings }: EditHost): NodeFacts =>
+  withAgent(node, (agent) => ({
+    ...agent,
+    spec: mergeSettings(agent.spec, settings),
+    generation: agent.generation + 1,
+  }));
 
 /** The static pods that an edit restarts do not answer. */
 export const withRestart = (node: NodeFacts, { settings }: EditHost): NodeFacts =>

@@ -1,0 +1,216 @@
+import type { NodeFacts } from '../model/facts.ts';
+import type { HostAddress, HostReport } from '../model/host.ts';
+import { chooseAddress } from '../model/node-address.ts';
+import { type Family, otherFamily } from '../net/family.ts';
+import type { Expectation } from '../providers/expect.ts';
+import { unreachable } from '../result.ts';
+import { familyOfNodeIP, isAny, onlyFamilyOf, regimeOf } from './regime.ts';
+import { addressText, CLOUD_IS_YOURS, HEALS, type Told } from './told.ts';
+
+const RESTART = 'systemctl restart kubelet';
+
+/** The host has an address that would do, and the Node does not say so. */
+export function fromKubelet(
+  node: NodeFacts,
+  report: HostReport,
+  family: Family,
+  usable: readonly HostAddress[],
+  isNew: boolean,
+  place: Expectation,
+): Told {
+  const { running, source } = report.kubelet;
+  const address = chooseAddress(node, family) ?? usable[0]?.address ?? '';
+  const { name } = node;
+  const regime = regimeOf(node);
+  const late = running !== null && usable.every(({ since }) => Date.parse(since) > Date.parse(running.startedAt));
+  const evidence = [
+    ...usable.map(addressText),
+    ...(running === null
+      ? ['no kubelet process']
+      : [`kubelet started at ${running.startedAt}${argsText(running.args)}`]),
+    ...(late ? ['the address came after the kubelet had started'] : []),
+  ];
+  const single = (sentence: string): Told => ({
+    cause: 'KubeletNodeIPSingleFamily',
+    family,
+    sentence,
+    evidence,
+    fix: {
+      short: 'set --node-ip to an address of each family and restart its kubelet',
+      command: setNodeIP(source, pairOf(node, family, address), running?.args['node-ip'] ?? ''),
+      where: 'Node',
+    },
+    by: 'NodeIP',
+  });
+  switch (regime.is) {
+    case 'NotSeen':
+    case 'NotRunning':
+      return {
+        cause: 'KubeletNotRunning',
+        family,
+        sentence: `${name} has ${address}, and no kubelet runs on it that could tell.`,
+        evidence,
+        fix: { short: 'see why its kubelet does not run', command: 'journalctl -u kubelet -n 50', where: 'Node' },
+        by: { why: 'The operator does not start what is stopped.' },
+      };
+    case 'Cloud':
+      return fromCloud({
+        node,
+        family,
+        isNew,
+        place,
+        evidence,
+        nodeIPs: regime.nodeIPs,
+        has: `${name} has ${address}`,
+      });
+    case 'Unset':
+      return single(
+        `${name} has ${address}, but its kubelet runs without --node-ip and then reports one address only.`,
+      );
+    case 'Single':
+      return single(
+        isAny(regime.nodeIP)
+          ? `${name} has ${address}, but its kubelet runs with --node-ip=${regime.nodeIP}, which means one address of ${familyOfNodeIP(regime.nodeIP)}.`
+          : `${name} has ${address}, but its kubelet runs with --node-ip=${regime.nodeIP}.`,
+      );
+    case 'BootScript':
+      if (!late && onlyFamilyOf(regime.nodeIPs) === otherFamily(family)) {
+        return {
+          ...single(
+            `${name} has ${address}, but the script that works --node-ip out at boot (${source}) gave ${regime.nodeIPs.join(',')}.`,
+          ),
+          fix: { short: 'restart its kubelet, so that the script looks again', command: RESTART, where: 'Node' },
+          by: { why: 'A script of the host writes --node-ip; it would overwrite what the operator sets.' },
+        };
+      }
+      return {
+        cause: 'LateAddress',
+        family,
+        sentence: `${address} came to ${name} after its kubelet had started, and the script that works --node-ip out ran before.`,
+        evidence,
+        fix: { short: 'restart its kubelet', command: RESTART, where: 'Node' },
+        by: { why: 'A script of the host writes --node-ip.' },
+      };
+    case 'Pair': {
+      const asked = regime.nodeIPs.find((ip) => familyOfNodeIP(ip) === family);
+      if (asked === undefined) {
+        return single(`${name} has ${address}, but its kubelet runs with --node-ip=${regime.nodeIPs.join(',')}.`);
+      }
+      const isThere = usable.some((entry) => entry.address === asked);
+      if (!isThere) {
+        return {
+          ...single(
+            `The kubelet of ${name} runs with --node-ip=${regime.nodeIPs.join(',')}, and its host has no ${asked}.`,
+          ),
+          cause: 'KubeletNodeIPNotOnHost',
+        };
+      }
+      return {
+        cause: 'LateAddress',
+        family,
+        sentence: late
+          ? `${asked} came to ${name} after its kubelet had started.`
+          : `${name} has ${asked} and its kubelet is told so, but the Node does not show it yet.`,
+        evidence,
+        fix: {
+          short: 'wait: its kubelet looks again every 10 s; restart it if a minute does not help',
+          command: RESTART,
+          where: 'Node',
+        },
+        by: { why: HEALS },
+      };
+    }
+    default:
+      return unreachable(regime);
+  }
+}
+
+interface CloudCase {
+  readonly node: NodeFacts;
+  readonly family: Family;
+  readonly isNew: boolean;
+  readonly place: Expectation;
+  readonly evidence: readonly string[];
+  /** What the kubelet asks of the cloud provider with `--node-ip`. */
+  readonly nodeIPs: readonly string[];
+  /** Begins the sentence: what is known of the host. */
+  readonly has: string;
+}
+
+/** The cloud controller manager writes the addresses of this Node. */
+export function fromCloud({ node, family, isNew, place, evidence, nodeIPs, has }: CloudCase): Told {
+  const { cloud } = place;
+  const external = node.externalIPs.find((ip) => familyOfNodeIP(ip) === family);
+  if (nodeIPs.length > 0 && onlyFamilyOf(nodeIPs) === otherFamily(family)) {
+    return {
+      cause: 'KubeletNodeIPSingleFamily',
+      family,
+      sentence: `${has}, but its kubelet runs with --node-ip=${nodeIPs.join(',')}, and its cloud provider then publishes that family alone.`,
+      evidence,
+      fix: {
+        short: 'take --node-ip off, or name both families in it, and restart its kubelet',
+        command: `sed -i 's/ *--node-ip=[^ "]*//' ${KUBEADM_FLAGS} && ${RESTART}`,
+        where: 'Node',
+      },
+      by: { why: 'A cloud provider gives this Node its addresses, and the operator leaves its kubelet to it.' },
+    };
+  }
+  if (isNew || node.taints.some(({ key }) => key === UNINITIALIZED)) {
+    return {
+      cause: 'CloudProviderPending',
+      family,
+      sentence: `${has}; its cloud controller manager has not published ${family} yet.`,
+      evidence,
+      fix: { short: 'wait a few minutes: it does so after a Node has joined', command: null, where: 'Cloud' },
+      by: { why: HEALS },
+    };
+  }
+  const publish = family === 'IPv6' ? (cloud?.publish ?? null) : null;
+  return {
+    cause: 'CloudProviderDoesNotPublish',
+    family,
+    sentence:
+      external === undefined
+        ? `${has}, and its cloud controller manager does not publish ${family}${cloud === null ? '' : ` (${cloud.name})`}.`
+        : `The cloud controller manager publishes ${external} of ${node.name} as ExternalIP, and no ${family} InternalIP.`,
+    evidence: [
+      ...evidence,
+      ...(external === undefined ? [] : [`ExternalIP ${external}`]),
+      ...(cloud?.publishesIPv6 === 'OnSetting'
+        ? [`${cloud.name} publishes IPv6 only when told to: ${cloud.source}`]
+        : []),
+    ],
+    fix:
+      publish === null
+        ? { short: 'switch both families on in its cloud controller manager', command: null, where: 'Cloud' }
+        : { short: publish.says, command: publish.command, where: publish.where },
+    by: { why: CLOUD_IS_YOURS },
+  };
+}
+
+/** On a Node that its cloud controller manager has not come to yet. */
+export const UNINITIALIZED = 'node.cloudprovider.kubernetes.io/uninitialized';
+
+const KUBEADM_FLAGS = '/var/lib/kubelet/kubeadm-flags.env';
+
+const argsText = (args: Readonly<Record<string, string>>): string => {
+  const told = ['node-ip', 'cloud-provider'].flatMap((flag) => {
+    const value = args[flag] ?? '';
+    return value === '' ? [] : [`--${flag}=${value}`];
+  });
+  return told.length === 0 ? ' without --node-ip' : ` with ${told.join(' ')}`;
+};
+
+/** Both addresses, the present one first: it is the primary. */
+function pairOf(node: NodeFacts, family: Family, address: string): string {
+  const present = node.internalIPs.find((ip) => familyOfNodeIP(ip) !== family);
+  return present === undefined ? address : `${present},${address}`;
+}
+
+/** Sets the flag where it is set now; else in front of the other arguments that kubeadm wrote. */
+function setNodeIP(source: string, pair: string, before: string): string {
+  const file = source === '' ? KUBEADM_FLAGS : source;
+  const edit =
+    before === '' ? `s/^KUBELET_[A-Z]*_ARGS="\\{0,1\\}/&--node-ip=${pair} /` : `s/--node-ip=[^ "]*/--node-ip=${pair}/`;
+  return `sed -i '${edit}' ${file} && ${RESTART}`;
+}

@@ -1,0 +1,12 @@
+import type { BoundPlugins } from '../model/bound.ts';
+import type { Plan } from '../model/plan.ts';
+import type { Outlook } from './told.ts';
+
+/** What decides on the causes of all nodes alike, from a pass. @param now Milliseconds since the epoch. */
+export const outlookOf = ({ wanted, steps }: Plan, { cni }: BoundPlugins, now: number): Outlook => ({
+  families: wanted.families,
+  settings: wanted.nodes,
+  usesPodCIDRs: cni.usesNodeIPAM,
+  editsHosts: steps.some(({ kind }) => kind === 'EditHost'),
+  now,
+});

@@ -111,7 +111,7 @@ function unseen(node: NodeFacts, family: Family): Told {
   const evidence = [
     node.agent === null ? 'no DualStackNode of that name' : 'its agent has not reported yet',
     ...(name === '' ? [] : [`it runs on ${name}`]),
-    ...(says === null ? [] : [`${together?.source ?? ''}`]),
+    ...(says === null || together === null ? [] : [together.source]),
     ...(publishes == null || cloud === null ? [] : [cloud.source]),
   ];
   return {

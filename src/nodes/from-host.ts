@@ -99,7 +99,7 @@ function withoutLasting({ node, family, own, place, device }: Host): Told | null
       sentence: `${node.name} still asks whether another host has its address ${tentative.address}: it is tentative.`,
       evidence,
       fix: {
-        short: 'wait: that takes about a second; longer means that the link is down or drops multicast',
+        short: 'wait a second; if it lasts, see whether its link is down or drops multicast',
         command: ipCommand(family, `address show dev ${tentative.interface} tentative`),
         where: 'Node',
       },
@@ -158,7 +158,9 @@ function without(host: Host): Told {
 function advertisementsIgnored({ node, report, own, device }: Host): Told | null {
   const { forwarding, acceptRA } = report.network;
   const value = acceptRA[device];
-  const ignored = value === '0' || (value === '1' && forwarding.IPv6);
+  // Without a link-local address the interface does not speak IPv6 at all.
+  const speaks = own.some((address) => address.scope === 'LinkLocal' && address.interface === device);
+  const ignored = speaks && (value === '0' || (value === '1' && forwarding.IPv6));
   if (!ignored || report.network.defaultRoutes.IPv6 !== undefined) return null;
   return {
     cause: 'RouterAdvertisementsIgnored',

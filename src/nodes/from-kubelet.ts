@@ -113,7 +113,7 @@ export function fromKubelet(
           : `${name} has ${asked} and its kubelet is told so, but the Node does not show it yet.`,
         evidence,
         fix: {
-          short: 'wait: its kubelet looks again every 10 s; restart it if a minute does not help',
+          short: 'wait a minute, then restart its kubelet',
           command: RESTART,
           where: 'Node',
         },

@@ -3,7 +3,8 @@ import { CAUSES, fixText } from '../../../src/nodes/cause.ts';
 import { severityOf } from '../../../src/nodes/diagnose.ts';
 import { before } from '../../support/facts.ts';
 import { diagnosed, nodeOf, OUTLOOK, type Situation } from './situation.ts';
-import { HOST_SITUATIONS, KUBELET_SITUATIONS } from './situations-host.ts';
+import { HOST_SITUATIONS } from './situations-host.ts';
+import { KUBELET_SITUATIONS } from './situations-kubelet.ts';
 import { DUAL_SITUATIONS, NODE_SITUATIONS } from './situations-node.ts';
 
 const ALL = [...HOST_SITUATIONS, ...KUBELET_SITUATIONS, ...NODE_SITUATIONS, ...DUAL_SITUATIONS];

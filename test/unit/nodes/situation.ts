@@ -38,6 +38,9 @@ export interface Situation {
   readonly evidence?: RegExp;
 }
 
+/** Where IPv6 is known to come late. */
+export const ROCKY = { providerID: 'digitalocean://123', osImage: 'Rocky Linux 9.4 (Blue Onyx)' };
+
 /** A host with these addresses beside its IPv4 one. */
 export const host = (addresses: readonly HostAddress[], more: Deep<HostReport> = {}): Deep<HostReport> => ({
   addresses: [own4, ...addresses],

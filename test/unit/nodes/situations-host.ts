@@ -1,7 +1,6 @@
-import { hostAddress, before, running } from '../../support/facts.ts';
-import { host, kubelet, linkLocal, own4, own6, type Situation, V4, V6 } from './situation.ts';
+import { hostAddress } from '../../support/facts.ts';
+import { host, linkLocal, own6, ROCKY, type Situation, V6 } from './situation.ts';
 
-const ROCKY = { providerID: 'digitalocean://123', osImage: 'Rocky Linux 9.4 (Blue Onyx)' };
 /** No IPv6 default route, and this accept_ra. */
 const routeless = (acceptRA: string, forwarding: boolean): NonNullable<Situation['network']> => ({
   acceptRA: { all: '1', default: '1', eth0: acceptRA },
@@ -165,6 +164,12 @@ export const HOST_SITUATIONS: readonly Situation[] = [
     says: /accept_ra of eth0 is 0/,
   },
   {
+    what: 'an interface that does not speak IPv6 listens to nobody anyway',
+    host: host([]),
+    network: routeless('1', true),
+    cause: 'NoAddress',
+  },
+  {
     what: 'accept_ra=1 without forwarding listens',
     host: host([linkLocal]),
     network: routeless('1', false),
@@ -260,183 +265,5 @@ export const HOST_SITUATIONS: readonly Situation[] = [
     host: host([own6({ address: 'fd12:3456::11', scope: 'UniqueLocal' }), own6()]),
     cause: 'KubeletNodeIPSingleFamily',
     says: /worker-1 has 2001:db8::11/,
-  },
-];
-
-/** With an agent: the host has an address, and the Node does not show it. */
-export const KUBELET_SITUATIONS: readonly Situation[] = [
-  {
-    what: '--node-ip of one family',
-    host: kubelet({ 'node-ip': V4 }),
-    cause: 'KubeletNodeIPSingleFamily',
-    says: /runs with --node-ip=192\.0\.2\.11\.$/,
-    command:
-      /s\/--node-ip=\[\^ "\]\*\/--node-ip=192\.0\.2\.11,2001:db8::11\/.*kubeadm-flags\.env && systemctl restart kubelet$/,
-    may: true,
-  },
-  {
-    what: '--node-ip not set',
-    host: kubelet({ 'node-ip': '' }),
-    cause: 'KubeletNodeIPSingleFamily',
-    says: /runs without --node-ip/,
-    command: /--node-ip=192\.0\.2\.11,2001:db8::11 /,
-    may: true,
-  },
-  {
-    what: '--node-ip not set, and the address came late: a restart alone would not help',
-    host: kubelet({}, before(9000)),
-    cause: 'KubeletNodeIPSingleFamily',
-    evidence: /came after the kubelet had started/,
-    may: true,
-  },
-  {
-    what: '--node-ip=0.0.0.0',
-    host: kubelet({ 'node-ip': '0.0.0.0' }),
-    cause: 'KubeletNodeIPSingleFamily',
-    says: /means one address of IPv4/,
-    may: true,
-  },
-  {
-    what: '--node-ip=:: on a cluster whose IPv4 is missing',
-    node: { internalIPs: [V6] },
-    host: { addresses: [own6(), own4], kubelet: { running: running({ 'node-ip': '::' }) } },
-    outlook: { families: ['IPv6', 'IPv4'] },
-    cause: 'KubeletNodeIPSingleFamily',
-    says: /means one address of IPv6/,
-    command: /--node-ip=2001:db8::11,192\.0\.2\.11/,
-  },
-  {
-    what: 'in the file that wins',
-    host: kubelet({ 'node-ip': V4 }, before(3600), '/etc/default/kubelet'),
-    cause: 'KubeletNodeIPSingleFamily',
-    command: /\/etc\/default\/kubelet/,
-  },
-  {
-    what: 'nodeIP: Leave',
-    host: kubelet({ 'node-ip': V4 }),
-    outlook: { settings: { nodeIP: 'Leave', gracePeriod: 300, podCIDRs: 'Keep' } },
-    cause: 'KubeletNodeIPSingleFamily',
-    may: /nodes\.nodeIP is Leave/,
-  },
-  {
-    what: 'a distribution whose hosts the operator does not edit',
-    host: kubelet({ 'node-ip': V4 }),
-    outlook: { editsHosts: false },
-    cause: 'KubeletNodeIPSingleFamily',
-    may: /does not edit the hosts/,
-  },
-  {
-    what: 'the stop file',
-    host: { ...kubelet({ 'node-ip': V4 }), stopped: true },
-    cause: 'KubeletNodeIPSingleFamily',
-    may: /stop file/,
-  },
-  {
-    what: 'a pair, and the address came after the kubelet',
-    host: kubelet({ 'node-ip': `${V4},${V6}` }, before(9000)),
-    cause: 'LateAddress',
-    says: /came to worker-1 after its kubelet had started/,
-    command: /^systemctl restart kubelet$/,
-    may: /wait/,
-    evidence: /^kubelet started at .* with --node-ip=192\.0\.2\.11,2001:db8::11$/,
-  },
-  {
-    what: 'a pair just set: the Node does not show it yet',
-    host: kubelet({ 'node-ip': `${V4},${V6}` }, before(5)),
-    cause: 'LateAddress',
-    says: /does not show it yet/,
-  },
-  {
-    what: 'a pair whose IPv6 the host does not have: renumbered before it was ever shown',
-    host: kubelet({ 'node-ip': `${V4},2001:db8:dead::1` }),
-    cause: 'KubeletNodeIPNotOnHost',
-    says: /its host has no 2001:db8:dead::1/,
-    command: /--node-ip=192\.0\.2\.11,2001:db8::11/,
-    may: true,
-  },
-  {
-    what: 'a pair, and no address on the host',
-    host: host([], { kubelet: { running: running({ 'node-ip': `${V4},${V6}` }) } }),
-    network: listening,
-    cause: 'NoAddress',
-  },
-  {
-    what: 'a boot script that ran too early (KKP on DigitalOcean + Rocky)',
-    node: ROCKY,
-    host: kubelet({ 'node-ip': V4 }, before(9000), '/etc/systemd/system/kubelet.service.d/nodeip.conf'),
-    cause: 'LateAddress',
-    command: /^systemctl restart kubelet$/,
-    may: /script of the host/,
-  },
-  {
-    what: 'a boot script that does not look for IPv6',
-    host: kubelet({ 'node-ip': V4 }, before(60), '/etc/kubernetes/nodeip.conf'),
-    cause: 'KubeletNodeIPSingleFamily',
-    says: /script that works --node-ip out at boot/,
-    may: /would overwrite/,
-  },
-  {
-    what: 'no kubelet process',
-    host: host([own6()], { kubelet: { running: null } }),
-    cause: 'KubeletNotRunning',
-    command: /^journalctl -u kubelet/,
-    may: /does not start what is stopped/,
-  },
-  {
-    what: 'an external cloud provider that does not publish it',
-    host: kubelet({ 'cloud-provider': 'external' }),
-    cause: 'CloudProviderDoesNotPublish',
-    says: /does not publish IPv6\.$/,
-    command: null,
-    may: /settings of a cloud/,
-  },
-  {
-    what: 'on Hetzner it has to be told',
-    node: { providerID: 'hcloud://42' },
-    host: kubelet({ 'cloud-provider': 'external' }),
-    cause: 'CloudProviderDoesNotPublish',
-    says: /\(Hetzner\)/,
-    command: /HCLOUD_INSTANCES_ADDRESS_FAMILY=dualstack$/,
-    evidence: /^Hetzner publishes IPv6 only when told to: https:/,
-  },
-  {
-    what: 'a cloud that has its time: a new node',
-    node: { createdAt: before(120) },
-    host: kubelet({ 'cloud-provider': 'external' }),
-    cause: 'CloudProviderPending',
-    may: /but wait/,
-  },
-  {
-    what: 'an old node that its cloud has not come to',
-    node: { taints: [{ key: 'node.cloudprovider.kubernetes.io/uninitialized', effect: 'NoSchedule' }] },
-    host: kubelet({ 'cloud-provider': 'external' }),
-    cause: 'CloudProviderPending',
-  },
-  {
-    what: 'a single --node-ip hides IPv6 from the cloud provider',
-    node: { providerID: 'openstack:///f00' },
-    host: kubelet({ 'cloud-provider': 'external', 'node-ip': V4 }),
-    cause: 'KubeletNodeIPSingleFamily',
-    says: /publishes that family alone/,
-    may: /leaves its kubelet to it/,
-  },
-  {
-    what: '--node-ip=:: with an external cloud provider hides IPv4',
-    node: { internalIPs: [V6] },
-    host: {
-      addresses: [own6(), own4],
-      kubelet: { running: running({ 'node-ip': '::', 'cloud-provider': 'external' }) },
-    },
-    outlook: { families: ['IPv6', 'IPv4'] },
-    cause: 'KubeletNodeIPSingleFamily',
-    says: /--node-ip=::,/,
-  },
-  {
-    what: 'published as ExternalIP alone',
-    node: { externalIPs: ['203.0.113.7', V6], providerID: 'aws:///eu-west-1a/i-1' },
-    host: kubelet({ 'cloud-provider': 'external' }),
-    cause: 'CloudProviderDoesNotPublish',
-    says: /as ExternalIP, and no IPv6 InternalIP/,
-    evidence: /^ExternalIP 2001:db8::11$/,
   },
 ];

@@ -128,12 +128,13 @@ function withoutLasting({ node, family, own, place, device }: Host): Told | null
 /** It has none, or a link-local one alone. */
 function without(host: Host): Told {
   const { node, report, family, own, place, device } = host;
-  const ignored = family === 'IPv6' ? advertisementsIgnored(host) : null;
-  if (ignored !== null) return ignored;
+  const setting = family === 'IPv6' ? (disabledOnDevice(host) ?? advertisementsIgnored(host)) : null;
+  if (setting !== null) return setting;
   const { cloud, together, name } = place;
   const evidence = [
     ...own.map(addressText),
     ...routeEvidence(report, family),
+    ...(family === 'IPv6' ? scriptEvidence(report) : []),
     ...(together?.says == null ? [] : [`${name}: ${together.says}`]),
   ];
   const linkLocal = own.some(({ scope }) => scope === 'LinkLocal');
@@ -154,24 +155,57 @@ function without(host: Host): Told {
   };
 }
 
-/** A host that forwards listens to router advertisements only with accept_ra=2 (Linux, networking/ip-sysctl). */
-function advertisementsIgnored({ node, report, own, device }: Host): Told | null {
-  const { forwarding, acceptRA } = report.network;
-  const value = acceptRA[device];
+/** IPv6 is off on the one interface that should have it: by the kernel's setting, which NetworkManager makes too, or by a network script. */
+function disabledOnDevice({ node, report, place, device }: Host): Told | null {
+  const { ipv6DisabledOn = [], networkScripts = {} } = report.network;
+  const byScript = networkScripts[`${device} IPV6INIT`] === 'no';
+  const byKernel = ipv6DisabledOn.includes(device);
+  if (!byScript && !byKernel) return null;
+  const setting = byScript ? `IPV6INIT=no in ifcfg-${device}` : `net.ipv6.conf.${device}.disable_ipv6=1`;
+  return {
+    cause: 'FamilyDisabled',
+    family: 'IPv6',
+    sentence: `IPv6 is switched off on ${device} of ${node.name} (${setting}).`,
+    evidence: [setting],
+    fix: {
+      short: `switch IPv6 on for ${device}`,
+      command: enableCommand(place.system, device) ?? `sysctl -w net.ipv6.conf.${device}.disable_ipv6=0`,
+      where: 'Node',
+    },
+    by: { why: NETWORK_IS_YOURS },
+  };
+}
+
+/**
+ * A kernel that forwards listens to router advertisements only with accept_ra=2 (Linux, networking/ip-sysctl). With 0 it may be that NetworkManager
+ * or systemd-networkd listens in its place, so nothing follows from that.
+ */
+function advertisementsIgnored({ node, report, own, place, device }: Host): Told | null {
+  const { forwarding, acceptRA, networkScripts = {}, defaultRoutes } = report.network;
   // Without a link-local address the interface does not speak IPv6 at all.
   const speaks = own.some((address) => address.scope === 'LinkLocal' && address.interface === device);
-  const ignored = speaks && (value === '0' || (value === '1' && forwarding.IPv6));
-  if (!ignored || report.network.defaultRoutes.IPv6 !== undefined) return null;
+  if (!speaks || defaultRoutes.IPv6 !== undefined) return null;
+  const told = { cause: 'RouterAdvertisementsIgnored', family: 'IPv6' } as const;
+  if (networkScripts[`${device} IPV6_AUTOCONF`] === 'no' && networkScripts[`${device} DHCPV6C`] !== 'yes') {
+    return {
+      ...told,
+      sentence: `${node.name} takes no IPv6 address from routers: IPV6_AUTOCONF of ${device} is no.`,
+      evidence: [`IPV6_AUTOCONF=no in ifcfg-${device}`, ...own.map(addressText)],
+      fix: {
+        short: 'have it listen to router advertisements, or give it a static address',
+        command: enableCommand(place.system, device) ?? addCommand('IPv6', device),
+        where: 'Node',
+      },
+      by: { why: NETWORK_IS_YOURS },
+    };
+  }
+  if (acceptRA[device] !== '1' || !forwarding.IPv6) return null;
   return {
-    cause: 'RouterAdvertisementsIgnored',
-    family: 'IPv6',
-    sentence:
-      value === '0'
-        ? `${node.name} takes no IPv6 address from routers: accept_ra of ${device} is 0.`
-        : `${node.name} takes no IPv6 address from routers, because it forwards and accept_ra of ${device} is not 2.`,
+    ...told,
+    sentence: `${node.name} takes no IPv6 address from routers, because it forwards and accept_ra of ${device} is not 2.`,
     evidence: [
-      `net.ipv6.conf.${device}.accept_ra=${value ?? ''}`,
-      `net.ipv6.conf.all.forwarding=${forwarding.IPv6 ? 1 : 0}`,
+      `net.ipv6.conf.${device}.accept_ra=1`,
+      'net.ipv6.conf.all.forwarding=1',
       'no IPv6 default route',
       ...own.map(addressText),
     ],
@@ -187,11 +221,11 @@ function advertisementsIgnored({ node, report, own, device }: Host): Told | null
 const addCommand = (family: Family, device: string): string =>
   ipCommand(family, `address add ${family === 'IPv4' ? 'ADDRESS/24' : 'ADDRESS/64'} dev ${device}`);
 
-function routeEvidence({ network }: HostReport, family: Family): readonly string[] {
-  const route = network.defaultRoutes[family];
-  if (route !== undefined) return [];
-  return [`no ${family} default route`];
-}
+const routeEvidence = ({ network }: HostReport, family: Family): readonly string[] =>
+  network.defaultRoutes[family] === undefined ? [`no ${family} default route`] : [];
+
+const scriptEvidence = ({ network }: HostReport): readonly string[] =>
+  Object.entries(network.networkScripts ?? {}).map(([setting, value]) => `network script: ${setting}=${value}`);
 
 /** What to do where the host is not seen. */
 export const lookAtHost = (family: Family) => look(ipCommand(family, 'address show scope global'));

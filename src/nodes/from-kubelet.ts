@@ -22,7 +22,7 @@ export function fromKubelet(
   const address = chooseAddress(node, family) ?? usable[0]?.address ?? '';
   const { name } = node;
   const regime = regimeOf(node);
-  const late = running !== null && usable.every(({ since }) => Date.parse(since) > Date.parse(running.startedAt));
+  const late = running !== null && usable.every(({ since }) => cameAfter(since, running.startedAt, report));
   const evidence = [
     ...usable.map(addressText),
     ...(running === null
@@ -74,23 +74,7 @@ export function fromKubelet(
           : `${name} has ${address}, but its kubelet runs with --node-ip=${regime.nodeIP}.`,
       );
     case 'BootScript':
-      if (!late && onlyFamilyOf(regime.nodeIPs) === otherFamily(family)) {
-        return {
-          ...single(
-            `${name} has ${address}, but the script that works --node-ip out at boot (${source}) gave ${regime.nodeIPs.join(',')}.`,
-          ),
-          fix: { short: 'restart its kubelet, so that the script looks again', command: RESTART, where: 'Node' },
-          by: { why: 'A script of the host writes --node-ip; it would overwrite what the operator sets.' },
-        };
-      }
-      return {
-        cause: 'LateAddress',
-        family,
-        sentence: `${address} came to ${name} after its kubelet had started, and the script that works --node-ip out ran before.`,
-        evidence,
-        fix: { short: 'restart its kubelet', command: RESTART, where: 'Node' },
-        by: { why: 'A script of the host writes --node-ip.' },
-      };
+      return fromBootScript({ node, family, address, evidence, from: regime.from, late, place });
     case 'Pair': {
       const asked = regime.nodeIPs.find((ip) => familyOfNodeIP(ip) === family);
       if (asked === undefined) {
@@ -124,6 +108,39 @@ export function fromKubelet(
       return unreachable(regime);
   }
 }
+
+interface BootScriptCase {
+  readonly node: NodeFacts;
+  readonly family: Family;
+  readonly address: string;
+  readonly evidence: readonly string[];
+  /** Where the script leaves what it found. */
+  readonly from: string;
+  readonly late: boolean;
+  readonly place: Expectation;
+}
+
+/** Where IPv6 is known to come late, a script that ran at boot has hardly ever seen it. */
+function fromBootScript({ node, family, address, evidence, from, late, place }: BootScriptCase): Told {
+  const wasLate = late || (family === 'IPv6' && place.together?.is === 'Late');
+  const says = place.together?.says;
+  return {
+    cause: wasLate ? 'LateAddress' : 'KubeletNodeIPSingleFamily',
+    family,
+    sentence: wasLate
+      ? `${address} came to ${node.name} after its kubelet had started, and the script that works --node-ip out (${from}) ran before.`
+      : `${node.name} has ${address}, but the script that works --node-ip out at boot (${from}) gave it without ${family}.`,
+    evidence: [...evidence, ...(wasLate && says != null ? [`${place.name}: ${says}`] : [])],
+    fix: { short: 'restart its kubelet, so that the script looks again', command: RESTART, where: 'Node' },
+    by: { why: 'A script of the host writes --node-ip; it would overwrite what the operator sets.' },
+  };
+}
+
+/** What the agent saw at its first look may have been there long before. */
+const cameAfter = (since: string, startedAt: string, { watchingSince }: HostReport): boolean =>
+  watchingSince !== undefined &&
+  Date.parse(since) > Date.parse(watchingSince) &&
+  Date.parse(since) > Date.parse(startedAt);
 
 interface CloudCase {
   readonly node: NodeFacts;

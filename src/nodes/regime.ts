@@ -13,8 +13,8 @@ export type Regime =
   /** One address, or `0.0.0.0` or `::` for "any of that family". */
   | { readonly is: 'Single'; readonly nodeIP: string }
   | { readonly is: 'Unset' }
-  /** A script at boot works `--node-ip` out; it runs anew when the kubelet is restarted. */
-  | { readonly is: 'BootScript'; readonly nodeIPs: readonly string[] }
+  /** A script at boot works `--node-ip` out, as on hosts of machine-controller (KKP); it runs anew when the kubelet is restarted. */
+  | { readonly is: 'BootScript'; readonly from: string }
   /** The cloud controller manager; `nodeIPs`: what the kubelet asks of it. */
   | { readonly is: 'Cloud'; readonly nodeIPs: readonly string[] }
   /** There is an agent, and no kubelet process. */
@@ -25,20 +25,17 @@ export type Regime =
 /** Set by a kubelet that has an external cloud provider: what its `--node-ip` is. */
 const PROVIDED_NODE_IP = 'alpha.kubernetes.io/provided-node-ip';
 
-/** Where machine-controller's boot script of the hosts of KKP and KubeOne leaves what it found. */
-const BOOT_SCRIPT_FILE = /(^|\/)nodeip\.(conf|env)$/;
-
 export function regimeOf({ agent, annotations }: NodeFacts): Regime {
   const report = agent?.report;
   if (report == null) {
     const provided = annotations[PROVIDED_NODE_IP];
     return provided === undefined ? { is: 'NotSeen' } : { is: 'Cloud', nodeIPs: listOf(provided) };
   }
-  const { running, source } = report.kubelet;
+  const { running, nodeIPFrom } = report.kubelet;
   if (running === null) return { is: 'NotRunning' };
   const nodeIPs = listOf(running.args['node-ip'] ?? '');
   if ((running.args['cloud-provider'] ?? '') !== '') return { is: 'Cloud', nodeIPs };
-  if (BOOT_SCRIPT_FILE.test(source)) return { is: 'BootScript', nodeIPs };
+  if (nodeIPFrom !== undefined) return { is: 'BootScript', from: nodeIPFrom };
   const [first, second] = nodeIPs;
   if (first === undefined) return { is: 'Unset' };
   return second === undefined ? { is: 'Single', nodeIP: first } : { is: 'Pair', nodeIPs };

@@ -83,6 +83,7 @@ export function hostReport(
   const report: HostReport = {
     hostname: options.name,
     addresses: ipv6 ? [address4, address6] : [address4],
+    watchingSince: before(86_000),
     network: {
       ipv6Disabled: false,
       forwarding: { IPv4: true, IPv6: dual },

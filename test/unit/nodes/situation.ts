@@ -48,10 +48,11 @@ export const host = (addresses: readonly HostAddress[], more: Deep<HostReport> =
 });
 
 /** A host that has both addresses, and a kubelet with these arguments. */
-export const kubelet = (args: Readonly<Record<string, string>>, startedAt = before(3600), source?: string) =>
-  host([own6()], {
-    kubelet: { running: running({ 'node-ip': '', ...args }, startedAt), ...(source === undefined ? {} : { source }) },
-  });
+export const kubelet = (
+  args: Readonly<Record<string, string>>,
+  startedAt = before(3600),
+  more: Deep<HostReport['kubelet']> = {},
+) => host([own6()], { kubelet: { running: running({ 'node-ip': '', ...args }, startedAt), ...more } });
 
 export function nodeOf({ node, host: report, network }: Situation): NodeFacts {
   const facts = nodeFacts(1, report === undefined ? { agent: false } : {}, node, report);

@@ -45,7 +45,7 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
   },
   {
     what: 'in the file that wins',
-    host: kubelet({ 'node-ip': V4 }, before(3600), '/etc/default/kubelet'),
+    host: kubelet({ 'node-ip': V4 }, before(3600), { source: '/etc/default/kubelet' }),
     cause: 'KubeletNodeIPSingleFamily',
     command: /\/etc\/default\/kubelet/,
   },
@@ -101,14 +101,31 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
   {
     what: 'a boot script that ran too early (KKP on DigitalOcean + Rocky)',
     node: ROCKY,
-    host: kubelet({ 'node-ip': V4 }, before(9000), '/etc/systemd/system/kubelet.service.d/nodeip.conf'),
+    host: kubelet({ 'node-ip': V4 }, before(9000), { nodeIPFrom: '/etc/systemd/system/kubelet.service.d/nodeip.conf' }),
     cause: 'LateAddress',
     command: /^systemctl restart kubelet$/,
     may: /script of the host/,
+    evidence: /came after the kubelet had started/,
+  },
+  {
+    what: 'a boot script where IPv6 is known to come late, and nobody was there to see it come',
+    node: ROCKY,
+    host: {
+      ...kubelet({ 'node-ip': V4 }, before(9000), { nodeIPFrom: 'KUBELET_NODE_IP' }),
+      watchingSince: before(7000),
+    },
+    cause: 'LateAddress',
+    evidence: /^DigitalOcean \+ Rocky Linux: IPv6 often arrives/,
+  },
+  {
+    what: 'what the agent saw at its first look may have been there long before',
+    host: { ...kubelet({ 'node-ip': `${V4},${V6}` }, before(9000)), watchingSince: before(7200) },
+    cause: 'LateAddress',
+    says: /does not show it yet/,
   },
   {
     what: 'a boot script that does not look for IPv6',
-    host: kubelet({ 'node-ip': V4 }, before(60), '/etc/kubernetes/nodeip.conf'),
+    host: kubelet({ 'node-ip': V4 }, before(60), { nodeIPFrom: 'KUBELET_NODE_IP' }),
     cause: 'KubeletNodeIPSingleFamily',
     says: /script that works --node-ip out at boot/,
     may: /would overwrite/,

@@ -85,8 +85,9 @@ test('a name for people', () => {
   expect(expectationOf(place('', '')).name).toBe('');
 });
 
+const command = (osImage: string): string | null => enableCommand(expectationOf(place('', osImage)).system, 'ens5');
+
 test('the command of the system that configures the network', () => {
-  const command = (osImage: string): string | null => enableCommand(expectationOf(place('', osImage)).system, 'ens5');
   expect(command('Rocky Linux 9.4')).toContain('device show ens5');
   expect(command('Ubuntu 24.04')).toContain('ethernets.ens5.dhcp6=true');
   expect(command('Flatcar Container Linux')).toBeNull();

@@ -113,20 +113,22 @@ test('both families can be missing, and only some nodes are named', () => {
   expect(text).toContain(' and 4 more. kubectl');
 });
 
+const half = (count: number): readonly NodeFacts[] =>
+  Array.from({ length: count }, (_, n) => (n % 2 === 0 ? whole(n) : lacking(n)));
+
+const leastTime = (nodes: readonly NodeFacts[]): number =>
+  Math.min(
+    ...Array.from({ length: 7 }, () => {
+      const start = process.hrtime.bigint();
+      told(nodes);
+      return Number(process.hrtime.bigint() - start) / 1e6;
+    }),
+  );
+
 test('ten times the nodes take ten times the time, about: thousands are counted, fifty are looked into', () => {
-  const nodesOf = (count: number): readonly NodeFacts[] =>
-    Array.from({ length: count }, (_, n) => (n % 2 === 0 ? whole(n) : lacking(n)));
-  const [few, many] = [nodesOf(1500), nodesOf(15_000)];
-  const best = (nodes: readonly NodeFacts[]): number =>
-    Math.min(
-      ...Array.from({ length: 7 }, () => {
-        const start = process.hrtime.bigint();
-        told(nodes);
-        return Number(process.hrtime.bigint() - start) / 1e6;
-      }),
-    );
-  best(few);
-  const [short, long] = [best(few), best(many)];
+  const [few, many] = [half(1500), half(15_000)];
+  leastTime(few);
+  const [short, long] = [leastTime(few), leastTime(many)];
   // Generous, for a machine that has other things to do: what is quadratic takes a hundred times as long.
   expect(long).toBeLessThan(Math.max(40 * short, 50));
 });

@@ -86,7 +86,8 @@ interface Unit {
 function readUnit(files: HostFiles): Unit {
   const units = unitFiles(files).map((file) => ({ file, text: files.read(file) ?? '' }));
   const commands = units.flatMap(({ text }) =>
-    [...text.matchAll(/^ExecStart=(.+(?:\\\n.*)*)$/gm)].map((match) => match[1] ?? ''),
+    // A backslash at the end of a line carries the command on to the next one.
+    [...text.matchAll(/^ExecStart=((?:[^\\\n]|\\[^])+)$/gm)].map((match) => match[1] ?? ''),
   );
   return {
     files: units,

@@ -128,7 +128,7 @@ function fixLines(rows: readonly NodeRow[], options: PrintOptions): readonly str
       .slice(0, TOLD)
       .flatMap(({ diagnosis, names }) => [
         ...indented(`${diagnosis.cause} (${namesText(names)}): ${diagnosis.sentence}`, '  ', options.width),
-        ...indented(doText(diagnosis, names.length), '    ', options.width),
+        ...indented(doText(diagnosis, names), '    ', options.width),
       ]),
     ...(more > 0 ? [`  and ${plural(more, 'other cause')}: -o wide`] : []),
   ];
@@ -139,11 +139,12 @@ function namesText(names: readonly string[]): string {
   return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-/** A command names one node's own addresses: for several nodes it is the example of the first. */
-function doText({ fix, operator }: Diagnosis, nodes: number): string {
-  const text =
-    nodes > 1 && fix.where === 'Node' && fix.command !== null ? `For the first: ${fixText(fix)}` : fixText(fix);
-  return operator.may ? `The operator does it when it is their turn. By hand: ${text}` : text;
+/** A command for a node names its own addresses: of several nodes that of the first is shown. */
+function doText({ fix, operator }: Diagnosis, names: readonly string[]): string {
+  const [first = ''] = names;
+  const example = names.length > 1 && fix.where === 'Node' && fix.command !== null;
+  if (!operator.may) return example ? `For ${first}: ${fixText(fix)}` : fixText(fix);
+  return `The operator does it when it is their turn. By hand${example ? `, for ${first}` : ''}: ${fixText(fix)}`;
 }
 
 /** The rows as a document for machines. */

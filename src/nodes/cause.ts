@@ -25,15 +25,6 @@ export const CAUSES = [
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
-/** Causes of a node that has an address of each family and is not whole all the same. */
-export const CAUSES_OF_DUAL_NODES: ReadonlySet<Cause> = new Set([
-  'AddressGone',
-  'CNIPending',
-  'AddressOrder',
-  'PodCIDRMissing',
-  'HostPodsSingleFamily',
-]);
-
 export interface Diagnosis {
   readonly cause: Cause;
   /** The family that it is about; null: it is about both. */

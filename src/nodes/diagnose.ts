@@ -112,7 +112,7 @@ function unseen(node: NodeFacts, family: Family): Told {
     node.agent === null ? 'no DualStackNode of that name' : 'its agent has not reported yet',
     ...(name === '' ? [] : [`it runs on ${name}`]),
     ...(says === null || together === null ? [] : [together.source]),
-    ...(publishes == null || cloud === null ? [] : [cloud.source]),
+    ...(publishes === null ? [] : [publishes.source]),
   ];
   return {
     cause: 'Unknown',

@@ -193,8 +193,8 @@ export function fromCloud({ node, family, isNew, place, evidence, nodeIPs, has }
     evidence: [
       ...evidence,
       ...(external === undefined ? [] : [`ExternalIP ${external}`]),
-      ...(cloud?.publishesIPv6 === 'OnSetting'
-        ? [`${cloud.name} publishes IPv6 only when told to: ${cloud.source}`]
+      ...(cloud?.publishesIPv6 === 'OnSetting' && publish !== null
+        ? [`${cloud.name} publishes IPv6 only when told to: ${publish.source}`]
         : []),
     ],
     fix:

@@ -12,14 +12,14 @@ export interface Cloud {
   readonly publish: Advice | null;
   /** How a host gets an IPv6 address from this cloud. */
   readonly give: Advice | null;
-  /** Where this was read. */
-  readonly source: string;
 }
 
 export interface Advice {
   readonly says: string;
   readonly command: string | null;
   readonly where: 'Node' | 'Cluster' | 'Cloud';
+  /** Where this was read. */
+  readonly source: string;
 }
 
 export type CloudID = 'aws' | 'azure' | 'digitalocean' | 'equinixmetal' | 'gcp' | 'hetzner' | 'openstack' | 'vsphere';
@@ -35,13 +35,14 @@ export const CLOUDS: readonly Cloud[] = [
       says: 'list both NodeIPFamilies in the cloud config of aws-cloud-controller-manager, whose default is IPv4 alone',
       command: "printf '[Global]\\nNodeIPFamilies=ipv4\\nNodeIPFamilies=ipv6\\n' # into its --cloud-config file",
       where: 'Cloud',
+      source: 'https://github.com/kubernetes/cloud-provider-aws/pull/251',
     },
     give: {
       says: 'assign an IPv6 address to the network interface of the instance, in a subnet that has an IPv6 CIDR',
       command: 'aws ec2 assign-ipv6-addresses --network-interface-id INTERFACE --ipv6-address-count 1',
       where: 'Cloud',
+      source: 'https://docs.aws.amazon.com/cli/latest/reference/ec2/assign-ipv6-addresses.html',
     },
-    source: 'https://github.com/kubernetes/cloud-provider-aws/pull/251',
   },
   {
     id: 'azure',
@@ -55,8 +56,9 @@ export const CLOUDS: readonly Cloud[] = [
       command:
         'az network nic ip-config create --resource-group GROUP --nic-name NIC --name ipv6 --private-ip-address-version IPv6 --vnet-name VNET --subnet SUBNET',
       where: 'Cloud',
+      source:
+        'https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/virtual-network/ip-services/create-vm-dual-stack-ipv6-cli.md',
     },
-    source: 'https://learn.microsoft.com/azure/virtual-network/ip-services/ipv6-overview',
   },
   {
     id: 'digitalocean',
@@ -69,13 +71,14 @@ export const CLOUDS: readonly Cloud[] = [
       command:
         'kubectl -n kube-system get deployments -o wide # which release of digitalocean-cloud-controller-manager',
       where: 'Cluster',
+      source: 'https://github.com/digitalocean/digitalocean-cloud-controller-manager/issues/555',
     },
     give: {
-      says: 'switch IPv6 on for the droplet',
+      says: 'switch IPv6 on for the droplet, and have its host use the address',
       command: 'doctl compute droplet-action enable-ipv6 DROPLET',
       where: 'Cloud',
+      source: 'https://docs.digitalocean.com/reference/doctl/reference/compute/droplet-action/enable-ipv6',
     },
-    source: 'https://github.com/digitalocean/digitalocean-cloud-controller-manager/issues/555',
   },
   {
     id: 'equinixmetal',
@@ -85,7 +88,6 @@ export const CLOUDS: readonly Cloud[] = [
     publishesIPv6: 'NotKnown',
     publish: null,
     give: null,
-    source: 'https://docs.kubermatic.com/kubermatic/v2.22/tutorials-howtos/networking/dual-stack/',
   },
   {
     id: 'gcp',
@@ -97,14 +99,15 @@ export const CLOUDS: readonly Cloud[] = [
       says: 'set the stack type of cloud-controller-manager to IPV4_IPV6: it publishes IPv6 addresses in no other',
       command: "printf '[global]\\nstack-type = IPV4_IPV6\\n' # into its --cloud-config file",
       where: 'Cloud',
+      source: 'https://github.com/kubernetes/cloud-provider-gcp/pull/268',
     },
     give: {
       says: 'make the network interface of the machine dual-stack, in a subnet that is',
       command:
         'gcloud compute instances network-interfaces update INSTANCE --network-interface nic0 --stack-type IPV4_IPV6',
       where: 'Cloud',
+      source: 'https://cloud.google.com/sdk/gcloud/reference/compute/instances/network-interfaces/update',
     },
-    source: 'https://github.com/kubernetes/cloud-provider-gcp/pull/268',
   },
   {
     id: 'hetzner',
@@ -117,13 +120,14 @@ export const CLOUDS: readonly Cloud[] = [
       command:
         'kubectl -n kube-system set env deployment/hcloud-cloud-controller-manager HCLOUD_INSTANCES_ADDRESS_FAMILY=dualstack',
       where: 'Cluster',
+      source: 'https://github.com/hetznercloud/hcloud-cloud-controller-manager/pull/204',
     },
     give: {
       says: 'assign a primary IPv6 to the server; it must be off while that is done',
       command: 'hcloud primary-ip assign --server SERVER PRIMARY-IP',
       where: 'Cloud',
+      source: 'https://docs.ansible.com/ansible/10/collections/hetzner/hcloud/primary_ip_module.html',
     },
-    source: 'https://github.com/hetznercloud/hcloud-cloud-controller-manager/pull/204',
   },
   {
     id: 'openstack',
@@ -135,14 +139,15 @@ export const CLOUDS: readonly Cloud[] = [
       says: 'take ipv6-support-disabled out of the [Networking] part of the cloud config of openstack-cloud-controller-manager',
       command: "sed -i '/^ipv6-support-disabled/d' CLOUD-CONFIG",
       where: 'Cloud',
+      source:
+        'https://github.com/kubernetes/cloud-provider-openstack/blob/master/docs/openstack-cloud-controller-manager/using-openstack-cloud-controller-manager.md',
     },
     give: {
       says: 'give the port of the server an address from an IPv6 subnet',
       command: 'openstack port set --fixed-ip subnet=IPV6-SUBNET PORT',
       where: 'Cloud',
+      source: 'https://docs.openstack.org/python-openstackclient/latest/cli/command-objects/port.html',
     },
-    source:
-      'https://github.com/kubernetes/cloud-provider-openstack/blob/master/docs/openstack-cloud-controller-manager/using-openstack-cloud-controller-manager.md',
   },
   {
     id: 'vsphere',
@@ -154,8 +159,9 @@ export const CLOUDS: readonly Cloud[] = [
       says: 'switch the dual-stack gate of vsphere-cloud-controller-manager on, and name both families in its vsphere.conf (ipFamily)',
       command: 'kubectl -n kube-system set env daemonset/vsphere-cloud-controller-manager ENABLE_ALPHA_DUAL_STACK=true',
       where: 'Cluster',
+      source:
+        'https://github.com/kubernetes/cloud-provider-vsphere/blob/master/docs/book/tutorials/enable-dual-stack.md',
     },
     give: null,
-    source: 'https://github.com/kubernetes/cloud-provider-vsphere/blob/master/docs/book/tutorials/enable-dual-stack.md',
   },
 ];

@@ -25,8 +25,7 @@ export type SystemID =
   | 'ubuntu'
   | 'windows';
 
-const RHEL_NETWORK =
-  'https://docs.redhat.com/en/documentation/red_hat_enterprise_linux/9/html/configuring_and_managing_networking/index';
+const NETWORK_MANAGER = 'https://developer.gnome.org/libnm/1.0/NMSettingIP6Config.html';
 
 /** The first that matches counts. */
 export const SYSTEMS: readonly OperatingSystem[] = [
@@ -35,31 +34,31 @@ export const SYSTEMS: readonly OperatingSystem[] = [
     name: 'CentOS 7',
     image: /^CentOS Linux 7/i,
     configures: 'NetworkManager',
-    source: RHEL_NETWORK,
+    source: NETWORK_MANAGER,
   },
-  { id: 'rocky', name: 'Rocky Linux', image: /^Rocky Linux/i, configures: 'NetworkManager', source: RHEL_NETWORK },
-  { id: 'almalinux', name: 'AlmaLinux', image: /^AlmaLinux/i, configures: 'NetworkManager', source: RHEL_NETWORK },
+  { id: 'rocky', name: 'Rocky Linux', image: /^Rocky Linux/i, configures: 'NetworkManager', source: NETWORK_MANAGER },
+  { id: 'almalinux', name: 'AlmaLinux', image: /^AlmaLinux/i, configures: 'NetworkManager', source: NETWORK_MANAGER },
   {
     id: 'rhel',
     name: 'RHEL',
     image: /^(Red Hat Enterprise Linux|CentOS)/i,
     configures: 'NetworkManager',
-    source: RHEL_NETWORK,
+    source: NETWORK_MANAGER,
   },
-  { id: 'fedora', name: 'Fedora', image: /^Fedora/i, configures: 'NetworkManager', source: RHEL_NETWORK },
+  { id: 'fedora', name: 'Fedora', image: /^Fedora/i, configures: 'NetworkManager', source: NETWORK_MANAGER },
   {
     id: 'ubuntu',
     name: 'Ubuntu',
     image: /^Ubuntu/i,
     configures: 'networkd',
-    source: 'https://netplan.readthedocs.io/en/stable/netplan-yaml/',
+    source: 'https://manpages.ubuntu.com/manpages/xenial/man5/netplan.5.html',
   },
   {
     id: 'flatcar',
     name: 'Flatcar',
     image: /^Flatcar/i,
     configures: 'networkd',
-    source: 'https://www.flatcar.org/docs/latest/setup/customization/network-config-with-networkd/',
+    source: 'https://flatcar.org/docs/latest/setup/customization/network-config-with-networkd',
   },
   {
     id: 'debian',
@@ -80,21 +79,21 @@ export const SYSTEMS: readonly OperatingSystem[] = [
     name: 'SUSE',
     image: /^(SUSE|openSUSE|SLES)/i,
     configures: 'Other',
-    source: 'https://documentation.suse.com/sles/15-SP6/html/SLES-all/cha-network.html',
+    source: 'https://en.opensuse.org/Portal:Wicked',
   },
   {
     id: 'talos',
     name: 'Talos',
     image: /^Talos/i,
     configures: 'Other',
-    source: 'https://www.talos.dev/latest/talos-guides/network/',
+    source: 'https://docs.siderolabs.com/talos/v1.12/networking/configuration/overview',
   },
   {
     id: 'bottlerocket',
     name: 'Bottlerocket',
     image: /^Bottlerocket/i,
     configures: 'Other',
-    source: 'https://bottlerocket.dev/en/os/latest/#/concepts/networking/',
+    source: 'https://github.com/bottlerocket-os/bottlerocket/pull/3211',
   },
   {
     id: 'windows',

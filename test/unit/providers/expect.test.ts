@@ -9,7 +9,11 @@ const place = (providerID: string, osImage: string, labels: Place['labels'] = {}
   labels,
 });
 
-test.each([...CLOUDS, ...SYSTEMS])('$name tells where it was read', ({ source }) => {
+const advice = CLOUDS.flatMap(({ name, publish, give }) =>
+  [publish, give].flatMap((each) => each ?? []).map((each) => ({ name, ...each })),
+);
+
+test.each([...advice, ...SYSTEMS])('$name tells where it was read: $source', ({ source }) => {
   expect(new URL(source).protocol).toBe('https:');
 });
 

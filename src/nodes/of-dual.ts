@@ -8,11 +8,7 @@ import { hasFamily, type Known, type Outlook, splitRemedy, type Told } from './t
 export function ofDual(node: NodeFacts, outlook: Outlook, known: Omit<Known, 'since'>): Told | null {
   if (outlook.families.length < 2) return null;
   return (
-    unproven(known) ??
-    gone(node, outlook) ??
-    order(node, outlook) ??
-    podCIDR(node, outlook) ??
-    hostPods(node, outlook, known)
+    unproven(known) ?? gone(node, outlook) ?? order(node, outlook) ?? podCIDR(node, outlook) ?? hostPods(node, outlook)
   );
 }
 
@@ -101,15 +97,16 @@ function podCIDR(node: NodeFacts, { families, usesPodCIDRs }: Outlook): Told | n
 }
 
 /** The kubelet adds the second address to pods on the host's network that run; where it did not, they started before it knew. */
-function hostPods(node: NodeFacts, { families }: Outlook, { hostPodIPs = [] }: Omit<Known, 'since'>): Told | null {
-  if (hostPodIPs.length === 0) return null;
-  const missing: Family | undefined = families.find((family) => !hasFamily(hostPodIPs, family));
+function hostPods(node: NodeFacts, { families, hostPodIPs }: Outlook): Told | null {
+  const podIPs = hostPodIPs.get(node.name);
+  if (podIPs === undefined) return null;
+  const missing: Family | undefined = families.find((family) => !hasFamily(podIPs, family));
   if (missing === undefined) return null;
   return {
     cause: 'HostPodsSingleFamily',
     family: missing,
-    sentence: `${node.name} has both families, and pods on its network show ${hostPodIPs.join(', ')} alone.`,
-    evidence: [`podIPs ${hostPodIPs.join(', ')}`, `InternalIPs ${node.internalIPs.join(', ')}`],
+    sentence: `${node.name} has both families, and pods on its network show ${podIPs.join(', ')} alone.`,
+    evidence: [`podIPs ${podIPs.join(', ')}`, `InternalIPs ${node.internalIPs.join(', ')}`],
     fix: {
       short: 'restart its kubelet, then make those pods anew',
       command: 'systemctl restart kubelet',

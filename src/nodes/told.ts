@@ -12,6 +12,8 @@ export interface Outlook {
   readonly settings: Pick<Wanted['nodes'], 'nodeIP' | 'gracePeriod' | 'podCIDRs'>;
   /** The network plug-in takes pod addresses from `Node.spec.podCIDRs`. */
   readonly usesPodCIDRs: boolean;
+  /** By node: the addresses of a pod on its network. No entry: none was looked at. */
+  readonly hostPodIPs: ReadonlyMap<string, readonly string[]>;
   /** The operator edits the settings of hosts in this cluster, through agents. */
   readonly editsHosts: boolean;
   /** Milliseconds since the epoch. */
@@ -26,8 +28,6 @@ export interface Known {
   readonly guarded: boolean;
   /** Since when it has been without, as an earlier look found; null: it was not without then, or nobody looked. */
   readonly since: string | null;
-  /** Addresses of a pod on the host's network there; absent: none was looked at. */
-  readonly hostPodIPs?: readonly string[];
 }
 
 /** A cause before it is known since when, and whether the operator is free to act. */

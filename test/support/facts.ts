@@ -169,7 +169,7 @@ export const podFacts = (change: Partial<PodFacts> & { readonly name: string }):
   node: 'worker-1',
   hash: 'rev-1',
   ready: true,
-  podIPs: ['192.0.2.11'],
+  podIPs: ['192.0.2.11', '2001:db8::11'],
   hostNetwork: true,
   restarts: 0,
   startedAt: before(3600),

@@ -9,6 +9,7 @@ export const OUTLOOK: Outlook = {
   families: ['IPv4', 'IPv6'],
   settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep' },
   usesPodCIDRs: false,
+  hostPodIPs: new Map(),
   editsHosts: true,
   now: AT,
 };

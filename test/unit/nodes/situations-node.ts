@@ -240,9 +240,14 @@ export const DUAL_SITUATIONS: readonly Situation[] = [
   {
     what: 'pods on its network know one family',
     node: DUAL,
-    known: { hostPodIPs: [V4] },
+    outlook: { hostPodIPs: new Map([['worker-1', [V4]]]) },
     cause: 'HostPodsSingleFamily',
     says: /pods on its network show 192\.0\.2\.11 alone/,
   },
-  { what: 'pods on its network know both', node: DUAL, known: { hostPodIPs: [V4, V6] }, cause: null },
+  {
+    what: 'pods on its network know both',
+    node: DUAL,
+    outlook: { hostPodIPs: new Map([['worker-1', [V4, V6]]]) },
+    cause: null,
+  },
 ];

@@ -11,6 +11,7 @@ const OUTLOOK: Outlook = {
   families: ['IPv4', 'IPv6'],
   settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep' },
   usesPodCIDRs: false,
+  hostPodIPs: new Map(),
   editsHosts: true,
   now: AT,
 };

@@ -82,9 +82,9 @@ function lost({ name }: NodeFacts, proof: NodeProof | null): Told {
 function missingFamily(node: NodeFacts, family: Family, { settings, now }: Outlook): Told {
   const place = expectationOf(node);
   // While its grace period lasts, a cloud provider may still be at work.
-  const isNew = now - Date.parse(node.createdAt) <= settings.gracePeriod * 1000;
+  const isRecent = (time: string): boolean => now - Date.parse(time) <= settings.gracePeriod * 1000;
   const report = node.agent?.report;
-  if (report != null) return fromHost(node, report, family, place, isNew);
+  if (report != null) return fromHost(node, report, family, place, isRecent);
 
   const regime = regimeOf(node);
   const isPending = node.taints.some(({ key }) => key === UNINITIALIZED);
@@ -97,7 +97,7 @@ function missingFamily(node: NodeFacts, family: Family, { settings, now }: Outlo
       ...(node.providerID === '' ? [] : [`providerID ${node.providerID}`]),
     ];
     const has = `A cloud provider gives ${node.name} its addresses`;
-    return fromCloud({ node, family, isNew: isNew || isPending, place, evidence, nodeIPs, has });
+    return fromCloud({ node, family, isNew: isRecent(node.createdAt) || isPending, place, evidence, nodeIPs, has });
   }
   return unseen(node, family);
 }

@@ -13,13 +13,13 @@ export function fromHost(
   report: HostReport,
   family: Family,
   place: Expectation,
-  isNew: boolean,
+  isRecent: (time: string) => boolean,
 ): Told {
   const own = report.addresses.filter(({ address }) => familyOf(address) === family);
   const host: Host = { node, report, family, own, place, device: deviceOf(report, family) };
   if (family === 'IPv6' && report.network.ipv6Disabled) return disabled(host);
   const lasting = own.filter(isLasting);
-  if (lasting.length > 0) return fromKubelet(node, report, family, lasting, isNew, place);
+  if (lasting.length > 0) return fromKubelet(node, report, family, lasting, isRecent, place);
   return withoutLasting(host) ?? without(host);
 }
 

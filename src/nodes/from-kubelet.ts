@@ -15,7 +15,7 @@ export function fromKubelet(
   report: HostReport,
   family: Family,
   usable: readonly HostAddress[],
-  isNew: boolean,
+  isRecent: (time: string) => boolean,
   place: Expectation,
 ): Told {
   const { running, source } = report.kubelet;
@@ -57,7 +57,8 @@ export function fromKubelet(
       return fromCloud({
         node,
         family,
-        isNew,
+        // The cloud controller manager looks every few minutes.
+        isNew: isRecent(node.createdAt) || usable.every(({ since }) => isRecent(since)),
         place,
         evidence,
         nodeIPs: regime.nodeIPs,
@@ -67,47 +68,49 @@ export function fromKubelet(
       return single(
         `${name} has ${address}, but its kubelet runs without --node-ip and then reports one address only.`,
       );
-    case 'Single':
-      return single(
-        isAny(regime.nodeIP)
-          ? `${name} has ${address}, but its kubelet runs with --node-ip=${regime.nodeIP}, which means one address of ${familyOfNodeIP(regime.nodeIP)}.`
-          : `${name} has ${address}, but its kubelet runs with --node-ip=${regime.nodeIP}.`,
-      );
     case 'BootScript':
-      return fromBootScript({ node, family, address, evidence, from: regime.from, late, place });
-    case 'Pair': {
+    case 'Literal': {
+      const text = regime.nodeIPs.join(',');
       const asked = regime.nodeIPs.find((ip) => familyOfNodeIP(ip) === family);
-      if (asked === undefined) {
-        return single(`${name} has ${address}, but its kubelet runs with --node-ip=${regime.nodeIPs.join(',')}.`);
+      if (asked !== undefined && !isAny(asked)) {
+        return usable.some((entry) => entry.address === asked)
+          ? notShownYet({ node, family, asked, late, evidence })
+          : {
+              ...single(`The kubelet of ${name} runs with --node-ip=${text}, and its host has no ${asked}.`),
+              cause: 'KubeletNodeIPNotOnHost',
+            };
       }
-      const isThere = usable.some((entry) => entry.address === asked);
-      if (!isThere) {
-        return {
-          ...single(
-            `The kubelet of ${name} runs with --node-ip=${regime.nodeIPs.join(',')}, and its host has no ${asked}.`,
-          ),
-          cause: 'KubeletNodeIPNotOnHost',
-        };
+      if (regime.is === 'BootScript') {
+        return fromBootScript({ node, family, address, evidence, from: regime.from, late, place });
       }
-      return {
-        cause: 'LateAddress',
-        family,
-        sentence: late
-          ? `${asked} came to ${name} after its kubelet had started.`
-          : `${name} has ${asked} and its kubelet is told so, but the Node does not show it yet.`,
-        evidence,
-        fix: {
-          short: 'wait a minute, then restart its kubelet',
-          command: RESTART,
-          where: 'Node',
-        },
-        by: { why: HEALS },
-      };
+      const meaning = regime.nodeIPs.some(isAny) ? ', which means one address of that family' : '';
+      return single(`${name} has ${address}, but its kubelet runs with --node-ip=${text}${meaning}.`);
     }
     default:
       return unreachable(regime);
   }
 }
+
+interface AskedCase {
+  readonly node: NodeFacts;
+  readonly family: Family;
+  /** What `--node-ip` names. */
+  readonly asked: string;
+  readonly late: boolean;
+  readonly evidence: readonly string[];
+}
+
+/** The kubelet is told an address that is there; it looks for it every 10 s. */
+const notShownYet = ({ node, family, asked, late, evidence }: AskedCase): Told => ({
+  cause: 'LateAddress',
+  family,
+  sentence: late
+    ? `${asked} came to ${node.name} after its kubelet had started.`
+    : `${node.name} has ${asked} and its kubelet is told so, but the Node does not show it yet.`,
+  evidence,
+  fix: { short: 'wait a minute, then restart its kubelet', command: RESTART, where: 'Node' },
+  by: { why: HEALS },
+});
 
 interface BootScriptCase {
   readonly node: NodeFacts;
@@ -166,7 +169,7 @@ export function fromCloud({ node, family, isNew, place, evidence, nodeIPs, has }
       evidence,
       fix: {
         short: 'take --node-ip off, or name both families in it, and restart its kubelet',
-        command: `sed -i 's/ *--node-ip=[^ "]*//' ${KUBEADM_FLAGS} && ${RESTART}`,
+        command: `sed -i 's/ *--node-ip[= ][^ "]*//' ${KUBEADM_FLAGS} && ${RESTART}`,
         where: 'Node',
       },
       by: { why: 'A cloud provider gives this Node its addresses, and the operator leaves its kubelet to it.' },
@@ -228,6 +231,9 @@ function pairOf(node: NodeFacts, family: Family, address: string): string {
 function setNodeIP(source: string, pair: string, before: string): string {
   const file = source === '' ? KUBEADM_FLAGS : source;
   const edit =
-    before === '' ? `s/^KUBELET_[A-Z]*_ARGS="\\{0,1\\}/&--node-ip=${pair} /` : `s/--node-ip=[^ "]*/--node-ip=${pair}/`;
-  return `sed -i '${edit}' ${file} && ${RESTART}`;
+    before === ''
+      ? `s/^KUBELET_[A-Z]*_ARGS="\\{0,1\\}/&--node-ip=${pair} /`
+      : `s/--node-ip[= ][^ "]*/--node-ip=${pair}/`;
+  const reload = file.includes('/systemd/system/') ? 'systemctl daemon-reload && ' : '';
+  return `sed -i '${edit}' ${file} && ${reload}${RESTART}`;
 }

@@ -8,13 +8,11 @@ import type { Family } from '../net/family.ts';
  * and a single `--node-ip` hides the other family (kubernetes#111695).
  */
 export type Regime =
-  /** `--node-ip=a,b`: the kubelet looks for both every 10 s, so it heals by itself. */
-  | { readonly is: 'Pair'; readonly nodeIPs: readonly string[] }
-  /** One address, or `0.0.0.0` or `::` for "any of that family". */
-  | { readonly is: 'Single'; readonly nodeIP: string }
+  /** `--node-ip=a,b`: the kubelet looks for both every 10 s, so it heals by itself. Or one address, or `0.0.0.0` or `::` for "any of that family". */
+  | { readonly is: 'Literal'; readonly nodeIPs: readonly string[] }
   | { readonly is: 'Unset' }
   /** A script at boot works `--node-ip` out, as on hosts of machine-controller (KKP); it runs anew when the kubelet is restarted. */
-  | { readonly is: 'BootScript'; readonly from: string }
+  | { readonly is: 'BootScript'; readonly nodeIPs: readonly string[]; readonly from: string }
   /** The cloud controller manager; `nodeIPs`: what the kubelet asks of it. */
   | { readonly is: 'Cloud'; readonly nodeIPs: readonly string[] }
   /** There is an agent, and no kubelet process. */
@@ -35,10 +33,8 @@ export function regimeOf({ agent, annotations }: NodeFacts): Regime {
   if (running === null) return { is: 'NotRunning' };
   const nodeIPs = listOf(running.args['node-ip'] ?? '');
   if ((running.args['cloud-provider'] ?? '') !== '') return { is: 'Cloud', nodeIPs };
-  if (nodeIPFrom !== undefined) return { is: 'BootScript', from: nodeIPFrom };
-  const [first, second] = nodeIPs;
-  if (first === undefined) return { is: 'Unset' };
-  return second === undefined ? { is: 'Single', nodeIP: first } : { is: 'Pair', nodeIPs };
+  if (nodeIPFrom !== undefined) return { is: 'BootScript', nodeIPs, from: nodeIPFrom };
+  return nodeIPs.length === 0 ? { is: 'Unset' } : { is: 'Literal', nodeIPs };
 }
 
 const listOf = (nodeIP: string): readonly string[] => nodeIP.split(',').filter((text) => text !== '');

@@ -43,7 +43,7 @@ const SETTLED = 'for i in $(seq 50); do ip -6 address show tentative | grep -q i
 /** The other end of the link belongs to another host, which has the address already. */
 const DUPLICATE = `
 unshare -n sleep 60 &
-until ip link set world netns $! && ! ip link show world 2>/dev/null; do sleep 0.1; done
+until ip link set world netns $! && ! ip link show world >/dev/null 2>&1; do sleep 0.1; done
 nsenter -t $! -n ip link set world up
 nsenter -t $! -n ip -6 address add 2001:db8::11/64 dev world nodad
 ip -6 address add 2001:db8::11/64 dev eth0
@@ -151,4 +151,19 @@ ${SETTLED}`;
     expect((await diagnosed(commands))?.sentence).toMatch(/^worker-1 has 2001:db8::ff,/u);
   },
   40_000,
+);
+
+whereItRuns.each<[string, string, Cause]>([
+  ['IPv6 switched off', 'sysctl -qw net.ipv6.conf.all.disable_ipv6=1\n', 'LinkLocalOnly'],
+  ['IPv6 switched off on the interface alone', 'sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1\n', 'LinkLocalOnly'],
+  ['an address that another host has', DUPLICATE, 'KubeletNodeIPSingleFamily'],
+  ['link-local alone', SETTLED, 'KubeletNodeIPSingleFamily'],
+])(
+  'the command that is told for it helps: %s',
+  async (_, commands, after) => {
+    const command = (await diagnosed(commands))?.fix.command ?? '';
+    const filled = command.replace('OTHER-ADDRESS', '2001:db8::12').replace('ADDRESS', '2001:db8::12');
+    expect((await diagnosed(`${commands}\n${filled} >&2\n${SETTLED}`))?.cause).toBe(after);
+  },
+  60_000,
 );

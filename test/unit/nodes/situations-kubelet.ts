@@ -9,7 +9,7 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
     cause: 'KubeletNodeIPSingleFamily',
     says: /runs with --node-ip=192\.0\.2\.11\.$/,
     command:
-      /s\/--node-ip=\[\^ "\]\*\/--node-ip=192\.0\.2\.11,2001:db8::11\/.*kubeadm-flags\.env && systemctl restart kubelet$/,
+      /s\/--node-ip\[= \]\[\^ "\]\*\/--node-ip=192\.0\.2\.11,2001:db8::11\/.*kubeadm-flags\.env && systemctl restart kubelet$/,
     may: true,
   },
   {
@@ -31,7 +31,7 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
     what: '--node-ip=0.0.0.0',
     host: kubelet({ 'node-ip': '0.0.0.0' }),
     cause: 'KubeletNodeIPSingleFamily',
-    says: /means one address of IPv4/,
+    says: /--node-ip=0\.0\.0\.0, which means one address of that family/,
     may: true,
   },
   {
@@ -40,7 +40,7 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
     host: { addresses: [own6(), own4], kubelet: { running: running({ 'node-ip': '::' }) } },
     outlook: { families: ['IPv6', 'IPv4'] },
     cause: 'KubeletNodeIPSingleFamily',
-    says: /means one address of IPv6/,
+    says: /--node-ip=::, which means one address of that family/,
     command: /--node-ip=2001:db8::11,192\.0\.2\.11/,
   },
   {
@@ -129,6 +129,32 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
     cause: 'KubeletNodeIPSingleFamily',
     says: /script that works --node-ip out at boot/,
     may: /would overwrite/,
+  },
+  {
+    what: 'a boot script that found both: the Node does not show it yet',
+    host: kubelet({ 'node-ip': `${V4},${V6}` }, before(60), { nodeIPFrom: 'KUBELET_NODE_IP' }),
+    cause: 'LateAddress',
+    says: /is told so, but the Node does not show it yet/,
+  },
+  {
+    what: 'a Node that has no address at all yet, and a kubelet that is told one',
+    node: { internalIPs: [] },
+    host: kubelet({ 'node-ip': V4 }, before(5)),
+    cause: 'LateAddress',
+    says: /has 192\.0\.2\.11 and its kubelet is told so/,
+  },
+  {
+    what: 'in a drop-in of the unit',
+    host: kubelet({ 'node-ip': V4 }, before(60), { source: '/etc/systemd/system/kubelet.service.d/20-extra.conf' }),
+    cause: 'KubeletNodeIPSingleFamily',
+    command: /systemctl daemon-reload && systemctl restart kubelet$/,
+  },
+  {
+    what: 'an address that has just come to a node of a cloud',
+    host: host([own6({ since: before(120) })], {
+      kubelet: { running: running({ 'node-ip': '', 'cloud-provider': 'external' }) },
+    }),
+    cause: 'CloudProviderPending',
   },
   {
     what: 'no kubelet process',

@@ -13,14 +13,19 @@ export function ofDual(node: NodeFacts, outlook: Outlook, known: Omit<Known, 'si
 }
 
 function unproven({ proof, guarded }: Omit<Known, 'since'>): Told | null {
-  if (proof?.is !== 'Pending' || !guarded) return null;
+  const isFailing = proof?.is === 'Failing';
+  if (proof === null || !(isFailing || (proof.is === 'Pending' && guarded))) return null;
   return {
     cause: 'CNIPending',
     family: null,
     sentence: proof.evidence,
     evidence: [],
     fix: { ...splitRemedy(proof.remedy), where: 'Cluster' },
-    by: { why: 'It is kept free of pods until the network plug-in has proven both families.' },
+    by: {
+      why: isFailing
+        ? 'Why the network plug-in fails there is for people to find out.'
+        : 'It is kept free of pods until the network plug-in has proven both families.',
+    },
   };
 }
 

@@ -1,9 +1,10 @@
+import type { NodeProof } from '../../../src/model/node-proof.ts';
 import { before } from '../../support/facts.ts';
 import { own4, own6, type Situation, V4, V6 } from './situation.ts';
 
 const PROVIDED = 'alpha.kubernetes.io/provided-node-ip';
 const UNINITIALIZED = [{ key: 'node.cloudprovider.kubernetes.io/uninitialized', effect: 'NoSchedule' }];
-const proof = (is: 'Proven' | 'Pending' | 'LostPrimary') => ({
+const proof = (is: NodeProof['is']) => ({
   proof: { is, evidence: 'Seen so.', remedy: 'Mend it so: kubectl get it.' },
 });
 const DUAL = { internalIPs: [V4, V6] };
@@ -128,6 +129,7 @@ export const NODE_SITUATIONS: readonly Situation[] = [
     known: proof('Pending'),
     cause: 'Unknown',
   },
+  { what: 'failing where a family is missing: that is told first', known: proof('Failing'), cause: 'Unknown' },
   {
     what: 'lost, by proof',
     known: proof('LostPrimary'),
@@ -163,6 +165,7 @@ export const DUAL_SITUATIONS: readonly Situation[] = [
     cause: 'CNIPending',
     command: /^kubectl get it$/,
   },
+  { what: 'failing, guarded or not', node: DUAL, known: proof('Failing'), cause: 'CNIPending', may: /fails there/ },
   { what: 'pending and not guarded', node: DUAL, known: proof('Pending'), cause: null },
   {
     what: 'the wrong order',

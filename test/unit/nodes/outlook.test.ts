@@ -17,6 +17,9 @@ const withProxies = (pods: readonly PodFacts[]): ClusterFacts => {
   return { ...facts, distribution: { ...facts.distribution, own } };
 };
 
+const pod = (node: string, change: Partial<PodFacts> = {}): PodFacts =>
+  podFacts({ name: `kube-proxy-${node}`, node, podIPs: ['192.0.2.11'], ...change });
+
 test('what is wanted, and what the plan and the network plug-in come to', () => {
   expect(outlook(clusterScene())).toMatchObject({
     families: ['IPv4', 'IPv6'],
@@ -29,8 +32,6 @@ test('what is wanted, and what the plan and the network plug-in come to', () => 
 });
 
 test('what pods on the network of a node are told of it: by kube-proxy, as far as its pods run', () => {
-  const pod = (node: string, change: Partial<PodFacts> = {}): PodFacts =>
-    podFacts({ name: `kube-proxy-${node}`, node, podIPs: ['192.0.2.11'], ...change });
   const { hostPodIPs } = outlook(
     withProxies([
       pod('worker-1'),

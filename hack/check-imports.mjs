@@ -18,8 +18,12 @@ export const ROOMS = {
   net: { pure: true, rooms: ['result.ts'], why: 'addresses know nothing of Kubernetes' },
   model: { pure: true, rooms: PURE_WORDS, why: 'these are the words that all rooms share' },
   api: { pure: true, rooms: PURE_WORDS, why: 'the resources are described without the program around them' },
-  plan: { pure: true, rooms: [...PURE_WORDS, 'api'], why: 'the same facts must always give the same plan' },
-  report: { pure: true, rooms: [...PURE_WORDS, 'api', 'plan'], why: 'the same pass must always give the same status' },
+  plan: { pure: true, rooms: [...PURE_WORDS, 'api', 'nodes'], why: 'the same facts must always give the same plan' },
+  report: {
+    pure: true,
+    rooms: [...PURE_WORDS, 'api', 'nodes', 'plan'],
+    why: 'the same pass must always give the same status',
+  },
   services: { pure: true, rooms: [...PURE_WORDS, 'api'], why: 'inventory and rules are computed from facts' },
   distributions: {
     pure: true,
@@ -28,6 +32,11 @@ export const ROOMS = {
     why: 'each is a closed folder behind contract.ts',
   },
   cni: { pure: true, rooms: [...PURE_WORDS, 'api'], folders: true, why: 'each is a closed folder behind contract.ts' },
+  nodes: {
+    pure: true,
+    rooms: [...PURE_WORDS, 'providers'],
+    why: 'why a node lacks a family follows from what was seen of it, whoever asks',
+  },
   providers: { pure: true, rooms: PURE_WORDS, why: 'it is data' },
   'registry.ts': {
     pure: true,
@@ -87,7 +96,7 @@ export const ROOMS = {
     why: 'it would serve any other operator as well',
   },
   cli: {
-    rooms: [...PURE_WORDS, 'api', 'plan', 'report', 'services', 'registry.ts', 'observe', 'kube', 'runtime'],
+    rooms: [...PURE_WORDS, 'api', 'nodes', 'plan', 'report', 'services', 'registry.ts', 'observe', 'kube', 'runtime'],
     node: ['fs', 'fs/promises', 'path', 'process', 'os', 'tty', 'util', 'events', 'readline', 'timers/promises'],
     packages: ['commander'],
     why: 'commands look and print; they change nothing',

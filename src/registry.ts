@@ -110,6 +110,7 @@ function distributionEntry<Own>(plugin: Distribution<Own>): Entry<BoundDistribut
       ...bound(plugin, own as Own),
       defaultNodeMask: plugin.defaultNodeMask,
       network: () => plugin.network(own as Own),
+      hostPods: () => plugin.hostPods?.(own as Own) ?? [],
     }),
   };
 }

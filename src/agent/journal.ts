@@ -55,6 +55,8 @@ const journalSchema = z.object({
   boot: z.string(),
   /** When each address was first seen in this boot, by interface and address. */
   seen: z.record(z.string(), z.string()),
+  /** When the first look of this boot was; null: an agent wrote this that did not note it. */
+  watchingSince: z.string().nullable().default(null),
   /** Start times as first worked out: the kernel's boot time may jitter by a second, and a status must not. */
   started: z.record(z.string(), z.string()),
   recorded: recordedSchema,
@@ -85,6 +87,7 @@ export type Journal = Omit<z.infer<typeof journalSchema>, 'recorded'> & { readon
 export const emptyJournal: Journal = {
   boot: '',
   seen: {},
+  watchingSince: null,
   started: {},
   recorded: {},
   watches: [],

@@ -32,6 +32,8 @@ export interface KubeletSetup {
   readonly source: KubeletSource | null;
   /** The value that the sources come to; null: none sets it. */
   readonly nodeIP: string | null;
+  /** The file, else the variable, from which the unit takes the value of `--node-ip`: a script fills it at boot. Null: none. */
+  readonly nodeIPFrom: string | null;
   readonly manifestFolder: string;
   /** Null: switched off. */
   readonly healthz: Probe | null;
@@ -45,7 +47,8 @@ const KUBEADM_SOURCES: readonly KubeletSource[] = [
 ];
 
 export function readKubeletSetup(files: HostFiles, configFile: string | undefined): KubeletSetup {
-  const sources = kubeletSources(files).filter((source) => files.exists(source.file));
+  const unit = readUnit(files);
+  const sources = kubeletSources(files, unit).filter((source) => files.exists(source.file));
   const setting = sources.filter((source) => valueIn(files, source) !== null).at(-1);
   const source =
     setting ?? sources.find((candidate) => candidate.variable === 'KUBELET_KUBEADM_ARGS') ?? sources.at(-1) ?? null;
@@ -54,6 +57,7 @@ export function readKubeletSetup(files: HostFiles, configFile: string | undefine
   return {
     source,
     nodeIP: setting === undefined ? null : valueIn(files, setting),
+    nodeIPFrom: nodeIPVariable(files, unit),
     manifestFolder: asString(at(config, 'staticPodPath')) ?? DEFAULT_MANIFESTS,
     healthz:
       port === 0
@@ -71,30 +75,56 @@ export function editKubeletSource(text: string, source: KubeletSource, nodeIP: s
 const valueIn = (files: HostFiles, source: KubeletSource): string | null =>
   readArgument(files.read(source.file) ?? '', source.variable, NODE_IP);
 
-/** Every variable of the command line in its order, with the file that sets it last. */
-function kubeletSources(files: HostFiles): readonly KubeletSource[] {
-  const units = unitFiles(files).map((file) => ({ file, text: files.read(file) ?? '' }));
-  const command = units
-    .flatMap(({ text }) => [...text.matchAll(/^ExecStart=(.+(?:\\\n.*)*)$/gm)].map((match) => match[1] ?? ''))
-    .at(-1);
-  const variables = [...(command ?? '').matchAll(/\$\{?([A-Z_][A-Z0-9_]*)\}?/g)].map((match) => match[1] ?? '');
-  if (variables.length === 0) return KUBEADM_SOURCES;
+/** The kubelet's unit with its drop-ins, weakest first. */
+interface Unit {
+  readonly files: readonly { readonly file: string; readonly text: string }[];
+  /** Empty: no unit could be read. */
+  readonly command: string;
+  readonly environmentFiles: readonly string[];
+}
 
-  const environmentFiles = units.flatMap(({ text }) =>
-    [...text.matchAll(/^EnvironmentFile=-?(.+)$/gm)].map((match) => (match[1] ?? '').trim()),
+function readUnit(files: HostFiles): Unit {
+  const units = unitFiles(files).map((file) => ({ file, text: files.read(file) ?? '' }));
+  const commands = units.flatMap(({ text }) =>
+    // A backslash at the end of a line carries the command on to the next one.
+    [...text.matchAll(/^ExecStart=((?:[^\\\n]|\\[^])+)$/gm)].map((match) => match[1] ?? ''),
   );
+  return {
+    files: units,
+    command: commands.at(-1) ?? '',
+    environmentFiles: units.flatMap(({ text }) =>
+      [...text.matchAll(/^EnvironmentFile=-?(.+)$/gm)].map((match) => (match[1] ?? '').trim()),
+    ),
+  };
+}
+
+/** Every variable of the command line in its order, with the file that sets it last. */
+function kubeletSources(files: HostFiles, unit: Unit): readonly KubeletSource[] {
+  const variables = [...unit.command.matchAll(/\$\{?([A-Z_][A-Z0-9_]*)\}?/g)].map((match) => match[1] ?? '');
+  if (variables.length === 0) return KUBEADM_SOURCES;
   return variables.flatMap((variable): KubeletSource[] => {
-    const sets = (file: string): boolean => findAssignment(files.read(file) ?? '', variable) !== null;
-    // An EnvironmentFile beats Environment=, and the later of each beats the earlier.
-    const fromFile = environmentFiles.filter(sets).at(-1);
-    if (fromFile !== undefined) return [{ file: fromFile, variable, inUnit: false }];
-    const fromUnit = units.filter(({ text }) => findAssignment(text, variable) !== null).at(-1);
-    if (fromUnit !== undefined) return [{ file: fromUnit.file, variable, inUnit: true }];
+    const source = sourceOf(files, unit, variable);
+    if (source !== null) return [source];
     const known = KUBEADM_SOURCES.filter(
-      (source) => source.variable === variable && environmentFiles.includes(source.file),
+      (each) => each.variable === variable && unit.environmentFiles.includes(each.file),
     );
-    return known.filter((source) => files.exists(source.file));
+    return known.filter((each) => files.exists(each.file));
   });
+}
+
+function sourceOf(files: HostFiles, unit: Unit, variable: string): KubeletSource | null {
+  const sets = (file: string): boolean => findAssignment(files.read(file) ?? '', variable) !== null;
+  // An EnvironmentFile beats Environment=, and the later of each beats the earlier.
+  const fromFile = unit.environmentFiles.filter(sets).at(-1);
+  if (fromFile !== undefined) return { file: fromFile, variable, inUnit: false };
+  const fromUnit = unit.files.filter(({ text }) => findAssignment(text, variable) !== null).at(-1);
+  return fromUnit === undefined ? null : { file: fromUnit.file, variable, inUnit: true };
+}
+
+/** `--node-ip ${KUBELET_NODE_IP}`, as machine-controller's hosts have it: the variable is filled before the kubelet starts. */
+function nodeIPVariable(files: HostFiles, unit: Unit): string | null {
+  const variable = /--node-ip[= ]"?\$\{?([A-Z_][A-Z0-9_]*)/.exec(unit.command)?.[1];
+  return variable === undefined ? null : (sourceOf(files, unit, variable)?.file ?? variable);
 }
 
 function unitFiles(files: HostFiles): readonly string[] {

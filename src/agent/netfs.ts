@@ -18,6 +18,7 @@ const RTF_ADDRCONF = 0x0004_0000;
 
 /** At most this many addresses are told: a status must stay small whatever a host carries. */
 const MAX_ADDRESSES = 100;
+const MAX_INTERFACES = 16;
 /** kube-proxy's ipvs mode gives every Service address to this interface: they say nothing of the host. */
 const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
 
@@ -176,11 +177,21 @@ export function readNetwork(files: HostFiles): HostReport['network'] {
   const lasting = new Set(readAddresses(files).map((address) => address.interface));
   const routes = readDefaultRoutes(files);
   const told = interfaces.filter(
-    (name) => name === 'all' || name === 'default' || lasting.has(name) || name === routes.IPv6?.interface,
+    (name) =>
+      name === 'all' ||
+      name === 'default' ||
+      lasting.has(name) ||
+      name === routes.IPv4?.interface ||
+      name === routes.IPv6?.interface,
   );
+  const own = told.filter((name) => name !== 'all' && name !== 'default' && name !== 'lo');
+  const disabledOn = own.filter((name) => sysctl(`ipv6/conf/${name}/disable_ipv6`) === '1').slice(0, MAX_INTERFACES);
+  const scripts = readNetworkScripts(files, own);
   return {
     // Without IPv6 in the kernel the whole folder is missing.
     ipv6Disabled: sysctl('ipv6/conf/all/disable_ipv6') !== '0',
+    ...(disabledOn.length === 0 ? {} : { ipv6DisabledOn: disabledOn }),
+    ...(Object.keys(scripts).length === 0 ? {} : { networkScripts: scripts }),
     forwarding: { IPv4: sysctl('ipv4/ip_forward') === '1', IPv6: sysctl('ipv6/conf/all/forwarding') === '1' },
     acceptRA: Object.fromEntries(
       told.flatMap((name) => {
@@ -190,6 +201,23 @@ export function readNetwork(files: HostFiles): HostReport['network'] {
     ),
     defaultRoutes: routes,
   };
+}
+
+const NETWORK_SCRIPTS = '/etc/sysconfig/network-scripts';
+/** What decides whether NetworkManager gives an interface IPv6, in the form that RHEL 8 and older, and cloud images of newer ones, keep it. */
+const IPV6_SETTINGS = ['IPV6INIT', 'IPV6_AUTOCONF', 'IPV6_DEFROUTE', 'DHCPV6C'];
+
+function readNetworkScripts(files: HostFiles, interfaces: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    interfaces.slice(0, MAX_INTERFACES).flatMap((device) => {
+      const text = files.read(`${NETWORK_SCRIPTS}/ifcfg-${device}`);
+      if (text === null) return [];
+      return IPV6_SETTINGS.flatMap((setting) => {
+        const value = new RegExp(`^${setting}=["']?(yes|no)\\b`, 'im').exec(text)?.[1];
+        return value === undefined ? [] : [[`${device} ${setting}`, value.toLowerCase()] as const];
+      });
+    }),
+  );
 }
 
 const usable = (flags: number): boolean => (flags & RTF_UP) !== 0 && (flags & RTF_REJECT) === 0;

@@ -27,6 +27,7 @@ export function refreshJournal(
     ...journal,
     boot: host.boot,
     seen: seenAddresses(sameBoot ? journal.seen : {}, host, now),
+    watchingSince: (sameBoot ? journal.watchingSince : null) ?? new Date(now).toISOString(),
     started: startTimes(sameBoot ? journal.started : {}, host),
     watches: followed
       .flatMap((entry) => (entry.is === 'Watching' ? [entry.watch] : []))

@@ -31,10 +31,12 @@ export function makeStatus(input: StatusInput): AgentStatus {
   return {
     hostname: host.hostname,
     addresses: host.addresses.map((address) => ({ ...address, since: journal.seen[addressKey(address)] ?? '' })),
+    ...(journal.watchingSince === null ? {} : { watchingSince: journal.watchingSince }),
     network: host.network,
     kubelet: {
       running: runningOf('kubelet', host.kubelet.processes.at(-1), journal),
       source: host.kubelet.setup.source?.file ?? '',
+      ...(host.kubelet.setup.nodeIPFrom === null ? {} : { nodeIPFrom: host.kubelet.setup.nodeIPFrom }),
     },
     staticPods: Object.fromEntries(
       STATIC_PODS.flatMap((pod) => {

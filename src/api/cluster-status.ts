@@ -87,8 +87,19 @@ const nodes = z.strictObject({
       families: families('Families that it has.'),
       cause: name('Why it lacks a family: one of the documented causes.'),
       message: text('The cause in a sentence, with what was seen.'),
-      remedy: text('What to do about it.').exactOptional(),
-      since: time('Since when it has lacked the family.').exactOptional(),
+      remedy: text('What to do about it, in a few words.').exactOptional(),
+      command: text('The command for it; words in capitals are to be filled in.').exactOptional(),
+      runOn: z
+        .enum(['Node', 'Cluster', 'Cloud'])
+        .meta({
+          description: 'Where the command is run: on the node as root, with kubectl, or with the tool of the cloud.',
+        })
+        .exactOptional(),
+      byOperator: z
+        .boolean()
+        .meta({ description: 'The operator does it by itself; absent: it is left to people.' })
+        .exactOptional(),
+      since: time('Since when it has not been as wanted, as far as that is known.').exactOptional(),
       guarded: z
         .boolean()
         .meta({ description: 'New pods are kept off it by a taint; absent: they are not.' })

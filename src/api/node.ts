@@ -154,9 +154,17 @@ const reportShape = {
     200,
     'Addresses of the host.',
   ),
+  watchingSince: time(
+    'Since when the agent has looked in this boot: what it saw then may have been there before.',
+  ).exactOptional(),
   network: z
     .strictObject({
       ipv6Disabled: z.boolean().meta({ description: 'True: IPv6 is switched off by sysctl or kernel.' }),
+      ipv6DisabledOn: listOf(name('Interface.'), 16, 'Interfaces on which alone IPv6 is switched off.').exactOptional(),
+      networkScripts: texts(
+        "IPv6 settings of RHEL's network scripts, by interface and setting: `eth0 IPV6INIT`.",
+        16,
+      ).exactOptional(),
       forwarding: z
         .strictObject({
           IPv4: z.boolean().meta({ description: 'IPv4 packets are forwarded.' }),
@@ -173,6 +181,7 @@ const reportShape = {
     .strictObject({
       running: running('The kubelet process; null: there is none.'),
       source: text('File whose setting of --node-ip wins, or would.'),
+      nodeIPFrom: text('File or variable in which a script at boot leaves the value of --node-ip.').exactOptional(),
     })
     .meta({ description: 'The kubelet as it runs.' }),
   staticPods: z

@@ -12,12 +12,12 @@ import { observe } from '../observe/observe.ts';
 import { readPodOwners } from '../observe/workloads.ts';
 import { clusterStatusOf } from '../api/cluster-status.ts';
 import { governing } from '../api/governing.ts';
+import { diagnose } from '../nodes/diagnose.ts';
+import { outlookOf } from '../nodes/outlook.ts';
 import { makePlan } from '../plan/plan.ts';
 import { probePlan } from '../plan/probe-plan.ts';
-import { whyMissing, whyUnproven } from '../report/causes.ts';
 import { memoryOf } from '../report/memory.ts';
-import { proofOf } from '../report/nodes.ts';
-import { isGuarded } from '../plan/guard-steps.ts';
+import { knownOf, sinceWhen } from '../report/nodes.ts';
 import { registry, vocabulary } from '../registry.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -80,17 +80,17 @@ async function look(
     () => readPodOwners(pagedReader(client, deps.signal)),
   );
   if (!facts.ok) return err({ kind: 'Unreadable', message: facts.error });
-  const memory = memoryOf(clusterStatusOf(resource), resource.metadata.generation ?? 0);
+  const status = clusterStatusOf(resource);
+  const memory = memoryOf(status, resource.metadata.generation ?? 0);
   const plugins = registry.bind(facts.value);
   const plan = makePlan(request.value, facts.value, plugins, memory);
   const proofs = plugins.cni.nodeProofs(plan.wanted, facts.value);
+  const outlook = outlookOf(plan, plugins, facts.value.at);
+  const since = sinceWhen(status.nodes, facts.value.at);
   return ok({
     facts: facts.value,
     plan,
-    whyMissing: (node, family) => {
-      const proof = proofOf(proofs, node);
-      return whyMissing(node, family, false, proof) ?? whyUnproven(proof, isGuarded(node));
-    },
+    diagnose: (node) => diagnose(node, outlook, knownOf(node, proofs, since(node))),
   });
 }
 

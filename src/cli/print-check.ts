@@ -1,9 +1,9 @@
 import { isBlocker } from '../model/finding.ts';
 import { at } from '../model/object.ts';
-import { familiesOf } from './asked.ts';
+import { FAMILIES } from '../net/family.ts';
+import { hasAll } from '../nodes/told.ts';
 import type { Look } from './look.ts';
 import { printFindings } from './print-findings.ts';
-import { nodeRows } from './print-nodes.ts';
 import { findingDocument, summarise } from './print-plan.ts';
 import { paint, plural, type PrintOptions, spanText, wrap } from './text.ts';
 
@@ -18,14 +18,13 @@ export function printCheck(seen: Look, options: PrintOptions): string {
 
 function factLines(seen: Look, options: PrintOptions): readonly string[] {
   const { facts } = seen;
-  const rows = nodeRows(facts, familiesOf(seen.resource), seen.whyMissing);
-  const dual = rows.filter((row) => row.families.length > 1).length;
+  const dual = facts.nodes.filter((node) => hasAll(node, FAMILIES)).length;
   const services = facts.serviceCIDR.known ? facts.serviceCIDR.value.join(', ') : `not known: ${facts.serviceCIDR.why}`;
   const lines: readonly (readonly [string, string])[] = [
     ['Kubernetes', facts.basics.kubernetesVersion],
     ['Distribution', `${facts.distribution.name} (${facts.distribution.detectedBy})`],
     ['CNI', `${facts.cni.name} (${facts.cni.detectedBy})`],
-    ['Nodes', `${rows.length}, of which ${dual} have both families`],
+    ['Nodes', `${facts.nodes.length}, of which ${dual} have both families`],
     ['Service CIDRs', services],
     ['Wanted', wantedText(seen)],
     ['Wanted by', seen.source],

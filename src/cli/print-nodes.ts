@@ -1,7 +1,8 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
+import { type Diagnosis, fixText } from '../nodes/cause.ts';
 import { isGuarded } from '../plan/guard-steps.ts';
-import { ageText, type Cell, type Column, type PrintOptions, table } from './text.ts';
+import { ageText, type Cell, type Column, indented, paint, plural, type PrintOptions, table } from './text.ts';
 
 /** One node as people ask about it. */
 export interface NodeRow {
@@ -12,49 +13,49 @@ export interface NodeRow {
   readonly families: readonly Family[];
   readonly internalIPs: readonly string[];
   readonly podCIDRs: readonly string[];
-  /** Why a wanted family is missing; null: none is. */
-  readonly cause: NodeCause | null;
+  /** Why it is not as wanted; null: it is. */
+  readonly diagnosis: Diagnosis | null;
   /** New pods are kept off it by the taint of `spec.nodes.guard`. */
   readonly guarded: boolean;
   readonly createdAt: string;
 }
 
-export interface NodeCause {
-  /** One of the closed list, such as `NoAddress`. */
-  readonly cause: string;
-  readonly sentence: string;
-}
+/** Tells why a node is not as wanted; null when it is. The operator's own answer is handed in. */
+export type Diagnose = (node: NodeFacts) => Diagnosis | null;
 
-/** Tells why a node lacks a family; null when it does not. The planner's own answer is handed in. */
-export type WhyMissing = (node: NodeFacts, family: Family) => NodeCause | null;
-
-/** Rows for all nodes, those that lack a wanted family first, then by name. */
-export function nodeRows(facts: ClusterFacts, wanted: readonly Family[], why: WhyMissing): readonly NodeRow[] {
+/** Rows for all nodes, those that are not as wanted first, then by name. */
+export function nodeRows(facts: ClusterFacts, diagnose: Diagnose): readonly NodeRow[] {
   return facts.nodes
-    .map((node): NodeRow => {
-      const families = familiesOf(node.internalIPs);
-      return {
+    .map(
+      (node): NodeRow => ({
         name: node.name,
         ready: node.ready,
         controlPlane: node.controlPlane,
-        families,
+        families: familiesOf(node.internalIPs),
         internalIPs: node.internalIPs,
         podCIDRs: node.podCIDRs,
-        cause: wanted.map((family) => why(node, family)).find((cause) => cause !== null) ?? null,
+        diagnosis: diagnose(node),
         guarded: isGuarded(node),
         createdAt: node.createdAt,
-      };
-    })
-    .toSorted((a, b) => Number(a.cause === null) - Number(b.cause === null) || a.name.localeCompare(b.name, 'en'));
+      }),
+    )
+    .toSorted(
+      (a, b) => Number(a.diagnosis === null) - Number(b.diagnosis === null) || collator.compare(a.name, b.name),
+    );
 }
+
+const collator = new Intl.Collator('en');
 
 const familiesOf = (addresses: readonly string[]): readonly Family[] => [
   ...new Set(addresses.map((address): Family => (address.includes(':') ? 'IPv6' : 'IPv4'))),
 ];
 
-/** The table of `kubectl dualstack nodes`. `wide` adds roles, pod CIDRs and the cause in full. */
+/**
+ * The table of `kubectl dualstack nodes`, and below it what to do about each cause. `wide` has that in the table, node by node, with roles, pod CIDRs
+ * and the cause in full.
+ */
 export function printNodes(rows: readonly NodeRow[], options: PrintOptions): string {
-  if (rows.length === 0) return 'The cluster has no nodes.\n';
+  if (rows.length === 0) return 'No node to show.\n';
   const columns: readonly Column[] = [
     { title: 'NAME', gives: 'First' },
     { title: 'READY' },
@@ -62,8 +63,8 @@ export function printNodes(rows: readonly NodeRow[], options: PrintOptions): str
     { title: 'PRIMARY-IP', gives: 'Last' },
     { title: 'SECOND-IP', gives: 'Last' },
     { title: 'CAUSE', gives: 'First' },
-    { title: 'AGE' },
-    ...(options.wide ? [{ title: 'ROLE' }, { title: 'POD-CIDRS' }, { title: 'DETAIL' }] : []),
+    { title: 'FOR' },
+    ...(options.wide ? ['AGE', 'ROLE', 'POD-CIDRS', 'BY', 'FIX', 'DETAIL'].map((title) => ({ title })) : []),
   ];
   const width = options.wide ? Number.MAX_SAFE_INTEGER : options.width;
   const lines = table(
@@ -71,11 +72,12 @@ export function printNodes(rows: readonly NodeRow[], options: PrintOptions): str
     rows.map((row) => cells(row, options)),
     { ...options, width },
   );
-  return `${lines.join('\n')}\n`;
+  return `${[...lines, ...(options.wide ? [] : fixLines(rows, options))].join('\n')}\n`;
 }
 
 function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
   const second = row.internalIPs.find((address) => familiesOf([address])[0] !== row.families[0]);
+  const { diagnosis } = row;
   return [
     { text: row.name },
     { text: row.ready ? 'True' : 'False', tone: row.ready ? 'green' : 'red' },
@@ -83,20 +85,66 @@ function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
     { text: row.internalIPs[0] ?? '<none>' },
     { text: second ?? '-' },
     causeCell(row),
-    { text: ageText(row.createdAt, options.now) },
+    { text: diagnosis === null ? '-' : diagnosis.since === null ? '?' : ageText(diagnosis.since, options.now) },
     ...(options.wide
       ? [
+          { text: ageText(row.createdAt, options.now) },
           { text: row.controlPlane ? 'control-plane' : 'worker' },
           { text: row.podCIDRs.join(',') || '-' },
-          { text: row.cause?.sentence ?? '-' },
+          { text: diagnosis === null ? '-' : diagnosis.operator.may ? 'operator' : 'you' },
+          { text: diagnosis === null ? '-' : fixText(diagnosis.fix) },
+          { text: diagnosis?.sentence ?? '-' },
         ]
       : []),
   ];
 }
 
-function causeCell({ cause, guarded }: NodeRow): Cell {
-  const text = [...(cause === null ? [] : [cause.cause]), ...(guarded ? ['(guarded)'] : [])].join(' ');
+function causeCell({ diagnosis, guarded }: NodeRow): Cell {
+  const text = [...(diagnosis === null ? [] : [diagnosis.cause]), ...(guarded ? ['(guarded)'] : [])].join(' ');
   return text === '' ? { text: '-' } : { text, tone: 'yellow' };
+}
+
+/** So many nodes are named for one fix, and so many fixes told; the rest is in the table and in `-o wide`. */
+const NAMED = 4;
+const TOLD = 8;
+
+/** Nodes with the same cause and the same fix are told together, the one that helps most nodes first. */
+function fixLines(rows: readonly NodeRow[], options: PrintOptions): readonly string[] {
+  const groups = new Map<string, { readonly diagnosis: Diagnosis; readonly names: string[] }>();
+  for (const { name, diagnosis } of rows) {
+    if (diagnosis === null) continue;
+    const key = `${diagnosis.cause} ${diagnosis.fix.short} ${diagnosis.operator.may}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { diagnosis, names: [name] });
+    else group.names.push(name);
+  }
+  if (groups.size === 0) return [];
+  const sorted = [...groups.values()].toSorted((a, b) => b.names.length - a.names.length);
+  const more = sorted.length - TOLD;
+  return [
+    '',
+    paint('What to do', 'bold', options),
+    ...sorted
+      .slice(0, TOLD)
+      .flatMap(({ diagnosis, names }) => [
+        ...indented(`${diagnosis.cause} (${namesText(names)}): ${diagnosis.sentence}`, '  ', options.width),
+        ...indented(doText(diagnosis, names), '    ', options.width),
+      ]),
+    ...(more > 0 ? [`  and ${plural(more, 'other cause')}: -o wide`] : []),
+  ];
+}
+
+function namesText(names: readonly string[]): string {
+  const more = names.length - NAMED;
+  return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** A command for a node names its own addresses: of several nodes that of the first is shown. */
+function doText({ fix, operator }: Diagnosis, names: readonly string[]): string {
+  const [first = ''] = names;
+  const example = names.length > 1 && fix.where === 'Node' && fix.command !== null;
+  if (!operator.may) return example ? `For ${first}: ${fixText(fix)}` : fixText(fix);
+  return `The operator does it when it is their turn. By hand${example ? `, for ${first}` : ''}: ${fixText(fix)}`;
 }
 
 /** The rows as a document for machines. */
@@ -108,8 +156,16 @@ export const nodesDocument = (rows: readonly NodeRow[]): object => ({
     families: row.families,
     internalIPs: row.internalIPs,
     podCIDRs: row.podCIDRs,
-    cause: row.cause?.cause ?? null,
-    message: row.cause?.sentence ?? null,
+    cause: row.diagnosis?.cause ?? null,
+    family: row.diagnosis?.family ?? null,
+    message: row.diagnosis?.sentence ?? null,
+    evidence: row.diagnosis?.evidence ?? [],
+    since: row.diagnosis?.since ?? null,
+    remedy: row.diagnosis?.fix.short ?? null,
+    command: row.diagnosis?.fix.command ?? null,
+    runOn: row.diagnosis?.fix.where ?? null,
+    byOperator: row.diagnosis?.operator.may ?? false,
+    whyNotByOperator: row.diagnosis?.operator.may === false ? row.diagnosis.operator.why : null,
     guarded: row.guarded,
     createdAt: row.createdAt,
   })),

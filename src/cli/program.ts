@@ -4,7 +4,7 @@ import { check } from './check.ts';
 import type { Family } from '../net/family.ts';
 import type { AgentOptions, Dependencies, LogOptions, OperatorOptions, ServeProbeOptions } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
-import { nodes } from './nodes.ts';
+import { nodes, type NodesOptions } from './nodes.ts';
 import { FORMATS } from './output.ts';
 import { plan } from './plan.ts';
 import type { LookOptions } from './look.ts';
@@ -84,9 +84,12 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
   );
   add(
     'nodes',
-    'List the nodes with their families, and why a family is missing.',
-    (options) => nodes(options as LookOptions, dependencies),
-    asking,
+    'List the nodes with their families; why one is missing, since when, and what to do.',
+    (options) => nodes(options as NodesOptions, dependencies),
+    (command) =>
+      asking(command).addOption(
+        new Option('--only <which>', 'missing: leave out the nodes that are as wanted').choices(['missing']),
+      ),
   );
   add(
     'workloads',

@@ -7,7 +7,7 @@ import type { ProbeProgress } from '../model/probe.ts';
 import type { ProbePlan } from '../model/step.ts';
 import type { Family } from '../net/family.ts';
 import type { Result } from '../result.ts';
-import type { WhyMissing } from './print-nodes.ts';
+import type { Diagnose } from './print-nodes.ts';
 
 /** Which cluster, in kubectl's words. */
 export interface Connection {
@@ -67,8 +67,8 @@ export interface LiveCluster {
 export interface Observation {
   readonly facts: ClusterFacts;
   readonly plan: Plan;
-  /** Why a node lacks a family, or does not carry one that it has, by the planner's own rules. */
-  readonly whyMissing: WhyMissing;
+  /** Why a node is not as wanted, by the operator's own rules; null: it is. */
+  readonly diagnose: Diagnose;
 }
 
 export type ObserveError =

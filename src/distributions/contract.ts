@@ -1,4 +1,5 @@
 import type { PerFamily } from '../net/family.ts';
+import type { PodFacts } from '../model/facts.ts';
 import type { Plugin } from '../model/plugin.ts';
 import type { Known } from '../model/reader.ts';
 
@@ -11,4 +12,6 @@ export interface Distribution<Own> extends Plugin<Own> {
     readonly services: Known<readonly string[]>;
     readonly nodeMask: PerFamily<number>;
   };
+  /** Pods on the network of their hosts, one for each node where there is one: they show which addresses of it pods are told. */
+  hostPods?(own: Own): readonly PodFacts[];
 }

@@ -1,5 +1,5 @@
 import type { PerFamily } from '../net/family.ts';
-import type { ClusterFacts, ComponentFacts } from './facts.ts';
+import type { ClusterFacts, ComponentFacts, PodFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
 import type { NodeProofs } from './node-proof.ts';
 import type { Known } from './reader.ts';
@@ -26,6 +26,7 @@ export interface BoundDistribution extends BoundPlugin {
     readonly services: Known<readonly string[]>;
     readonly nodeMask: PerFamily<number>;
   };
+  hostPods(): readonly PodFacts[];
 }
 
 export interface BoundCNI extends BoundPlugin {

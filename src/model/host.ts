@@ -72,8 +72,14 @@ export interface StaticPodReport {
 export interface HostReport {
   readonly hostname: string;
   readonly addresses: readonly HostAddress[];
+  /** Since when the agent has looked in this boot (RFC 3339): what it saw then may have been there long before. */
+  readonly watchingSince?: string;
   readonly network: {
     readonly ipv6Disabled: boolean;
+    /** Interfaces of the host on which alone IPv6 is switched off, as NetworkManager's `ipv6.method disabled` does. Absent: not told. */
+    readonly ipv6DisabledOn?: readonly string[];
+    /** IPv6 settings of RHEL's network scripts, such as `eth0 IPV6INIT`: `no`. Absent: there are none. */
+    readonly networkScripts?: Readonly<Record<string, string>>;
     readonly forwarding: { readonly IPv4: boolean; readonly IPv6: boolean };
     /** `accept_ra` by interface. */
     readonly acceptRA: Readonly<Record<string, string>>;
@@ -87,6 +93,8 @@ export interface HostReport {
     readonly running: RunningProcess | null;
     /** The file whose setting of `--node-ip` wins, or would. */
     readonly source: string;
+    /** Where a script at boot leaves what the unit passes on as `--node-ip`: a file, else a variable. Absent: there is no such script. */
+    readonly nodeIPFrom?: string;
   };
   readonly staticPods: { readonly [P in StaticPod]?: StaticPodReport };
   /** First values, taken before the agent's first edit: null means that it was not there. */

@@ -1,11 +1,13 @@
+import type { NodesStatus } from '../api/cluster-status.ts';
 import type { ClusterConditionType, ConditionUpdate } from '../api/conditions.ts';
 import { clip } from '../api/fields.ts';
 import type { ConditionReason, FindingReason } from '../api/reasons.ts';
 import type { Finding } from '../model/finding.ts';
 import { isBlocker } from '../model/finding.ts';
 import { isSatisfied, type Step } from '../model/step.ts';
+import { hasFamily } from '../nodes/told.ts';
 import { unreachable } from '../result.ts';
-import { familiesOf } from './nodes.ts';
+import { missingText } from './missing-text.ts';
 import { messageOf } from './plan-status.ts';
 import type { Looked, Said } from './status.ts';
 
@@ -71,7 +73,7 @@ const overall = ({ ready, reconciling, stalled, reason, message }: Verdict, at: 
   at('Stalled', truth(stalled), reason, message),
 ];
 
-export function conditionsAfterLook(said: Looked, generation: number): readonly Update[] {
+export function conditionsAfterLook(said: Looked, nodes: NodesStatus, generation: number): readonly Update[] {
   const at: Say = (type, status, reason, message) => ({
     type,
     status,
@@ -86,7 +88,7 @@ export function conditionsAfterLook(said: Looked, generation: number): readonly 
     blockers.length === 0
       ? at('PreflightPassed', 'True', 'NothingInTheWay', 'Nothing stands in the way of the plan.')
       : at('PreflightPassed', 'False', 'Blocked', findingsText(blockers)),
-    nodesCondition(said, at),
+    nodesCondition(said, nodes, at),
     partCondition('ControlPlaneDualStack', said, ['APIServer', 'ControllerManager', 'ClusterConfig'], at),
     partCondition('KubeProxyDualStack', said, ['Proxy'], at),
     partCondition('NetworkPluginDualStack', said, ['Pools', 'CNIConfig', 'CNIAgents'], at),
@@ -203,7 +205,7 @@ const handoffText = (step: Step): string => (step.kind === 'Handoff' ? `Run: ${s
 
 function doneText({ plan, facts }: Looked): string {
   const { families } = plan.wanted;
-  const nodes = facts.nodes.filter((node) => families.every((family) => familiesOf(node).includes(family))).length;
+  const nodes = facts.nodes.filter((node) => families.every((family) => hasFamily(node.internalIPs, family))).length;
   return `The cluster runs with ${families.join(' and ')}: ${nodes} of ${facts.nodes.length} Nodes have an address of each.`;
 }
 
@@ -229,23 +231,16 @@ const needsSpecChange = (finding: Finding): boolean => SPEC_REASONS.has(finding.
 const findingsText = (findings: readonly Finding[]): string =>
   findings.map(({ reason, message, remedy }) => `${reason}: ${message} ${remedy}`).join(' ');
 
-function nodesCondition({ plan, facts }: Looked, at: Say): Update {
+function nodesCondition({ plan, facts }: Looked, nodes: NodesStatus, at: Say): Update {
   const { families } = plan.wanted;
   const total = facts.nodes.length;
   if (families.length === 1) {
     return at('NodesDualStack', 'False', 'SingleStack', `One family is asked for: ${families.join()}.`);
   }
-  const lacking = facts.nodes.filter((node) => families.some((family) => !familiesOf(node).includes(family)));
-  if (lacking.length === 0)
+  if (nodes.dualStack === total)
     return at('NodesDualStack', 'True', 'DualStack', `All ${total} Nodes have an address of each family.`);
-  const names = lacking.slice(0, 5).map((node) => node.name);
-  const more = lacking.length > names.length ? ` and ${lacking.length - names.length} more` : '';
-  return at(
-    'NodesDualStack',
-    'False',
-    lacking.length === total ? 'SingleStack' : 'Mixed',
-    `${lacking.length} of ${total} Nodes lack a family: ${names.join(', ')}${more}. kubectl dualstack nodes tells why.`,
-  );
+  const reason = nodes.dualStack === 0 ? 'SingleStack' : 'Mixed';
+  return at('NodesDualStack', 'False', reason, missingText(nodes, families));
 }
 
 function partCondition(

@@ -3,73 +3,122 @@ import { clip, LIMITS } from '../api/fields.ts';
 import { GUARD_TAINT } from '../api/names.ts';
 import type { NodeFacts } from '../model/facts.ts';
 import type { NodeProof } from '../model/node-proof.ts';
-import type { Wanted } from '../model/wanted.ts';
-import type { Family } from '../net/family.ts';
+import { FAMILIES, type Family } from '../net/family.ts';
+import type { Diagnosis } from '../nodes/cause.ts';
+import { diagnose, type Severity, severityOf } from '../nodes/diagnose.ts';
+import { hasFamily, type Known, type Outlook } from '../nodes/told.ts';
 import { isGuarded, type Proofs } from '../plan/guard-steps.ts';
-import { type Missing, whyMissing, whyUnproven } from './causes.ts';
 
-/** Counts of the nodes by families, and the worst of those that are not as wanted. */
-export function nodesStatus(wanted: Wanted, nodes: readonly NodeFacts[], proofs: Proofs, now: number): NodesStatus {
-  const lacking = nodes.filter((node) => wanted.families.some((family) => !has(node, family)));
+/**
+ * Counts of the nodes by families, and the worst of those that are not as wanted. Of thousands of nodes that lack a family, only those that are
+ * told are looked into.
+ * @param previous What was said before: since when a node has been without is remembered there.
+ */
+export function nodesStatus(
+  outlook: Outlook,
+  nodes: readonly NodeFacts[],
+  proofs: Proofs,
+  previous: NodesStatus | undefined,
+): NodesStatus {
+  const counts = { dualStack: 0, ipv4Only: 0, ipv6Only: 0, none: 0, delayed: 0 };
+  const since = sinceWhen(previous, outlook.now);
+  const lacking: Lacking[] = [];
+  for (const node of nodes) {
+    counts[familyCount(node)] += 1;
+    const severity = severityOf(node, outlook, { proof: proofOf(proofs, node), guarded: isGuarded(node) });
+    if (severity === null) continue;
+    const at = since(node);
+    if (severity !== 'Whole' && isDelayed(at ?? node.createdAt, outlook)) counts.delayed += 1;
+    lacking.push({ node, rank: RANK[severity], since: at, from: at ?? node.createdAt });
+  }
   return {
     total: nodes.length,
-    dualStack: nodes.filter((node) => has(node, 'IPv4') && has(node, 'IPv6')).length,
-    ipv4Only: nodes.filter((node) => has(node, 'IPv4') && !has(node, 'IPv6')).length,
-    ipv6Only: nodes.filter((node) => !has(node, 'IPv4') && has(node, 'IPv6')).length,
-    none: nodes.filter((node) => familiesOf(node).length === 0).length,
-    delayed: lacking.filter((node) => isDelayed(node, wanted, now)).length,
-    exceptions: nodes
-      .flatMap((node) => {
-        const why = whyNotWhole(node, wanted.families, proofOf(proofs, node), !isDelayed(node, wanted, now));
-        return why === null ? [] : [{ node, why }];
-      })
-      .toSorted((a, b) => badness(a) - badness(b) || a.node.name.localeCompare(b.node.name))
+    ...counts,
+    exceptions: lacking
+      .sort(worstFirst)
       .slice(0, LIMITS.exceptions)
-      .map(({ node, why }) => exceptionOf(node, why)),
+      .flatMap(({ node, since: at }) => {
+        const diagnosis = diagnose(node, outlook, knownOf(node, proofs, at));
+        return diagnosis === null ? [] : [exceptionOf(node, diagnosis)];
+      }),
   };
 }
 
-/** Longer than the grace period without: counted from when the Node came to be. */
-const isDelayed = (node: NodeFacts, wanted: Wanted, now: number): boolean =>
-  now - Date.parse(node.createdAt) > wanted.nodes.gracePeriod * 1000;
+interface Lacking {
+  readonly node: NodeFacts;
+  readonly rank: number;
+  readonly since: string | null;
+  readonly from: string;
+}
+
+/** A node that lost what it had comes before those that merely lack something. */
+const RANK: Readonly<Record<Severity, number>> = { Lost: 0, None: 1, One: 2, Whole: 3 };
+
+/** The longest without comes first. Times of one form compare as texts; names in code units, which thousands of nodes can afford. */
+const worstFirst = (a: Lacking, b: Lacking): number =>
+  a.rank - b.rank || compare(a.from, b.from) || compare(a.node.name, b.node.name);
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const familyCount = ({ internalIPs }: NodeFacts): 'dualStack' | 'ipv4Only' | 'ipv6Only' | 'none' => {
+  const ipv4 = hasFamily(internalIPs, 'IPv4');
+  if (hasFamily(internalIPs, 'IPv6')) return ipv4 ? 'dualStack' : 'ipv6Only';
+  return ipv4 ? 'ipv4Only' : 'none';
+};
+
+const isDelayed = (since: string, { now, settings }: Outlook): boolean =>
+  now - Date.parse(since) > settings.gracePeriod * 1000;
+
+/**
+ * Since when a node that is not whole now has been so: as was said before; from now on if nothing was said of it, though all were named; null:
+ * nobody remembers, so since it came to be.
+ */
+export function sinceWhen(previous: NodesStatus | undefined, now: number): (node: NodeFacts) => string | null {
+  const said = new Map(previous?.exceptions.map(({ name, since }) => [name, since ?? null]));
+  const allNamed = previous !== undefined && previous.exceptions.length < LIMITS.exceptions;
+  return ({ name, createdAt }) => {
+    const before = said.get(name);
+    if (before !== undefined) return before;
+    const age = now - Date.parse(createdAt);
+    // A Node that has just joined was not there to be named.
+    return allNamed && age > JOINING_MS ? secondsOf(now) : null;
+  };
+}
+
+const JOINING_MS = 300_000;
+
+/** Whole seconds, as Kubernetes writes times. */
+const secondsOf = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/u, 'Z');
 
 export const proofOf = (proofs: Proofs, node: NodeFacts): NodeProof | null =>
   proofs?.known === true ? (proofs.value.nodes[node.name] ?? null) : null;
 
-/** Null: it has every wanted family, and nothing says that it does not carry them. */
-export function whyNotWhole(
-  node: NodeFacts,
-  families: readonly Family[],
-  proof: NodeProof | null,
-  isNew = false,
-): Missing | null {
-  for (const family of families) {
-    const missing = whyMissing(node, family, isNew, proof);
-    if (missing !== null) return missing;
-  }
-  return families.length < 2 ? null : whyUnproven(proof, isGuarded(node));
-}
+export const knownOf = (node: NodeFacts, proofs: Proofs, since: string | null): Known => ({
+  proof: proofOf(proofs, node),
+  guarded: isGuarded(node),
+  since,
+});
 
-/** A node that lost what it had comes before those that merely lack something. */
-const badness = ({ node, why }: { readonly node: NodeFacts; readonly why: Missing }): number =>
-  why.cause === 'CNILostPrimary' ? -1 : familiesOf(node).length;
-
-function exceptionOf(node: NodeFacts, { cause, sentence, remedy }: Missing): NodeException {
+function exceptionOf(node: NodeFacts, diagnosis: Diagnosis): NodeException {
+  const { cause, sentence, since, fix, operator } = diagnosis;
   const guarded = isGuarded(node);
   return {
     name: node.name,
     families: [...familiesOf(node)],
     cause,
     message: clip(guarded ? `${sentence} ${GUARDED}` : sentence),
-    remedy: clip(remedy),
+    remedy: clip(fix.short),
+    ...(fix.command === null ? {} : { command: clip(fix.command), runOn: fix.where }),
+    ...(operator.may ? { byOperator: true } : {}),
+    ...(since === null ? {} : { since }),
     ...(guarded ? { guarded } : {}),
   };
 }
 
 export const GUARDED = `New pods are kept off it by the taint ${GUARD_TAINT}.`;
 
-export const familiesOf = (node: NodeFacts): readonly Family[] => [
-  ...new Set(node.internalIPs.map((ip): Family => (ip.includes(':') ? 'IPv6' : 'IPv4'))),
-];
-
-const has = (node: NodeFacts, family: Family): boolean => familiesOf(node).includes(family);
+/** In the order of its addresses. */
+export function familiesOf({ internalIPs }: NodeFacts): readonly Family[] {
+  const present = FAMILIES.filter((family) => hasFamily(internalIPs, family));
+  return internalIPs[0]?.includes(':') === true ? present.toReversed() : present;
+}

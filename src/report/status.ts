@@ -10,6 +10,7 @@ import type { OperatorError } from '../model/outcome.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Request } from '../model/request.ts';
 import type { Wanted } from '../model/wanted.ts';
+import { outlookOf } from '../nodes/outlook.ts';
 import type { Decision } from '../plan/next.ts';
 import type { Goal } from '../plan/wanted.ts';
 import { unreachable } from '../result.ts';
@@ -83,10 +84,12 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
   const { facts, plugins, plan, decision, memory } = said;
   const { wanted } = plan;
   const primaryFamily = wanted.families[0];
+  const outlook = outlookOf(plan, plugins, facts.at);
+  const nodes = nodesStatus(outlook, facts.nodes, plugins.cni.nodeProofs(wanted, facts), previous.nodes);
   const done = decision.is === 'Done' && said.goal === 'Spec';
   return {
     observedGeneration: generation,
-    conditions: [...setConditions(previous.conditions ?? [], conditionsAfterLook(said, generation), now)],
+    conditions: [...setConditions(previous.conditions ?? [], conditionsAfterLook(said, nodes, generation), now)],
     detected: {
       kubernetesVersion: facts.basics.kubernetesVersion,
       distribution: facts.distribution.name,
@@ -103,7 +106,7 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
         settings: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, clip(value)])),
       })),
     plan: planStatus(plan, decision, memory),
-    nodes: nodesStatus(wanted, facts.nodes, plugins.cni.nodeProofs(wanted, facts), facts.at),
+    nodes,
     ...(facts.services.known ? { services: servicesStatus(wanted, facts.services.value) } : {}),
     ...(facts.workloads.known ? { workloads: workloadsStatus(wanted, facts.workloads.value, plan.steps) } : {}),
     ...applied(said, previous, done, generation),

@@ -116,11 +116,16 @@ function lostFamilies(before: ClusterStatus, after: ClusterStatus): readonly Tol
   const known = new Set(lostIn(before).map(({ name }) => name));
   return lostIn(after)
     .filter(({ name }) => !known.has(name))
-    .map(({ message, remedy }) => ({
+    .map(({ message, remedy, command }) => ({
       type: 'Warning',
       reason: 'CNILostPrimary',
       action: 'Observe',
-      note: clip(`${message} ${remedy ?? ''}`),
+      note: clip(
+        [
+          message,
+          ...(remedy === undefined ? [] : [`What to do: ${remedy}${command === undefined ? '' : `: ${command}`}.`]),
+        ].join(' '),
+      ),
     }));
 }
 

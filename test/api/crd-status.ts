@@ -78,7 +78,18 @@ export const FULL_STATUS: ClusterStatus = {
     none: 0,
     delayed: 1,
     exceptions: [
-      { name: 'worker-1', families: ['IPv4'], cause: 'NoAddress', message: 'no IPv6', remedy: 'add one', since: AT },
+      {
+        name: 'worker-1',
+        families: ['IPv4'],
+        cause: 'NoAddress',
+        message: 'no IPv6',
+        remedy: 'add one',
+        command: 'ip -6 address add ADDRESS/64 dev eth0',
+        runOn: 'Node',
+        byOperator: true,
+        since: AT,
+        guarded: true,
+      },
     ],
   },
   services: { total: 8, dualStack: 1, singleStack: 7, pending: 0 },
@@ -119,8 +130,11 @@ export const FULL_NODE_STATUS: NodeStatus = {
   addresses: [
     { address: '2001:db8::1', prefixLength: 64, interface: 'eth0', scope: 'Global', flags: ['permanent'], since: AT },
   ],
+  watchingSince: AT,
   network: {
     ipv6Disabled: false,
+    ipv6DisabledOn: ['eth1'],
+    networkScripts: { 'eth0 IPV6INIT': 'yes' },
     forwarding: { IPv4: true, IPv6: false },
     acceptRA: { eth0: '1' },
     defaultRoutes: { IPv4: { interface: 'eth0', learned: false }, IPv6: { interface: 'eth0', learned: true } },
@@ -128,6 +142,7 @@ export const FULL_NODE_STATUS: NodeStatus = {
   kubelet: {
     running: { startedAt: AT, args: { 'node-ip': '192.0.2.1' } },
     source: '/var/lib/kubelet/kubeadm-flags.env',
+    nodeIPFrom: '/etc/kubernetes/nodeip.conf',
   },
   staticPods: {
     'kube-apiserver': {

@@ -83,6 +83,7 @@ export function hostReport(
   const report: HostReport = {
     hostname: options.name,
     addresses: ipv6 ? [address4, address6] : [address4],
+    watchingSince: before(86_000),
     network: {
       ipv6Disabled: false,
       forwarding: { IPv4: true, IPv6: dual },
@@ -168,7 +169,7 @@ export const podFacts = (change: Partial<PodFacts> & { readonly name: string }):
   node: 'worker-1',
   hash: 'rev-1',
   ready: true,
-  podIPs: ['192.0.2.11'],
+  podIPs: ['192.0.2.11', '2001:db8::11'],
   hostNetwork: true,
   restarts: 0,
   startedAt: before(3600),

@@ -4,7 +4,7 @@ import { fromPhase, type Phase } from '../../model/phase.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { readClusterConfig } from './cluster-config.ts';
 import { DEFAULT_SERVICE_CIDR, type KubeadmFacts } from './facts.ts';
-import { familyOf } from './node-address.ts';
+import { familyOf } from '../../model/node-address.ts';
 import { mirrorPodRef } from './check-health.ts';
 import { flagOf, instancesOf } from './instances.ts';
 import { readProxyCIDR } from './proxy-config.ts';

@@ -9,7 +9,7 @@ import { apiServerSteps } from './api-server.ts';
 import { controllerManagerSteps, runsNodeIPAM } from './controller-manager.ts';
 import type { KubeadmFacts } from './facts.ts';
 import { instancesOf } from './instances.ts';
-import { addressOfFamily } from './node-address.ts';
+import { addressOfFamily } from '../../model/node-address.ts';
 import { isLeftToCloud, nodeIPSteps } from './node-ips.ts';
 
 const nodeRef = (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name });

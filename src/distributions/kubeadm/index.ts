@@ -22,6 +22,7 @@ export const kubeadm: Distribution<KubeadmFacts> = {
     basics.objects.ConfigMap.includes('kube-system/kubeadm-config') ? 'ConfigMap kube-system/kubeadm-config' : null,
   observe,
   network,
+  hostPods: ({ proxy }) => (proxy.known ? (proxy.value?.pods ?? []) : []),
   components,
   check,
   records: (_facts, own) => records(own),

@@ -4,7 +4,7 @@ import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Family } from '../../net/family.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { hasDrifted } from './drift.ts';
-import { addressOfFamily, chooseAddress, familyOf } from './node-address.ts';
+import { addressOfFamily, chooseAddress, familyOf } from '../../model/node-address.ts';
 import { startedFirst } from './order.ts';
 
 const FORWARDING = { IPv4: 'net.ipv4.ip_forward', IPv6: 'net.ipv6.conf.all.forwarding' } as const;

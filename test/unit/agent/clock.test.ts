@@ -144,3 +144,32 @@ test('a host that does not tell its time since the boot is not changed', async (
   expect(host.logged.join()).toContain('/proc/uptime');
   expect(isUndone()).toBe(true);
 });
+
+test('what came while the agent looked is told apart from what was there at its first look of this boot', async () => {
+  const FIRST = '20010db8000000000000000000000001 02 40 00 80 eth0';
+  const told = () =>
+    host.object?.status as {
+      readonly watchingSince: string;
+      readonly addresses: readonly { readonly address: string; readonly since: string }[];
+    };
+  const since = (address: string): number =>
+    Date.parse(told().addresses.find((entry) => entry.address === address)?.since ?? '');
+  host.ask({});
+  await host.settle();
+  expect(since('2001:db8::1')).toBe(Date.parse(told().watchingSince));
+
+  host.setIPv6(FIRST, '20010db8000000000000000000000002 02 40 00 80 eth0');
+  await host.settle(60);
+  const began = told().watchingSince;
+  expect(since('2001:db8::2')).toBeGreaterThan(Date.parse(began));
+  host.newAgent();
+  await host.settle(60);
+  expect(told().watchingSince).toBe(began);
+
+  host.reboot();
+  host.newAgent();
+  host.startKubelet();
+  await host.settle(60);
+  expect(Date.parse(told().watchingSince)).toBeGreaterThan(Date.parse(began));
+  expect(since('2001:db8::2')).toBe(Date.parse(told().watchingSince));
+});

@@ -8,6 +8,7 @@ import {
   parseFibTrie,
   parseIfInet6,
   readAddresses,
+  readNetwork,
 } from '../../../src/agent/netfs.ts';
 import { findProcesses, parseFlags, parseStat, startedAt } from '../../../src/agent/procfs.ts';
 import { persistSysctl, readPersisted, sysctlPath } from '../../../src/agent/sysctl.ts';
@@ -231,4 +232,23 @@ test.each([
   ['no object', 'text', 'spec'],
 ])('not allowed: %s', (_, spec, told) => {
   expect(checkSettings(spec)).toMatchObject({ ok: false, error: expect.stringContaining(told) });
+});
+
+test('IPv6 that is switched off on one interface is told, and only of interfaces of the host', () => {
+  expect(readNetwork(host.files)).not.toHaveProperty('ipv6DisabledOn');
+  host.setIPv6();
+  host.write('/proc/sys/net/ipv6/conf/eth0/disable_ipv6', '1\n');
+  host.write('/proc/sys/net/ipv6/conf/cali1/disable_ipv6', '1\n');
+  expect(readNetwork(host.files)).toMatchObject({ ipv6Disabled: false, ipv6DisabledOn: ['eth0'] });
+  expect(readNetwork(host.files).acceptRA).toMatchObject({ eth0: '1' });
+});
+
+test('what network scripts of the RHEL family say of IPv6', () => {
+  expect(readNetwork(host.files)).not.toHaveProperty('networkScripts');
+  host.write(
+    '/etc/sysconfig/network-scripts/ifcfg-eth0',
+    '# IPV6INIT=yes\nDEVICE=eth0\nIPV6INIT="no"\nIPV6_AUTOCONF=YES\nDHCPV6C=maybe\nBOOTPROTO=dhcp\n',
+  );
+  host.write('/etc/sysconfig/network-scripts/ifcfg-eth9', 'IPV6INIT=no\n');
+  expect(readNetwork(host.files).networkScripts).toEqual({ 'eth0 IPV6INIT': 'no', 'eth0 IPV6_AUTOCONF': 'yes' });
 });

@@ -120,6 +120,12 @@ test('another order of variables makes another winner', () => {
   expect(sourceOf()).toEqual([KUBELET_ENV, '192.0.2.1']);
 });
 
+test('a command that goes on over several lines is read to its end', () => {
+  host.write(DROP_IN, KUBEADM_DROP_IN.replace(' $KUBELET_EXTRA_ARGS', ' \\\n  --v=2 \\\n  $KUBELET_EXTRA_ARGS'));
+  host.write('/etc/default/kubelet', 'KUBELET_EXTRA_ARGS=--node-ip=192.0.2.9\n');
+  expect(sourceOf()).toEqual(['/etc/default/kubelet', '192.0.2.9']);
+});
+
 test('a drop-in in /etc replaces one of the same name', () => {
   host.write(DROP_IN, KUBEADM_DROP_IN);
   host.write(
@@ -152,4 +158,33 @@ test('manifests and health are where the kubelet’s configuration says', () => 
     manifestFolder: '/etc/kubernetes/manifests',
     healthz: { host: '127.0.0.1', port: 10248, path: '/healthz' },
   });
+});
+
+test.each([
+  ['none', KUBEADM_DROP_IN, {}, null],
+  ['a literal', KUBEADM_DROP_IN.replace('$KUBELET_EXTRA_ARGS', '--node-ip=192.0.2.1'), {}, null],
+  [
+    'a drop-in that the script writes',
+    '[Service]\nExecStart=\nExecStart=/opt/bin/kubelet $KUBELET_EXTRA_ARGS \\\n  --node-ip ${KUBELET_NODE_IP} \\\n  --v=2\n',
+    {
+      '/etc/systemd/system/kubelet.service.d/nodeip.conf': '[Service]\nEnvironment="KUBELET_NODE_IP=192.0.2.1"\n',
+    },
+    '/etc/systemd/system/kubelet.service.d/nodeip.conf',
+  ],
+  [
+    'a file that is not seen here',
+    '[Service]\nEnvironmentFile=/etc/kubernetes/nodeip.conf\nExecStart=/opt/bin/kubelet --node-ip=$KUBELET_NODE_IP\n',
+    {},
+    'KUBELET_NODE_IP',
+  ],
+  [
+    'a file that is',
+    '[Service]\nEnvironmentFile=/etc/default/nodeip\nExecStart=/opt/bin/kubelet --node-ip=$KUBELET_NODE_IP\n',
+    { '/etc/default/nodeip': 'KUBELET_NODE_IP=192.0.2.1\n' },
+    '/etc/default/nodeip',
+  ],
+])('a script that works --node-ip out: %s', (_, dropIn, files, expected) => {
+  host.write(DROP_IN, dropIn);
+  for (const [path, text] of Object.entries(files)) host.write(path, text);
+  expect(readKubeletSetup(host.files, undefined).nodeIPFrom).toBe(expected);
 });

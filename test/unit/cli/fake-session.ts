@@ -42,7 +42,7 @@ export async function play(args: readonly string[], scene: Scene = {}): Promise<
     async observe(resource): Promise<Result<Observation, ObserveError>> {
       observed.push(resource);
       if (scene.observeError !== undefined) return err(scene.observeError);
-      return ok({ facts: clusterFacts(), plan: scene.plan ?? finished, whyMissing: () => null });
+      return ok({ facts: clusterFacts(), plan: scene.plan ?? finished, diagnose: () => null });
     },
     getResource: async () => ok(scene.resource ?? null),
     async *watchResource() {

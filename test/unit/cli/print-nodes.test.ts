@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { nodeRows, nodesDocument, printNodes } from '../../../src/cli/print-nodes.ts';
 import type { NodeFacts } from '../../../src/model/facts.ts';
-import type { Family } from '../../../src/net/family.ts';
+import type { Diagnosis } from '../../../src/nodes/cause.ts';
 import { clusterFacts, nodeFacts } from '../../support/facts.ts';
 import { NOW, screen, tooLong } from './support.ts';
 
@@ -30,25 +30,61 @@ const facts = clusterFacts(
     ],
   },
 );
-const why = ({ internalIPs }: NodeFacts, family: Family) =>
-  internalIPs.some((ip) => ip.includes(':') === (family === 'IPv6'))
-    ? null
-    : { cause: 'NoAddress', sentence: `No interface has an address of ${family}.` };
-const rows = nodeRows(facts, ['IPv4', 'IPv6'], why);
+const NO_ADDRESS: Diagnosis = {
+  cause: 'NoAddress',
+  family: 'IPv6',
+  sentence: 'No interface has an address of IPv6.',
+  evidence: ['no IPv6 default route'],
+  since: created(2),
+  fix: { short: 'give it an IPv6 address', command: 'ip -6 address add ADDRESS/64 dev eth0', where: 'Node' },
+  operator: { may: false, why: 'It gives none.' },
+};
+const why = ({ internalIPs }: NodeFacts): Diagnosis | null => (internalIPs.length > 1 ? null : NO_ADDRESS);
+const rows = nodeRows(facts, why);
 
 test('nodes that lack a family come first, with the cause', () => {
   expect(printNodes(rows, screen())).toBe(`\
-NAME      READY  FAMILIES   PRIMARY-IP  SECOND-IP     CAUSE      AGE
-worker-1  True   IPv4       192.0.2.12  -             NoAddress  30h
-cp-1      True   IPv4,IPv6  192.0.2.11  2001:db8::11  -          4d
-worker-2  False  IPv4,IPv6  192.0.2.13  2001:db8::13  -          60m
+NAME      READY  FAMILIES   PRIMARY-IP  SECOND-IP     CAUSE      FOR
+worker-1  True   IPv4       192.0.2.12  -             NoAddress  2h
+cp-1      True   IPv4,IPv6  192.0.2.11  2001:db8::11  -          -
+worker-2  False  IPv4,IPv6  192.0.2.13  2001:db8::13  -          -
+
+What to do
+  NoAddress (worker-1): No interface has an address of IPv6.
+    Give it an IPv6 address, on the node: ip -6 address add ADDRESS/64 dev eth0
 `);
 });
 
 test('wide tells the role, the pod networks and the cause in full', () => {
   const [, first = ''] = printNodes(rows, screen({ wide: true })).split('\n');
   expect(first).toContain('worker');
+  expect(first).toContain('30h');
+  expect(first).toContain('you');
+  expect(first).toContain('Give it an IPv6 address, on the node: ip -6 address add ADDRESS/64 dev eth0');
   expect(first).toContain('No interface has an address of IPv6.');
+});
+
+test('nodes with the same fix are told together, and who does it', () => {
+  const many = Array.from({ length: 6 }, (_, n) => ({
+    ...nodeFacts(n + 1),
+    name: `worker-${n + 1}`,
+    internalIPs: ['192.0.2.1'],
+  }));
+  const fix = { short: 'set it', command: 'set it', where: 'Node' } as const;
+  const told = nodeRows(clusterFacts({}, { nodes: many }), ({ name }) => ({
+    ...NO_ADDRESS,
+    ...(name === 'worker-1' ? {} : { cause: 'LateAddress', fix, operator: { may: true } }),
+  }));
+  const text = printNodes(told, screen());
+  expect(text.slice(text.indexOf('What to do'))).toBe(`\
+What to do
+  LateAddress (worker-2, worker-3, worker-4, worker-5 and 1 more): No interface
+  has an address of IPv6.
+    The operator does it when it is their turn. By hand, for worker-2: Set it,
+    on the node: set it
+  NoAddress (worker-1): No interface has an address of IPv6.
+    Give it an IPv6 address, on the node: ip -6 address add ADDRESS/64 dev eth0
+`);
 });
 
 test('long names give way before addresses do', () => {
@@ -67,24 +103,15 @@ test('even the longest addresses and causes fit on a screen', () => {
     ...row,
     name: 'n'.repeat(253),
     internalIPs: ['2001:0db8:aaaa:bbbb:cccc:dddd:eeee:ffff', '198.51.100.100'],
-    cause: { cause: 'DuplicateAddressDetectionFailed', sentence: '' },
+    diagnosis: { ...NO_ADDRESS, cause: 'DuplicateAddressDetectionRunning' as const },
   }));
   expect(tooLong(printNodes(longest, screen()))).toEqual([]);
-});
-
-test('only wanted families are asked about', () => {
-  const asked = new Set<Family>();
-  nodeRows(facts, ['IPv4'], (_, family) => {
-    asked.add(family);
-    return null;
-  });
-  expect([...asked]).toEqual(['IPv4']);
 });
 
 test('a node that new pods are kept off says so, whatever its cause', () => {
   const taints = [{ key: 'dualstack.dev/family-missing', value: 'IPv6', effect: 'NoSchedule' }];
   const guarded = { ...facts, nodes: facts.nodes.map((node) => ({ ...node, taints })) };
-  const shown = nodeRows(guarded, ['IPv4', 'IPv6'], why);
+  const shown = nodeRows(guarded, why);
   const [, lacking, whole] = printNodes(shown, screen({ width: 120 })).split('\n');
   expect(lacking).toContain('NoAddress (guarded)');
   expect(whole).toContain(' (guarded)');
@@ -94,7 +121,18 @@ test('a node that new pods are kept off says so, whatever its cause', () => {
 test('the document for machines', () => {
   expect(nodesDocument(rows)).toMatchObject({
     nodes: [
-      { name: 'worker-1', cause: 'NoAddress', families: ['IPv4'], role: 'worker' },
+      {
+        name: 'worker-1',
+        cause: 'NoAddress',
+        families: ['IPv4'],
+        role: 'worker',
+        since: created(2),
+        command: 'ip -6 address add ADDRESS/64 dev eth0',
+        runOn: 'Node',
+        byOperator: false,
+        whyNotByOperator: 'It gives none.',
+        evidence: ['no IPv6 default route'],
+      },
       { name: 'cp-1', cause: null, role: 'control-plane' },
       { name: 'worker-2', ready: false },
     ],

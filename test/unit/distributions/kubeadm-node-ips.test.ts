@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { nodeIPSteps } from '../../../src/distributions/kubeadm/node-ips.ts';
-import { chooseAddress } from '../../../src/distributions/kubeadm/node-address.ts';
+import { chooseAddress } from '../../../src/model/node-address.ts';
 import type { NodeFacts } from '../../../src/model/facts.ts';
 import type { AgentCondition, HostAddress, HostReport } from '../../../src/model/host.ts';
 import type { EditHost, Step, StepBase } from '../../../src/model/step.ts';
@@ -75,12 +75,12 @@ test.each<[string, readonly (Partial<HostAddress> & { readonly address: string }
   ['global before unique local', [{ address: 'fd00::a', scope: 'UniqueLocal' }, { address: B }], B],
   ['unique local rather than none', [{ address: 'fd00::a', scope: 'UniqueLocal' }], 'fd00::a'],
   [
-    'the one that was there first',
+    'the lowest of equals, whenever they came',
     [
-      { address: A, since: before(10) },
       { address: B, since: before(20) },
+      { address: A, since: before(10) },
     ],
-    B,
+    A,
   ],
 ])('the second address of a node: %s', (_, list, expected) => {
   expect(chooseAddress(nodeFacts(1, {}, {}, addresses(list)), 'IPv6')).toBe(expected);

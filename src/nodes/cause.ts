@@ -1,0 +1,59 @@
+import type { Family } from '../net/family.ts';
+
+/** Why a node is not as wanted, and since when, and what to do: the whole list. */
+export const CAUSES = [
+  'CNILostPrimary',
+  'FamilyDisabled',
+  'NoAddress',
+  'LinkLocalOnly',
+  'RouterAdvertisementsIgnored',
+  'DuplicateAddressDetectionFailed',
+  'DuplicateAddressDetectionRunning',
+  'NoLastingAddress',
+  'KubeletNotRunning',
+  'KubeletNodeIPNotOnHost',
+  'KubeletNodeIPSingleFamily',
+  'LateAddress',
+  'CloudProviderPending',
+  'CloudProviderDoesNotPublish',
+  'Unknown',
+  'AddressGone',
+  'CNIPending',
+  'AddressOrder',
+  'PodCIDRMissing',
+  'HostPodsSingleFamily',
+] as const;
+export type Cause = (typeof CAUSES)[number];
+
+export interface Diagnosis {
+  readonly cause: Cause;
+  /** The family that it is about; null: it is about both. */
+  readonly family: Family | null;
+  /** What was seen, in a sentence that names the node. */
+  readonly sentence: string;
+  /** Each thing that was seen, as a line: what a person would look up to check the sentence. No times that move by themselves. */
+  readonly evidence: readonly string[];
+  /** Since when the node has been without (RFC 3339), as far as that can be told; null: it cannot. */
+  readonly since: string | null;
+  readonly fix: Fix;
+  readonly operator: Permission;
+}
+
+export interface Fix {
+  /** In a few words, to stand in a list: `restart its kubelet`. */
+  readonly short: string;
+  /** Null: there is no one command for it, or nothing to do but wait. Words in capitals are for the user to fill in. */
+  readonly command: string | null;
+  /** Where the command is run: on the node as root, or wherever kubectl, or the cloud's own tool, is. */
+  readonly where: 'Node' | 'Cluster' | 'Cloud';
+}
+
+/** Whether the operator may do the fix by itself. */
+export type Permission = { readonly may: true } | { readonly may: false; readonly why: string };
+
+/** The fix in full, as a sentence: the short form, and the command with where to run it. */
+export function fixText({ short, command, where }: Fix): string {
+  const sentence = `${short.charAt(0).toUpperCase()}${short.slice(1)}`;
+  if (command === null) return `${sentence}.`;
+  return `${sentence}${where === 'Node' ? ', on the node' : ''}: ${command}`;
+}

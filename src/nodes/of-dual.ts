@@ -1,0 +1,122 @@
+import type { NodeFacts } from '../model/facts.ts';
+import { familyOf } from '../model/node-address.ts';
+import type { Family } from '../net/family.ts';
+import { regimeOf } from './regime.ts';
+import { hasFamily, type Known, type Outlook, splitRemedy, type Told } from './told.ts';
+
+/** Why a node that has every wanted family is not whole all the same; null: it is. */
+export function ofDual(node: NodeFacts, outlook: Outlook, known: Omit<Known, 'since'>): Told | null {
+  if (outlook.families.length < 2) return null;
+  return (
+    unproven(known) ?? gone(node, outlook) ?? order(node, outlook) ?? podCIDR(node, outlook) ?? hostPods(node, outlook)
+  );
+}
+
+function unproven({ proof, guarded }: Omit<Known, 'since'>): Told | null {
+  const isFailing = proof?.is === 'Failing';
+  if (proof === null || !(isFailing || (proof.is === 'Pending' && guarded))) return null;
+  return {
+    cause: 'CNIPending',
+    family: null,
+    sentence: proof.evidence,
+    evidence: [],
+    fix: { ...splitRemedy(proof.remedy), where: 'Cluster' },
+    by: {
+      why: isFailing
+        ? 'Why the network plug-in fails there is for people to find out.'
+        : 'It is kept free of pods until the network plug-in has proven both families.',
+    },
+  };
+}
+
+/** An agent tells so many addresses at most: beyond that, one that is not among them may be there. */
+const ALL_TOLD = 100;
+
+/** The Node shows an address that its host no longer has: renumbered, or taken away. The kubelet keeps showing it. */
+function gone(node: NodeFacts, { families }: Outlook): Told | null {
+  const report = node.agent?.report;
+  if (report == null || report.addresses.length >= ALL_TOLD) return null;
+  // Addresses that a cloud provider wrote need not be on an interface of the host.
+  const { is } = regimeOf(node);
+  if (is === 'Cloud' || is === 'NotRunning' || is === 'NotSeen') return null;
+  const stale = node.internalIPs.find((ip) => !report.addresses.some(({ address }) => address === ip));
+  const family = stale === undefined ? null : familyOf(stale);
+  if (stale === undefined || family === null || !families.includes(family)) return null;
+  const now = report.addresses.filter(({ address, scope }) => scope !== 'LinkLocal' && familyOf(address) === family);
+  return {
+    cause: 'AddressGone',
+    family,
+    sentence: `The Node ${node.name} shows ${stale}, which its host no longer has.`,
+    evidence: [
+      `InternalIP ${stale}`,
+      ...(now.length === 0
+        ? [`no ${family} address on its host`]
+        : now.map(({ address, interface: device, since }) => `${address} on ${device}, seen since ${since}`)),
+    ],
+    fix: {
+      short: 'give its host the address back, or set --node-ip to the new one and restart its kubelet',
+      command: `ip -${family === 'IPv4' ? 4 : 6} address show scope global`,
+      where: 'Node',
+    },
+    by: { why: 'The operator does not change an address that a Node shows.' },
+  };
+}
+
+/** The first address is the one by which programs that take one reach the node, and that pods on its network have first. */
+function order(node: NodeFacts, { families }: Outlook): Told | null {
+  const [primary] = families;
+  const [first] = node.internalIPs;
+  if (primary === undefined || first === undefined || hasFamily([first], primary)) return null;
+  const pair = families.flatMap((family) => node.internalIPs.find((ip) => hasFamily([ip], family)) ?? []);
+  return {
+    cause: 'AddressOrder',
+    family: primary,
+    sentence: `${node.name} lists ${first} first, and the primary family of the cluster is ${primary}.`,
+    evidence: [`InternalIPs ${node.internalIPs.join(', ')}`],
+    fix: {
+      short: `set --node-ip=${pair.join(',')} and restart its kubelet, or turn the order round in its cloud controller manager`,
+      command: null,
+      where: 'Node',
+    },
+    by: { why: 'Pods on its network took their first address from it and would have to be made anew.' },
+  };
+}
+
+function podCIDR(node: NodeFacts, { families, usesPodCIDRs }: Outlook): Told | null {
+  // No podCIDR at all: not allotted by Node IPAM, whatever the network plug-in could use.
+  if (!usesPodCIDRs || node.podCIDRs.length === 0) return null;
+  const missing = families.find((family) => !hasFamily(node.podCIDRs, family));
+  if (missing === undefined) return null;
+  return {
+    cause: 'PodCIDRMissing',
+    family: missing,
+    sentence: `${node.name} has no ${missing} podCIDR, so its pods get no ${missing} address.`,
+    evidence: [`podCIDRs ${node.podCIDRs.join(', ')}`],
+    fix: {
+      short: 'have its Node object replaced (spec.nodes.podCIDRs: Replace)',
+      command: `kubectl patch dualstackcluster cluster --type merge -p '{"spec":{"nodes":{"podCIDRs":"Replace"}}}'`,
+      where: 'Cluster',
+    },
+    by: 'ReplaceNode',
+  };
+}
+
+/** The kubelet adds the second address to pods on the host's network that run; where it did not, they started before it knew. */
+function hostPods(node: NodeFacts, { families, hostPodIPs }: Outlook): Told | null {
+  const podIPs = hostPodIPs.get(node.name);
+  if (podIPs === undefined) return null;
+  const missing: Family | undefined = families.find((family) => !hasFamily(podIPs, family));
+  if (missing === undefined) return null;
+  return {
+    cause: 'HostPodsSingleFamily',
+    family: missing,
+    sentence: `${node.name} has both families, and pods on its network show ${podIPs.join(', ')} alone.`,
+    evidence: [`podIPs ${podIPs.join(', ')}`, `InternalIPs ${node.internalIPs.join(', ')}`],
+    fix: {
+      short: 'restart its kubelet, then make those pods anew',
+      command: 'systemctl restart kubelet',
+      where: 'Node',
+    },
+    by: { why: 'Pods that run are left alone.' },
+  };
+}

@@ -1,0 +1,85 @@
+import type { NodeFacts } from '../model/facts.ts';
+import type { HostAddress } from '../model/host.ts';
+import type { NodeProof } from '../model/node-proof.ts';
+import type { Wanted } from '../model/wanted.ts';
+import type { Family } from '../net/family.ts';
+import type { Cause, Fix, Permission } from './cause.ts';
+
+/** What a cause is decided by, beside the node itself: the same for all nodes of a pass. */
+export interface Outlook {
+  /** Wanted families, primary first. */
+  readonly families: readonly Family[];
+  readonly settings: Pick<Wanted['nodes'], 'nodeIP' | 'gracePeriod' | 'podCIDRs'>;
+  /** The network plug-in takes pod addresses from `Node.spec.podCIDRs`. */
+  readonly usesPodCIDRs: boolean;
+  /** By node: the addresses of a pod on its network. No entry: none was looked at. */
+  readonly hostPodIPs: ReadonlyMap<string, readonly string[]>;
+  /** The operator edits the settings of hosts in this cluster, through agents. */
+  readonly editsHosts: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** What is known of one node beside its facts. */
+export interface Known {
+  /** What the network plug-in shows of it; null: nothing, or it could not be read. */
+  readonly proof: NodeProof | null;
+  /** New pods are kept off it by the taint of `spec.nodes.guard`. */
+  readonly guarded: boolean;
+  /** Since when it has been without, as an earlier look found; null: it was not without then, or nobody looked. */
+  readonly since: string | null;
+}
+
+/** A cause before it is known since when, and whether the operator is free to act. */
+export interface Told {
+  readonly cause: Cause;
+  readonly family: Family | null;
+  readonly sentence: string;
+  readonly evidence: readonly string[];
+  readonly fix: Fix;
+  /** How the operator would do it: by setting `--node-ip`, or by replacing the Node object. Else why this is left to people. */
+  readonly by: 'NodeIP' | 'ReplaceNode' | { readonly why: string };
+}
+
+export const NETWORK_IS_YOURS = 'The operator gives no addresses to hosts and does not change their network.';
+export const CLOUD_IS_YOURS = 'The operator does not change settings of a cloud or of its controller manager.';
+export const HEALS = 'There is nothing to do but wait.';
+
+/** Within what the user allows, and where there is somebody to do it. */
+export function permission({ by }: Told, node: NodeFacts, { settings, editsHosts }: Outlook): Permission {
+  if (by === 'ReplaceNode') {
+    return settings.podCIDRs === 'Keep' ? { may: false, why: 'spec.nodes.podCIDRs is Keep.' } : { may: true };
+  }
+  if (by !== 'NodeIP') return { may: false, why: by.why };
+  if (settings.nodeIP === 'Leave') return { may: false, why: 'spec.nodes.nodeIP is Leave.' };
+  if (!editsHosts) return { may: false, why: 'The operator does not edit the hosts of this cluster.' };
+  if (node.agent?.report == null) return { may: false, why: `No agent runs on ${node.name}.` };
+  if (node.agent.report.stopped) return { may: false, why: `The stop file on ${node.name} keeps its agent off.` };
+  return { may: true };
+}
+
+export const look = (command: string): Fix => ({ short: 'look at its host', command, where: 'Node' });
+
+export const ipCommand = (family: Family, rest: string): string => `ip -${family === 'IPv4' ? 4 : 6} ${rest}`;
+
+/** Only to tell the families apart: what the API server stores of a Node was parsed there. */
+export function hasFamily(addresses: readonly string[], family: Family): boolean {
+  for (const address of addresses) if (address.includes(':') === (family === 'IPv6')) return true;
+  return false;
+}
+
+export function hasAll({ internalIPs }: NodeFacts, families: readonly Family[]): boolean {
+  for (const family of families) if (!hasFamily(internalIPs, family)) return false;
+  return true;
+}
+
+export const addressText = ({ address, prefixLength, interface: device, flags, since }: HostAddress): string =>
+  `${address}/${prefixLength} on ${device}${flags.length > 0 ? ` (${flags.join(', ')})` : ''}, seen since ${since}`;
+
+/** A remedy in words that ends with a command of kubectl. */
+export function splitRemedy(remedy: string): { readonly short: string; readonly command: string | null } {
+  const at = remedy.indexOf(': kubectl ');
+  const [words, command] = at === -1 ? [remedy, null] : [remedy.slice(0, at), remedy.slice(at + 2).replace(/\.$/u, '')];
+  const short = words.replace(/\.$/u, '');
+  return { short: `${short.charAt(0).toLowerCase()}${short.slice(1)}`, command };
+}

@@ -1,0 +1,135 @@
+import { expect, test } from '@jest/globals';
+import type { NodesStatus } from '../../../src/api/cluster-status.ts';
+import type { NodeFacts } from '../../../src/model/facts.ts';
+import { known } from '../../../src/model/reader.ts';
+import type { Outlook } from '../../../src/nodes/told.ts';
+import { missingText } from '../../../src/report/missing-text.ts';
+import { nodesStatus } from '../../../src/report/nodes.ts';
+import { AT, before, hostAddress, hostIPv4, hostIPv6, nodeFacts, running } from '../../support/facts.ts';
+
+const OUTLOOK: Outlook = {
+  families: ['IPv4', 'IPv6'],
+  settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep' },
+  usesPodCIDRs: false,
+  hostPodIPs: new Map(),
+  editsHosts: true,
+  now: AT,
+};
+const told = (nodes: readonly NodeFacts[], previous?: NodesStatus, now = AT): NodesStatus =>
+  nodesStatus({ ...OUTLOOK, now }, nodes, null, previous);
+const whole = (n: number): NodeFacts => nodeFacts(n, { dual: true });
+const lacking = (n: number, change = {}): NodeFacts => nodeFacts(n, { ipv6: false }, change);
+const LATER = AT + 900_000;
+
+test('since: a node that was whole at the last look has been without from now on, and stays so', () => {
+  const first = told([whole(1), whole(2)]);
+  const second = told([whole(1), lacking(2)], first);
+  expect(second.exceptions).toMatchObject([{ name: 'worker-2', since: before(0) }]);
+  expect(second.delayed).toBe(0);
+  const third = told([whole(1), lacking(2)], second, LATER);
+  expect(third.exceptions).toMatchObject([{ since: before(0) }]);
+  expect(third.delayed).toBe(1);
+});
+
+test('since: whole in between, it begins anew', () => {
+  const lost = told([lacking(1)], told([whole(1)]));
+  const back = told([whole(1)], lost, LATER);
+  expect(told([lacking(1)], back, LATER + 60_000).exceptions[0]?.since).toBe(before(-960));
+});
+
+test('since: where nobody remembers, it is the age of the Node', () => {
+  expect(told([lacking(1)]).exceptions[0]?.since).toBe(before(86_400));
+  const joined = lacking(2, { createdAt: before(20) });
+  expect(told([whole(1), joined], told([whole(1)])).exceptions[0]?.since).toBe(before(20));
+});
+
+test('since: where not all could be named, nothing is concluded from a missing name', () => {
+  const many = Array.from({ length: 60 }, (_, n) => lacking(n + 1));
+  const first = told(many);
+  expect(told([...many.slice(10), lacking(99)], first, LATER).exceptions.map(({ since }) => since)).toEqual(
+    Array.from({ length: 50 }, () => before(86_400)),
+  );
+});
+
+test('the worst first: lost, without any, then those that have waited longest, then by name', () => {
+  const nodes = [
+    whole(1),
+    lacking(2),
+    lacking(3, { createdAt: before(90_000) }),
+    nodeFacts(4, {}, { internalIPs: [] }),
+    lacking(5),
+    lacking(6),
+  ];
+  const proof = { is: 'LostPrimary', evidence: 'It is lost.', remedy: 'Mend it.' } as const;
+  const status = nodesStatus(OUTLOOK, nodes, known({ inForce: true, nodes: { 'worker-6': proof } }), undefined);
+  expect(status.exceptions.map(({ name }) => name)).toEqual([
+    'worker-6',
+    'worker-4',
+    'worker-3',
+    'worker-2',
+    'worker-5',
+  ]);
+});
+
+test('an exception tells what to do, where, and who does it', () => {
+  const mended = nodeFacts(1, {}, {}, { kubelet: { running: running({ 'node-ip': hostIPv4(1) }) } });
+  expect(told([mended]).exceptions[0]).toMatchObject({
+    cause: 'KubeletNodeIPSingleFamily',
+    remedy: 'set --node-ip to an address of each family and restart its kubelet',
+    command: expect.stringContaining(`--node-ip=${hostIPv4(1)},${hostIPv6(1)}`),
+    runOn: 'Node',
+    byOperator: true,
+  });
+  expect(told([lacking(1)]).exceptions[0]).not.toHaveProperty('byOperator');
+});
+
+test('a message for somebody tired: how many, which, why, since when, what to do', () => {
+  const late = nodeFacts(
+    7,
+    {},
+    { createdAt: '2026-11-02T11:48:00Z' },
+    {
+      addresses: [hostAddress({ address: hostIPv4(7) }), hostAddress({ address: hostIPv6(7), since: before(300) })],
+      kubelet: { running: running({ 'node-ip': `${hostIPv4(7)},${hostIPv6(7)}` }, before(700)) },
+    },
+  );
+  const nodes = [...Array.from({ length: 117 }, (_, n) => whole(n + 10)), late, lacking(8), lacking(9)];
+  expect(missingText(told(nodes), ['IPv4', 'IPv6'])).toBe(
+    '3 of 120 nodes report no IPv6: ' +
+      'worker-8 (NoAddress since 2026-11-01 12:00 UTC; give it an IPv6 address), ' +
+      'worker-9 (NoAddress since 2026-11-01 12:00 UTC; give it an IPv6 address), ' +
+      'worker-7 (LateAddress since 2026-11-02 11:48 UTC; wait a minute, then restart its kubelet). ' +
+      'kubectl dualstack nodes --only missing shows all.',
+  );
+});
+
+test('both families can be missing, and only some nodes are named', () => {
+  const nodes = [
+    whole(1),
+    nodeFacts(2, {}, { internalIPs: [] }),
+    ...Array.from({ length: 8 }, (_, n) => lacking(n + 10)),
+  ];
+  const text = missingText(told(nodes), ['IPv4', 'IPv6']);
+  expect(text).toMatch(/^1 of 10 nodes report no IPv4 and 9 of 10 nodes report no IPv6: worker-2 \(/u);
+  expect(text).toContain(' and 4 more. kubectl');
+});
+
+const half = (count: number): readonly NodeFacts[] =>
+  Array.from({ length: count }, (_, n) => (n % 2 === 0 ? whole(n) : lacking(n)));
+
+const leastTime = (nodes: readonly NodeFacts[]): number =>
+  Math.min(
+    ...Array.from({ length: 7 }, () => {
+      const start = process.hrtime.bigint();
+      told(nodes);
+      return Number(process.hrtime.bigint() - start) / 1e6;
+    }),
+  );
+
+test('ten times the nodes take ten times the time, about: thousands are counted, fifty are looked into', () => {
+  const [few, many] = [half(1500), half(15_000)];
+  leastTime(few);
+  const [short, long] = [leastTime(few), leastTime(many)];
+  // Generous, for a machine that has other things to do: what is quadratic takes a hundred times as long.
+  expect(long).toBeLessThan(Math.max(40 * short, 50));
+});

@@ -8,10 +8,12 @@ import {
   cancelledError,
   errorFromNetwork,
   errorFromResponse,
+  errorFromStatus,
   type KubeError,
   type Subject,
   timeoutError,
 } from './errors.ts';
+import { isProtobuf, protobufStatus } from './protobuf/answers.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -24,8 +26,16 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A whole answer as it came. */
+export interface Answer {
+  /** What its bytes are; empty where the server did not say. */
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
 /** A response whose body comes in pieces for as long as the server likes. */
 export interface ByteStream {
+  readonly contentType: string;
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Drops the connection; the iteration ends or throws. */
   close(): void;
@@ -36,6 +46,8 @@ export interface Connection {
   readonly server: string;
   /** The whole body of a good answer. */
   send(request: HttpRequest): Promise<Result<string, KubeError>>;
+  /** The same for an answer that need not be text. */
+  receive(request: HttpRequest): Promise<Result<Answer, KubeError>>;
   /** As soon as a good answer has begun. Its body has no time-out here: who reads it watches it. */
   open(request: HttpRequest): Promise<Result<ByteStream, KubeError>>;
   /** Ends every request that is still running. The connection is of no use afterwards. */
@@ -119,13 +131,19 @@ export function openConnection(options: ConnectionOptions): Connection {
     send: (req) =>
       guarded(req, async ({ signal }) => {
         const response = await begin(req, 'requests', signal);
-        const text = await response.body.text();
-        return response.statusCode < 400 ? ok(text) : err(refusal(req, response, text));
+        if (response.statusCode >= 400) return err(await refusal(req, response));
+        return ok(await response.body.text());
+      }),
+    receive: (req) =>
+      guarded(req, async ({ signal }) => {
+        const response = await begin(req, 'requests', signal);
+        if (response.statusCode >= 400) return err(await refusal(req, response));
+        return ok({ contentType: header(response, 'content-type') ?? '', bytes: await response.body.bytes() });
       }),
     open: (req) =>
       guarded(req, async (controller) => {
         const response = await begin(req, 'streams', controller.signal);
-        if (response.statusCode >= 400) return err(refusal(req, response, await response.body.text()));
+        if (response.statusCode >= 400) return err(await refusal(req, response));
         const close = (): void => controller.abort();
         // From here on the stream lives until its reader, its caller or `close()` ends it.
         const signals = [closed.signal, ...(req.signal === undefined ? [] : [req.signal])];
@@ -135,7 +153,7 @@ export function openConnection(options: ConnectionOptions): Connection {
         });
         // An error also reaches the iteration; without a listener it would end the process when it comes before that.
         response.body.on('error', () => {});
-        return ok({ chunks: response.body, close });
+        return ok({ contentType: header(response, 'content-type') ?? '', chunks: response.body, close });
       }),
     close: async () => {
       closed.abort();
@@ -144,9 +162,19 @@ export function openConnection(options: ConnectionOptions): Connection {
   };
 }
 
-function refusal(req: HttpRequest, response: Dispatcher.ResponseData, body: string): KubeError {
-  const header = response.headers['retry-after'];
-  return errorFromResponse(req.subject, response.statusCode, body, Array.isArray(header) ? header[0] : header);
+/** A server that was asked for protobuf also refuses in it. */
+async function refusal(req: HttpRequest, response: Dispatcher.ResponseData): Promise<KubeError> {
+  const retryAfter = header(response, 'retry-after');
+  const { statusCode, body } = response;
+  if (!isProtobuf(header(response, 'content-type') ?? '')) {
+    return errorFromResponse(req.subject, statusCode, await body.text(), retryAfter);
+  }
+  return errorFromStatus(req.subject, statusCode, protobufStatus(await body.bytes()), retryAfter);
+}
+
+function header(response: Dispatcher.ResponseData, name: string): string | undefined {
+  const value = response.headers[name];
+  return Array.isArray(value) ? value[0] : value;
 }
 
 interface Pools {

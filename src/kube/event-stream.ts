@@ -1,5 +1,5 @@
 import { asNumber, asString, at, type KubeObject } from '../model/object.ts';
-import { err, ok, type Result } from '../result.ts';
+import { err, ok, type Result, unreachable } from '../result.ts';
 import { errorFromStatus, type KubeError, type Subject } from './errors.ts';
 import { type Format, type Frame, isProtobuf } from './protobuf/answers.ts';
 
@@ -84,14 +84,18 @@ function grown(kept: Buffer, length: number, wanted: number): Buffer {
 }
 
 function eventOf(frame: Result<Frame, string>, subject: Subject): Result<WatchEvent, KubeError> {
-  if (!frame.ok) return err(broken(subject, frame.error));
+  if (!frame.ok) return err({ ...subject, kind: 'Unknown', message: frame.error });
   switch (frame.value.type) {
     case 'BOOKMARK':
       return ok(bookmarkOf(frame.value.metadata));
     case 'ERROR':
       return err(errorFromStatus(subject, codeOf(frame.value.status), frame.value.status));
-    default:
+    case 'ADDED':
+    case 'MODIFIED':
+    case 'DELETED':
       return ok(frame.value);
+    default:
+      return unreachable(frame.value);
   }
 }
 

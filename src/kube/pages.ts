@@ -14,14 +14,20 @@ export async function* readPages(
   query: ListQuery,
   subject: Subject,
 ): AsyncGenerator<Result<Listed, KubeError>, void> {
-  const format = protobufFormat(query);
+  let format = protobufFormat(query);
   let token: string | undefined;
-  do {
+  for (;;) {
     const answer = await fetch(token, acceptFor(format));
     const page = answer.ok ? pageOf(answer.value, format, query, subject) : answer;
+    if (answer.ok && !page.ok && format !== null) {
+      // What cannot be understood is asked for once more, as JSON.
+      format = null;
+      continue;
+    }
     yield page;
-    token = page.ok ? page.value.next || undefined : undefined;
-  } while (token !== undefined);
+    if (!page.ok || page.value.next === '') return;
+    token = page.value.next;
+  }
 }
 
 function pageOf(answer: Answer, format: Format | null, query: ListQuery, subject: Subject): Result<Listed, KubeError> {

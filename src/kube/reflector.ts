@@ -66,12 +66,21 @@ const PROVEN_AFTER_MS = 5_000;
 /** So a server answers that has the list in a watch switched off, or never had it. */
 const isRefusedAsUnknown = (result: Result<void, KubeError>): boolean => !result.ok && result.error.kind === 'Invalid';
 
+const wholeOf = ({ apiVersion, kind, namespace, labelSelector, fieldSelector }: SelectQuery): SelectQuery => ({
+  apiVersion,
+  kind,
+  ...(namespace === undefined ? {} : { namespace }),
+  ...(labelSelector === undefined ? {} : { labelSelector }),
+  ...(fieldSelector === undefined ? {} : { fieldSelector }),
+});
+
 /** `name`, or `namespace/name`. */
 export const cacheKey = ({ metadata: { name, namespace } }: KubeObject): string =>
   namespace === undefined ? name : `${namespace}/${name}`;
 
 export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
-  const { client, clock, random, query } = options;
+  const { client, clock, random } = options;
+  let { query } = options;
   const entries = new Map<string, Entry<T>>();
   const waiting = new Set<() => void>();
   let synced = false;
@@ -213,6 +222,8 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
       if (!result.ok) {
         options.onError?.(result.error);
         if (result.error.kind === 'Gone') position = undefined;
+        // What cannot be understood comes whole, as JSON, from now on.
+        if (result.error.kind === 'Unknown') query = wholeOf(query);
       }
       const pause = pauseAfter(result, progressed, failures);
       if (pause > 0) await clock.sleep(pause, signal);

@@ -2,7 +2,7 @@ import type { Basics, NodeFacts } from '../model/facts.ts';
 import { asString, at, type KubeObject } from '../model/object.ts';
 import { known, unknown, type Read, type Reader } from '../model/reader.ts';
 import { err, ok, type Result } from '../result.ts';
-import { isToBeSeen, type Renewals, toNodes } from './nodes.ts';
+import { isToBeSeen, NODE_FIELDS, type Renewals, toNodes } from './nodes.ts';
 
 /** What a look at the cluster cannot do without: failing to read it means that nothing can be said at all. */
 export interface ServerInfo {
@@ -47,7 +47,7 @@ export async function readBasics(reader: Reader, server: ServerInfo, now: number
 }
 
 async function readNodes(reader: Reader, now: number): Promise<Result<readonly NodeFacts[], string>> {
-  const nodes = await reader.list({ apiVersion: 'v1', kind: 'Node' });
+  const nodes = await reader.list({ apiVersion: 'v1', kind: 'Node', fields: NODE_FIELDS });
   if (nodes.is !== 'Found') return err(`Nodes cannot be listed: ${whyNot(nodes)}`);
 
   // Missing: the CRD is not installed, as when a preflight looks at a cluster that has nothing of ours yet.

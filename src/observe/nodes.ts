@@ -6,6 +6,27 @@ import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } fro
 
 const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
 
+/** All that is read of a Node here. A cluster has thousands, and most of each is lists of images. */
+export const NODE_FIELDS = [
+  'metadata.creationTimestamp',
+  'metadata.labels',
+  'metadata.annotations',
+  'metadata.ownerReferences.kind',
+  'metadata.ownerReferences.name',
+  'metadata.finalizers',
+  'spec.podCIDRs',
+  'spec.providerID',
+  'spec.unschedulable',
+  'spec.taints',
+  'status.addresses',
+  'status.conditions.type',
+  'status.conditions.status',
+  'status.nodeInfo.osImage',
+  'status.nodeInfo.kubeletVersion',
+  'status.volumesAttached.name',
+  'status.volumesInUse',
+] as const;
+
 /** By the name of a Node: when its kubelet renewed its Lease last. */
 export type Renewals = ReadonlyMap<string, NonNullable<NodeFacts['renewedAt']>>;
 

@@ -81,9 +81,9 @@ export function objectServer(api: FakeApi, { streaming = false } = {}): ObjectSe
   };
   const bookmarkLine = (annotations?: Record<string, string>): string =>
     eventLine('BOOKMARK', { kind: 'ConfigMap', metadata: { resourceVersion: String(version), annotations } });
-  const takeFault = (on: Fault['on']): Fault | undefined => {
+  const takeFault = <On extends Fault['on']>(on: On): (Fault & { readonly on: On }) | undefined => {
     const index = faults.findIndex((fault) => fault.on === on);
-    return index < 0 ? undefined : faults.splice(index, 1)[0];
+    return index < 0 ? undefined : (faults.splice(index, 1)[0] as Fault & { readonly on: On });
   };
 
   const list = (response: ServerResponse, token: string | null): true => {

@@ -47,6 +47,8 @@ const created = async (object: KubeObject, status?: object): Promise<void> => {
   if (!patched.ok) throw new Error(patched.error.message);
 };
 
+const versionOf = ({ metadata: { uid, resourceVersion } }: KubeObject): string => `${uid} ${resourceVersion}`;
+
 /** Lists both ways until so many objects were met in the same version, and compares each of these at each of the fields. */
 async function compareBothWays(
   apiVersion: string,
@@ -55,7 +57,6 @@ async function compareBothWays(
   atLeast: number,
 ): Promise<void> {
   const compared = new Set<string>();
-  const versionOf = ({ metadata: { uid, resourceVersion } }: KubeObject): string => `${uid} ${resourceVersion}`;
   await eventually(
     `${atLeast} ${kind}s of the same version in both lists`,
     async () => {

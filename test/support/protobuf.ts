@@ -47,7 +47,10 @@ function fieldOf(number: number, type: Leaf | Shape | readonly [Shape], value: u
       return Object.entries(value as Record<string, string>).map(([key, each]) =>
         lengthField(number, Buffer.concat([textField(1, key), textField(2, each)])),
       );
-    default:
+    case 'text':
+    case 'text!':
+    case 'word':
+    case 'word!':
       return [textField(number, value as string)];
   }
 }

@@ -117,11 +117,12 @@ test.each([
   ['a field within a text', { apiVersion: 'v1', kind: 'Node', fields: ['spec.providerID.more'] }],
 ])('JSON must do for %s', (_, query) => expect(protobufFormat(query)).toBe(null));
 
+const withMetadata = (generation: number, creationTimestamp: string) =>
+  formatOf(['metadata.generation', 'metadata.creationTimestamp']).page(
+    listOf('Node', '1', '', [encode(NODE, { metadata: { name: 'n', generation, creationTimestamp } })]),
+  );
+
 test('numbers keep their sign and times their second', () => {
-  const metadata = (generation: number, creationTimestamp: string) =>
-    formatOf(['metadata.generation', 'metadata.creationTimestamp']).page(
-      listOf('Node', '1', '', [encode(NODE, { metadata: { name: 'n', generation, creationTimestamp } })]),
-    );
   for (const [number, time] of [
     [-1, '1969-12-31T23:59:59Z'],
     [2 ** 53 - 1, '9999-12-31T23:59:59Z'],
@@ -129,7 +130,7 @@ test('numbers keep their sign and times their second', () => {
     [128, '2026-11-21T00:00:00Z'],
   ] as const) {
     const items = [{ metadata: { generation: number, creationTimestamp: time } }];
-    expect(metadata(number, time)).toMatchObject({ value: { items } });
+    expect(withMetadata(number, time)).toMatchObject({ value: { items } });
   }
 });
 

@@ -2,7 +2,7 @@
 // operator is. It says "synced N" once it has them all, and stays until it is stopped.
 import { connect } from '../src/kube/connect.ts';
 import { reflector } from '../src/kube/reflector.ts';
-import { NODE_FIELDS, toNodes } from '../src/observe/nodes.ts';
+import { NODE_FIELDS } from '../src/observe/nodes.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 
 const made = connect({
@@ -20,7 +20,7 @@ const cache = reflector({
   clock: systemClock,
   random: Math.random,
   query: { apiVersion: 'v1', kind: 'Node', fields: NODE_FIELDS },
-  trim: (node) => toNodes([node], [])[0],
+  trim: (node) => node,
   onError: (error) => console.error(error.message),
 });
 const running = cache.run(stop.signal);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AgentOptions, Agent as HttpsAgent, RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent, request } from 'undici';
+import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { err, ok, type Result, unreachable } from '../result.ts';
 import {
@@ -13,6 +13,7 @@ import {
   type Subject,
   timeoutError,
 } from './errors.ts';
+import { bodyOf, exchange, type Response } from './exchange.ts';
 import { isProtobuf, protobufStatus } from './protobuf/answers.ts';
 
 export interface HttpRequest {
@@ -36,8 +37,9 @@ export interface Answer {
 /** A response whose body comes in pieces for as long as the server likes. */
 export interface ByteStream {
   readonly contentType: string;
-  readonly chunks: AsyncIterable<Uint8Array>;
-  /** Drops the connection; the iteration ends or throws. */
+  /** Hands on bytes as they come, until the server ends it; call it once. Rejects when the connection breaks, or what `take` throws. */
+  read(take: (chunk: Uint8Array) => void): Promise<void>;
+  /** Drops the connection; then `read` rejects, if it had not ended. */
   close(): void;
 }
 
@@ -76,6 +78,7 @@ const KEEP_ALIVE_MS = 30_000;
  */
 export function openConnection(options: ConnectionOptions): Connection {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const { userAgent } = options;
   const base = options.server.replace(/\/+$/, '');
   const pools = poolKeeper(options.config);
   const closed = new AbortController();
@@ -84,20 +87,23 @@ export function openConnection(options: ConnectionOptions): Connection {
     req: HttpRequest,
     pool: 'requests' | 'streams',
     signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> => {
+  ): Promise<Result<Response, KubeError>> => {
     const { headers, requests, streams } = await pools.current();
-    return request(`${base}${req.path}`, {
-      dispatcher: pool === 'requests' ? requests : streams,
+    const { origin, pathname, search } = new URL(`${base}${req.path}`);
+    const options = {
+      origin,
+      path: `${pathname}${search}`,
       method: req.method,
-      signal,
       headers: {
         ...headers,
         accept: req.accept ?? 'application/json',
-        'user-agent': options.userAgent,
+        'user-agent': userAgent,
         ...(req.body === undefined ? {} : { 'content-type': req.contentType ?? 'application/json' }),
       },
       ...(req.body === undefined ? {} : { body: req.body }),
-    });
+    };
+    const response = await exchange(pool === 'requests' ? requests : streams, options, signal);
+    return response.status < 400 ? ok(response) : err(await refusal(req, response));
   };
 
   /** Runs one exchange under the time-out, the caller's signal and `close()`, and says which of them ended it. */
@@ -126,34 +132,36 @@ export function openConnection(options: ConnectionOptions): Connection {
     }
   };
 
+  const receive = (req: HttpRequest): Promise<Result<Answer, KubeError>> =>
+    guarded(req, async ({ signal }) => {
+      const begun = await begin(req, 'requests', signal);
+      if (!begun.ok) return begun;
+      return ok({ contentType: begun.value.header('content-type') ?? '', bytes: await bodyOf(begun.value) });
+    });
+
   return {
     server: base,
-    send: (req) =>
-      guarded(req, async ({ signal }) => {
-        const response = await begin(req, 'requests', signal);
-        if (response.statusCode >= 400) return err(await refusal(req, response));
-        return ok(await response.body.text());
-      }),
-    receive: (req) =>
-      guarded(req, async ({ signal }) => {
-        const response = await begin(req, 'requests', signal);
-        if (response.statusCode >= 400) return err(await refusal(req, response));
-        return ok({ contentType: header(response, 'content-type') ?? '', bytes: await response.body.bytes() });
-      }),
+    send: async (req) => {
+      const answer = await receive(req);
+      return answer.ok ? ok(Buffer.from(answer.value.bytes).toString()) : answer;
+    },
+    receive,
     open: (req) =>
       guarded(req, async (controller) => {
-        const response = await begin(req, 'streams', controller.signal);
-        if (response.statusCode >= 400) return err(await refusal(req, response));
+        const begun = await begin(req, 'streams', controller.signal);
+        if (!begun.ok) return begun;
         const close = (): void => controller.abort();
         // From here on the stream lives until its reader, its caller or `close()` ends it.
         const signals = [closed.signal, ...(req.signal === undefined ? [] : [req.signal])];
         for (const signal of signals) signal.addEventListener('abort', close, { once: true });
-        response.body.once('close', () => {
-          for (const signal of signals) signal.removeEventListener('abort', close);
-        });
-        // An error also reaches the iteration; without a listener it would end the process when it comes before that.
-        response.body.on('error', () => {});
-        return ok({ contentType: header(response, 'content-type') ?? '', chunks: response.body, close });
+        const read: ByteStream['read'] = async (take) => {
+          try {
+            await begun.value.read(take);
+          } finally {
+            for (const signal of signals) signal.removeEventListener('abort', close);
+          }
+        };
+        return ok({ contentType: begun.value.header('content-type') ?? '', read, close });
       }),
     close: async () => {
       closed.abort();
@@ -163,18 +171,12 @@ export function openConnection(options: ConnectionOptions): Connection {
 }
 
 /** A server that was asked for protobuf also refuses in it. */
-async function refusal(req: HttpRequest, response: Dispatcher.ResponseData): Promise<KubeError> {
-  const retryAfter = header(response, 'retry-after');
-  const { statusCode, body } = response;
-  if (!isProtobuf(header(response, 'content-type') ?? '')) {
-    return errorFromResponse(req.subject, statusCode, await body.text(), retryAfter);
-  }
-  return errorFromStatus(req.subject, statusCode, protobufStatus(await body.bytes()), retryAfter);
-}
-
-function header(response: Dispatcher.ResponseData, name: string): string | undefined {
-  const value = response.headers[name];
-  return Array.isArray(value) ? value[0] : value;
+async function refusal({ subject }: HttpRequest, response: Response): Promise<KubeError> {
+  const body = await bodyOf(response);
+  const retryAfter = response.header('retry-after');
+  return isProtobuf(response.header('content-type') ?? '')
+    ? errorFromStatus(subject, response.status, protobufStatus(body), retryAfter)
+    : errorFromResponse(subject, response.status, body.toString(), retryAfter);
 }
 
 interface Pools {

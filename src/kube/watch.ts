@@ -34,27 +34,35 @@ export async function watchOnce(options: WatchOptions): Promise<Result<void, Kub
 
   let silent = false;
   let handling = false;
+  /** Set when there is nothing more to read of it. */
+  let end: Result<void, KubeError> | null = null;
   const dog = clockDog(clock, options.idleTimeoutMs, () => {
     silent = true;
     stream.close();
   });
+  const take = (event: Result<WatchEvent, KubeError>): Result<void, KubeError> | null => {
+    if (!event.ok) return event;
+    handling = true;
+    options.onEvent(event.value);
+    handling = false;
+    // An event handler may have asked to stop; the rest of a buffered chunk is then none of its business.
+    return signal.aborted ? err(cancelledError(subject)) : null;
+  };
   try {
-    const read = eventReader(stream.contentType, protobufFormat(query), subject);
-    for await (const chunk of stream.chunks) {
+    const eventsOf = eventReader(stream.contentType, protobufFormat(query), subject);
+    await stream.read((chunk) => {
       dog.pat();
-      for (const event of read(chunk)) {
-        if (!event.ok) return event;
-        handling = true;
-        options.onEvent(event.value);
-        handling = false;
-        // An event handler may have asked to stop; the rest of a buffered chunk is then none of its business.
-        if (signal.aborted) return err(cancelledError(subject));
+      if (end !== null) return;
+      for (const event of eventsOf(chunk)) {
+        end = take(event);
+        if (end !== null) return stream.close();
       }
-    }
-    return ok(undefined);
+    });
+    return end ?? ok(undefined);
   } catch (thrown) {
     // A bug of the handler must not pass for a bad connection.
     if (handling) throw thrown;
+    if (end !== null) return end;
     if (silent)
       return err({
         ...subject,

@@ -11,7 +11,12 @@ export const FIXED64 = 1;
 export const LENGTH = 2;
 export const FIXED32 = 5;
 
-const NOTHING = Buffer.alloc(0);
+/** What `toString('utf8', …)` comes to in the end, without choosing an encoding for each of hundreds of thousands of texts. */
+interface Utf8Buffer extends Buffer {
+  utf8Slice(from: number, to: number): string;
+}
+
+const NOTHING = Buffer.alloc(0) as Utf8Buffer;
 /** Longer texts are seldom met twice. */
 const LONGEST_WORD = 96;
 const WORDS = 8192;
@@ -21,14 +26,14 @@ const WORDS = 8192;
  * shape. Every read stays within `end`, and every one but for the last moves on: it cannot run forever.
  */
 export class Cursor {
-  private bytes: Buffer = NOTHING;
+  private bytes: Utf8Buffer = NOTHING;
   private at = 0;
   private end = 0;
   /** Words that were met before: thousands of objects share their labels' keys, and one text for each is kept. */
   private readonly words: (string | undefined)[] = Array.from({ length: WORDS });
 
   over(bytes: Buffer, from = 0, to = bytes.length): this {
-    this.bytes = bytes;
+    this.bytes = bytes as Utf8Buffer;
     this.at = from;
     this.end = to;
     return this;
@@ -89,7 +94,7 @@ export class Cursor {
 
   text(): string {
     const outer = this.enter();
-    const text = this.at === this.end ? '' : this.bytes.toString('utf8', this.at, this.end);
+    const text = this.at === this.end ? '' : this.bytes.utf8Slice(this.at, this.end);
     this.leave(outer);
     return text;
   }
@@ -134,13 +139,13 @@ export class Cursor {
     const { bytes, at, end } = this;
     const length = end - at;
     if (length === 0) return '';
-    if (length > LONGEST_WORD) return bytes.toString('utf8', at, end);
+    if (length > LONGEST_WORD) return bytes.utf8Slice(at, end);
     let hash = length;
     for (let index = at; index < end; index++) hash = (Math.imul(hash, 31) + (bytes[index] ?? 0)) | 0;
     const slot = (hash ^ (hash >>> 15)) & (WORDS - 1);
     const before = this.words[slot];
     if (before !== undefined && isWrittenAs(before, bytes, at, length)) return before;
-    const word = bytes.toString('utf8', at, end);
+    const word = bytes.utf8Slice(at, end);
     this.words[slot] = word;
     return word;
   }

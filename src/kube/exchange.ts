@@ -11,6 +11,8 @@ export interface Response {
   read(take: (chunk: Uint8Array) => void): Promise<void>;
 }
 
+const nothing = (): void => {};
+
 /** Sends a request. Rejects when no head of a response comes; the signal ends it at any time, also while the body is read. */
 export function exchange(
   dispatcher: Dispatcher,
@@ -18,11 +20,11 @@ export function exchange(
   signal: AbortSignal,
 ): Promise<Response> {
   return new Promise((begun, failed) => {
-    let take: (chunk: Uint8Array) => void = () => {};
+    let take: (chunk: Uint8Array) => void = nothing;
     const body = Promise.withResolvers<void>();
     // Who has not begun to read, or never will, is told nothing; without a listener this would end the process.
-    body.promise.catch(() => {});
-    let abort = (): void => {};
+    body.promise.catch(nothing);
+    let abort = nothing;
     const end = (): void => signal.removeEventListener('abort', abort);
 
     dispatcher.dispatch(options, {

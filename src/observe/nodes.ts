@@ -14,6 +14,8 @@ export const NODE_FIELDS = [
   'metadata.ownerReferences.kind',
   'metadata.ownerReferences.name',
   'metadata.finalizers',
+  'metadata.managedFields.manager',
+  'metadata.managedFields.subresource',
   'spec.podCIDRs',
   'spec.providerID',
   'spec.unschedulable',
@@ -97,12 +99,16 @@ const ASKED_FOR_MS = 120_000;
  * This program created it in place of an older object, with that one's status: so what the status says need not be true. Asked of the object
  * itself, so that it is known after a crash too.
  */
-export function isToBeSeen({ metadata }: KubeObject, now: number): boolean {
-  const writes = metadata.managedFields ?? [];
-  const isOurs = writes.some(
+export const isToBeSeen = (node: KubeObject, now: number): boolean =>
+  mayBeToBeSeen(node, now) &&
+  (node.metadata.managedFields ?? []).some(
     (entry) => entry['manager'] === FIELD_MANAGER && at(entry, 'fieldsV1', 'f:spec', 'f:podCIDRs') !== undefined,
   );
-  if (!isOurs) return false;
+
+/** Whether `isToBeSeen` is worth being asked of the whole object: lists say who wrote to a Node, but not what. */
+export function mayBeToBeSeen({ metadata }: KubeObject, now: number): boolean {
+  const writes = metadata.managedFields ?? [];
+  if (!writes.some((entry) => entry['manager'] === FIELD_MANAGER)) return false;
   const hasReported = writes.some((entry) => entry['manager'] === 'kubelet' && entry['subresource'] === 'status');
   return !hasReported || now - Date.parse(metadata.creationTimestamp ?? '') < ASKED_FOR_MS;
 }

@@ -18,6 +18,14 @@ const OWNER: Shape = {
   blockOwnerDeletion: [7, 'flag!'],
 };
 
+/** Who wrote, without what: that is JSON within, and more than all else together. */
+const WRITE: Shape = {
+  manager: [1, 'word'],
+  operation: [2, 'word'],
+  apiVersion: [3, 'word'],
+  subresource: [8, 'word'],
+};
+
 const METADATA: Shape = {
   name: [1, 'text'],
   namespace: [3, 'word'],
@@ -30,6 +38,7 @@ const METADATA: Shape = {
   annotations: [12, 'map'],
   ownerReferences: [13, [OWNER]],
   finalizers: [14, 'texts'],
+  managedFields: [17, [WRITE]],
 };
 
 const CONDITION: Shape = { type: [1, 'word!'], status: [2, 'word!'] };

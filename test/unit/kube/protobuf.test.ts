@@ -31,6 +31,10 @@ const formatOf = (fields: readonly string[]): Format => {
 };
 const NODES = formatOf(NODE_FIELDS);
 
+const WRITES = [
+  { manager: 'kubelet', operation: 'Update', apiVersion: 'v1', subresource: 'status' },
+  { manager: 'me' },
+];
 const stored = (node: KubeObject, n: number): KubeObject => ({
   ...node,
   metadata: {
@@ -38,6 +42,7 @@ const stored = (node: KubeObject, n: number): KubeObject => ({
     uid: `uid-${n}`,
     resourceVersion: String(n),
     creationTimestamp: '2026-01-02T03:04:05Z',
+    managedFields: WRITES,
   },
 });
 const nodes = (maxLength: number) =>

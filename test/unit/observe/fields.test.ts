@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { protobufFormat } from '../../../src/kube/protobuf/answers.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import type { ListQuery } from '../../../src/model/reader.ts';
-import { NODE_FIELDS, toNodes } from '../../../src/observe/nodes.ts';
+import { mayBeToBeSeen, NODE_FIELDS, toNodes } from '../../../src/observe/nodes.ts';
 import { SERVICE_FIELDS, toServiceFacts } from '../../../src/observe/services.ts';
 import { POD_FIELDS, readPodOwners } from '../../../src/observe/workloads.ts';
 import { TRIGGERS } from '../../../src/reconcile/triggers.ts';
@@ -40,7 +40,10 @@ const SERVICES = [
   { spec: { clusterIPs: ['None'], ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack', type: 'ClusterIP' } },
   { spec: { clusterIPs: ['10.0.0.1'], selector: { a: 'b' } } },
 ].map((part): KubeObject => ({ apiVersion: 'v1', kind: 'Service', metadata, ...part }));
-const NODES = fc.sample(nodeSample('one'), { seed: 1, numRuns: 200 });
+const WRITES = [{ manager: 'dualstack-operator' }, { manager: 'kubelet', subresource: 'status', fieldsV1: {} }];
+const NODES = fc
+  .sample(nodeSample('one'), { seed: 1, numRuns: 200 })
+  .map((node) => ({ ...node, metadata: { ...node.metadata, managedFields: WRITES } }));
 
 const uses: readonly (readonly [
   string,
@@ -49,6 +52,12 @@ const uses: readonly (readonly [
   (objects: readonly KubeObject[]) => unknown,
 ])[] = [
   ['Nodes are made facts of', NODE_FIELDS, NODES, (nodes) => toNodes(nodes, [])],
+  [
+    'which Nodes to look at closer is told by',
+    NODE_FIELDS,
+    NODES,
+    (nodes) => nodes.map((node) => mayBeToBeSeen(node, 0)),
+  ],
   ['Services are made facts of', SERVICE_FIELDS, SERVICES, (services) => services.map(toServiceFacts)],
   ['owners of Pods are counted by', POD_FIELDS, PODS, (pods) => readPodOwners(ofPods(pods))],
   ...TRIGGERS.flatMap(({ query: { kind, fields, namespace }, fingerprint }) =>

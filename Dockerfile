@@ -14,6 +14,8 @@ COPY --from=build /build/dist/ ./
 COPY --from=build /build/package.json ./
 USER 65532:65532
 ENV NODE_ENV=production
+# Young objects get little room: what comes in from watches is thrown away at once, and 16 MB of it at a time would be kept around.
+ENV NODE_OPTIONS=--max-semi-space-size=2
 # Without source maps: Node.js holds those of a program of this size in some 80 MB from the first error on, and the bundle names its functions.
 ENTRYPOINT ["/nodejs/bin/node", "/app/main.js"]
 CMD ["operator"]

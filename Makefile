@@ -40,6 +40,7 @@ e2e-control-plane-again: node_modules tools build
 
 ## Figures, each as a ratio to a reference measured in the same run.
 bench: node_modules tools build
+	@node bench/nodes.ts
 	@node bench/run.ts
 
 build: node_modules

@@ -46,16 +46,19 @@ export function kubernetesVersion(env = process.env) {
  * sources, so that an edit there is never answered with yesterday's binary; the control plane's two came before that rule.
  */
 function cachedPath(name, version, env) {
-  const { family, tags = [] } = recipe(name, version);
-  const versioned = isKubernetes(name) || BINARIES.includes(name) ? family : `${family}-${sourceHash(family, tags)}`;
+  const { family, folder, tags = [] } = recipe(name, version);
+  const versioned =
+    isKubernetes(name) || BINARIES.includes(name)
+      ? family
+      : `${family}-${sourceHash(sourceFolder(family, folder), tags)}`;
   return join(cacheFolder(env), versioned, name);
 }
 
-const sourceFolder = (family) => join(here, 'tools', family);
+const sourceFolder = (family, folder) =>
+  folder === undefined ? join(here, 'tools', family) : join(here, '..', folder);
 
-function sourceHash(family, tags) {
+function sourceHash(folder, tags) {
   const hash = createHash('sha256').update(tags.join());
-  const folder = sourceFolder(family);
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   for (const path of files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort()) {
     hash.update(path.slice(folder.length)).update('\0').update(readFileSync(path)).update('\0');
@@ -122,8 +125,8 @@ async function build(names, version, env, log) {
   const built = {};
   const started = Date.now();
   for (const [index, name] of names.entries()) {
-    const { family } = recipe(name, version);
-    const source = sourceFolder(family);
+    const { family, folder } = recipe(name, version);
+    const source = sourceFolder(family, folder);
     if (!existsSync(source)) {
       throw new Error(
         `${name} ${version}: there is no hack/tools/${family} to build it from; choose another K8S_VERSION or put ${name} v${version} into KUBEBUILDER_ASSETS`,

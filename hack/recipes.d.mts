@@ -10,6 +10,8 @@ export interface Recipe {
   /** C libraries by the names that pkg-config knows. */
   readonly libraries?: readonly string[];
   readonly tags?: readonly string[];
+  /** Where its Go module is, from the root of the project; absent: hack/tools and its family. */
+  readonly folder?: string;
 }
 export declare function isKubernetes(name: string): boolean;
 export declare function recipe(name: string, version: string): Recipe;

@@ -113,7 +113,7 @@ async function wholeAnswer(
   if (!opened.ok) return err(errorText(opened.error));
   try {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of opened.value.chunks) chunks.push(chunk);
+    await opened.value.read((chunk) => chunks.push(chunk));
     return ok(Buffer.concat(chunks));
   } catch (error) {
     return err(`its answer was cut: ${error instanceof Error ? error.message : String(error)}`);

@@ -139,7 +139,7 @@ async function attachedVolume(node: string, client: KubeClient): Promise<Result<
 
 /** Node IPAM may have given the chosen subnet to a Node that joined meanwhile; and would give what is free for a moment to one that waits. */
 async function othersInTheWay(step: ReplaceNode, client: KubeClient): Promise<Outcome | null> {
-  const listed = await client.list({ apiVersion: 'v1', kind: 'Node' });
+  const listed = await client.list({ apiVersion: 'v1', kind: 'Node', fields: ['spec.podCIDR', 'spec.podCIDRs'] });
   if (!listed.ok) return refused(listed.error);
   const others = listed.value.items.filter(({ metadata }) => metadata.name !== step.node);
   const waiting = others.find((other) => podCIDRsOf(other).length === 0);

@@ -1,9 +1,12 @@
 import { asArray, asString, at, type KubeObject, type ObjectRef, refText } from '../model/object.ts';
 import type { ListQuery } from '../model/reader.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { ByteStream, Connection, HttpRequest } from './connection.ts';
+import type { Answer, ByteStream, Connection, HttpRequest } from './connection.ts';
 import { type Discovery, discovery, groupPath } from './discovery.ts';
 import type { KubeError, Subject } from './errors.ts';
+import { json, object } from './json.ts';
+import { acceptFor, readPages } from './pages.ts';
+import { protobufFormat } from './protobuf/answers.ts';
 import { type RetryOptions, withRetry } from './retry.ts';
 
 export type { ListQuery } from '../model/reader.ts';
@@ -81,10 +84,10 @@ export interface KubeClient {
   delete(ref: ObjectRef, options?: DeleteOptions): Outcome<void>;
   /** Posts to a subresource: `eviction` of a Pod, `token` of a ServiceAccount. */
   createSubresource(ref: ObjectRef, subresource: string, body: object, options?: WriteOptions): Outcome<unknown>;
-  /** The open stream of a watch; see `watch.ts`, which reads it. */
+  /** The open stream of a watch; see `watch.ts`, which reads it and says what a resourceVersion of null means. */
   openWatch(
     query: SelectQuery,
-    resourceVersion: string,
+    resourceVersion: string | null,
     timeoutSeconds: number,
     options?: CallOptions,
   ): Outcome<ByteStream>;
@@ -111,6 +114,10 @@ export function kubeClient(options: ClientOptions): KubeClient {
   const getJson = async (path: string, subject: Subject, signal?: AbortSignal): Outcome<unknown> => {
     const request: HttpRequest = { method: 'GET', path, subject, ...(signal === undefined ? {} : { signal }) };
     return json(subject, await withRetry(options, 'read', signal, () => connection.send(request)));
+  };
+  const receive = (path: string, subject: Subject, accept: string, signal?: AbortSignal): Outcome<Answer> => {
+    const request: HttpRequest = { method: 'GET', path, subject, accept, ...(signal === undefined ? {} : { signal }) };
+    return withRetry(options, 'read', signal, () => connection.receive(request));
   };
   const finder = discovery((path, subject) => getJson(path, subject));
 
@@ -163,17 +170,11 @@ export function kubeClient(options: ClientOptions): KubeClient {
         yield path;
         return;
       }
-      let token: string | undefined;
-      do {
-        const selected = { ...selectors(query), limit: String(PAGE_LIMIT), continue: token };
-        const answer = await getJson(withQuery(path.value, selected), subject, how.signal);
-        if (!answer.ok) {
-          yield answer;
-          return;
-        }
-        yield ok(pageOf(answer.value, query));
-        token = asString(at(answer.value, 'metadata', 'continue')) || undefined;
-      } while (token !== undefined);
+      const fetch = (token: string | undefined, accept: string): Outcome<Answer> => {
+        const page = { ...selectors(query), limit: String(PAGE_LIMIT), continue: token };
+        return receive(withQuery(path.value, page), subject, accept, how.signal);
+      };
+      yield* readPages(fetch, query, subject);
     },
 
     async create(what, how = {}) {
@@ -246,13 +247,16 @@ export function kubeClient(options: ClientOptions): KubeClient {
         ...selectors(query),
         watch: 'true',
         allowWatchBookmarks: 'true',
-        resourceVersion,
+        ...(resourceVersion === null
+          ? { sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' }
+          : { resourceVersion }),
         timeoutSeconds: String(timeoutSeconds),
       });
       return connection.open({
         method: 'GET',
         path: full,
         subject,
+        accept: acceptFor(protobufFormat(query)),
         ...(how.signal === undefined ? {} : { signal: how.signal }),
       });
     },
@@ -298,12 +302,6 @@ async function collect(pages: AsyncIterable<Result<Page, KubeError>>): Outcome<P
     resourceVersion = page.value.resourceVersion;
   }
   return ok({ items, resourceVersion });
-}
-
-/** Items of a list do not carry their own kind for built-in types; here they do, so that an item is an object like any other. */
-function pageOf(list: unknown, { apiVersion, kind }: ListQuery): Page {
-  const items = asArray(at(list, 'items')).map((item) => ({ apiVersion, kind, ...(item as object) }) as KubeObject);
-  return { items, resourceVersion: asString(at(list, 'metadata', 'resourceVersion')) ?? '' };
 }
 
 const refOf = ({ apiVersion, kind, metadata: { name, namespace } }: KubeObject): ObjectRef =>
@@ -355,26 +353,3 @@ const writeQuery = (
   dryRun: how.dryRun === true ? 'All' : undefined,
   fieldValidation: how.fieldValidation,
 });
-
-function json(subject: Subject, answer: Result<string, KubeError>): Result<unknown, KubeError> {
-  if (!answer.ok) return answer;
-  try {
-    return ok(JSON.parse(answer.value) as unknown);
-  } catch {
-    // A proxy or load balancer in between answers with a page of its own.
-    return err({
-      ...subject,
-      kind: 'Unknown',
-      message: 'the answer is no JSON: is this address really an API server?',
-    });
-  }
-}
-
-function object(subject: Subject, answer: Result<unknown, KubeError>): Result<KubeObject, KubeError> {
-  if (!answer.ok) return answer;
-  const { value } = answer;
-  const whole = asString(at(value, 'kind')) !== undefined && asString(at(value, 'metadata', 'name')) !== undefined;
-  return whole
-    ? ok(value as KubeObject)
-    : err({ ...subject, kind: 'Unknown', message: 'the answer is no Kubernetes object' });
-}

@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { AgentOptions, Agent as HttpsAgent, RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent, request } from 'undici';
+import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { err, ok, type Result, unreachable } from '../result.ts';
 import {
   cancelledError,
   errorFromNetwork,
   errorFromResponse,
+  errorFromStatus,
   type KubeError,
   type Subject,
   timeoutError,
 } from './errors.ts';
+import { bodyOf, exchange, type Response } from './exchange.ts';
+import { isProtobuf, protobufStatus } from './protobuf/answers.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -24,10 +27,19 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A whole answer as it came. */
+export interface Answer {
+  /** What its bytes are; empty where the server did not say. */
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
 /** A response whose body comes in pieces for as long as the server likes. */
 export interface ByteStream {
-  readonly chunks: AsyncIterable<Uint8Array>;
-  /** Drops the connection; the iteration ends or throws. */
+  readonly contentType: string;
+  /** Hands on bytes as they come, until the server ends it; call it once. Rejects when the connection breaks, or what `take` throws. */
+  read(take: (chunk: Uint8Array) => void): Promise<void>;
+  /** Drops the connection; then `read` rejects, if it had not ended. */
   close(): void;
 }
 
@@ -36,6 +48,8 @@ export interface Connection {
   readonly server: string;
   /** The whole body of a good answer. */
   send(request: HttpRequest): Promise<Result<string, KubeError>>;
+  /** The same for an answer that need not be text. */
+  receive(request: HttpRequest): Promise<Result<Answer, KubeError>>;
   /** As soon as a good answer has begun. Its body has no time-out here: who reads it watches it. */
   open(request: HttpRequest): Promise<Result<ByteStream, KubeError>>;
   /** Ends every request that is still running. The connection is of no use afterwards. */
@@ -64,6 +78,7 @@ const KEEP_ALIVE_MS = 30_000;
  */
 export function openConnection(options: ConnectionOptions): Connection {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const { userAgent } = options;
   const base = options.server.replace(/\/+$/, '');
   const pools = poolKeeper(options.config);
   const closed = new AbortController();
@@ -72,20 +87,23 @@ export function openConnection(options: ConnectionOptions): Connection {
     req: HttpRequest,
     pool: 'requests' | 'streams',
     signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> => {
+  ): Promise<Result<Response, KubeError>> => {
     const { headers, requests, streams } = await pools.current();
-    return request(`${base}${req.path}`, {
-      dispatcher: pool === 'requests' ? requests : streams,
+    const { origin, pathname, search } = new URL(`${base}${req.path}`);
+    const options = {
+      origin,
+      path: `${pathname}${search}`,
       method: req.method,
-      signal,
       headers: {
         ...headers,
         accept: req.accept ?? 'application/json',
-        'user-agent': options.userAgent,
+        'user-agent': userAgent,
         ...(req.body === undefined ? {} : { 'content-type': req.contentType ?? 'application/json' }),
       },
       ...(req.body === undefined ? {} : { body: req.body }),
-    });
+    };
+    const response = await exchange(pool === 'requests' ? requests : streams, options, signal);
+    return response.status < 400 ? ok(response) : err(await refusal(req, response));
   };
 
   /** Runs one exchange under the time-out, the caller's signal and `close()`, and says which of them ended it. */
@@ -114,28 +132,36 @@ export function openConnection(options: ConnectionOptions): Connection {
     }
   };
 
+  const receive = (req: HttpRequest): Promise<Result<Answer, KubeError>> =>
+    guarded(req, async ({ signal }) => {
+      const begun = await begin(req, 'requests', signal);
+      if (!begun.ok) return begun;
+      return ok({ contentType: begun.value.header('content-type') ?? '', bytes: await bodyOf(begun.value) });
+    });
+
   return {
     server: base,
-    send: (req) =>
-      guarded(req, async ({ signal }) => {
-        const response = await begin(req, 'requests', signal);
-        const text = await response.body.text();
-        return response.statusCode < 400 ? ok(text) : err(refusal(req, response, text));
-      }),
+    send: async (req) => {
+      const answer = await receive(req);
+      return answer.ok ? ok(Buffer.from(answer.value.bytes).toString()) : answer;
+    },
+    receive,
     open: (req) =>
       guarded(req, async (controller) => {
-        const response = await begin(req, 'streams', controller.signal);
-        if (response.statusCode >= 400) return err(refusal(req, response, await response.body.text()));
+        const begun = await begin(req, 'streams', controller.signal);
+        if (!begun.ok) return begun;
         const close = (): void => controller.abort();
         // From here on the stream lives until its reader, its caller or `close()` ends it.
         const signals = [closed.signal, ...(req.signal === undefined ? [] : [req.signal])];
         for (const signal of signals) signal.addEventListener('abort', close, { once: true });
-        response.body.once('close', () => {
-          for (const signal of signals) signal.removeEventListener('abort', close);
-        });
-        // An error also reaches the iteration; without a listener it would end the process when it comes before that.
-        response.body.on('error', () => {});
-        return ok({ chunks: response.body, close });
+        const read: ByteStream['read'] = async (take) => {
+          try {
+            await begun.value.read(take);
+          } finally {
+            for (const signal of signals) signal.removeEventListener('abort', close);
+          }
+        };
+        return ok({ contentType: begun.value.header('content-type') ?? '', read, close });
       }),
     close: async () => {
       closed.abort();
@@ -144,9 +170,13 @@ export function openConnection(options: ConnectionOptions): Connection {
   };
 }
 
-function refusal(req: HttpRequest, response: Dispatcher.ResponseData, body: string): KubeError {
-  const header = response.headers['retry-after'];
-  return errorFromResponse(req.subject, response.statusCode, body, Array.isArray(header) ? header[0] : header);
+/** A server that was asked for protobuf also refuses in it. */
+async function refusal({ subject }: HttpRequest, response: Response): Promise<KubeError> {
+  const body = await bodyOf(response);
+  const retryAfter = response.header('retry-after');
+  return isProtobuf(response.header('content-type') ?? '')
+    ? errorFromStatus(subject, response.status, protobufStatus(body), retryAfter)
+    : errorFromResponse(subject, response.status, body.toString(), retryAfter);
 }
 
 interface Pools {

@@ -131,14 +131,14 @@ export function errorFromResponse(
 /** A `Status` object, from a response or from an ERROR event of a watch. */
 export function errorFromStatus(subject: Subject, code: number, status: unknown, retryAfterHeader?: string): KubeError {
   const reason = asString(at(status, 'reason')) ?? '';
-  const message = asString(at(status, 'message')) ?? asString(status) ?? '';
+  const message = oneLine(asString(at(status, 'message')) ?? asString(status) ?? '');
   const retryAfterSeconds = secondsOf(retryAfterHeader) ?? asNumber(at(status, 'details', 'retryAfterSeconds'));
   const conflicts = fieldConflicts(status);
   return {
     ...subject,
     kind: kindOf(code, reason),
     status: code,
-    message: message === '' ? `the server answered with HTTP status ${code}` : oneLine(message),
+    message: message === '' ? `the server answered with HTTP status ${code}` : message,
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     ...(conflicts.length === 0 ? {} : { conflicts }),
   };

@@ -50,5 +50,5 @@ function once<T>(answers: Map<string, Promise<T>>, key: string, ask: () => Promi
 
 const refKey = ({ apiVersion, kind, namespace, name }: ObjectRef): string =>
   [apiVersion, kind, namespace ?? '', name].join(' ');
-const queryKey = ({ apiVersion, kind, namespace, labelSelector }: ListQuery): string =>
-  [apiVersion, kind, namespace ?? '', labelSelector ?? ''].join(' ');
+const queryKey = ({ apiVersion, kind, namespace, labelSelector, fields }: ListQuery): string =>
+  [apiVersion, kind, namespace ?? '', labelSelector ?? '', fields?.join() ?? 'whole'].join(' ');

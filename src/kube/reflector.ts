@@ -49,6 +49,12 @@ interface Entry<T> {
   readonly item: T;
 }
 
+/** What one list or watch came to, and whether the cache is further than before. */
+interface Turn {
+  readonly result: Result<void, KubeError>;
+  readonly progressed: boolean;
+}
+
 /** As client-go: from 0.8 s to 30 s. */
 const BACKOFF: BackoffOptions = { baseMs: 800, maxMs: 30_000, jitter: 0.5 };
 const IDLE_TIMEOUT_MS = 150_000;
@@ -57,15 +63,29 @@ const WATCH_SECONDS = { from: 300, to: 600 };
 /** A watch that lasted this long was a good one, also when nothing happened in it. */
 const PROVEN_AFTER_MS = 5_000;
 
+/** So a server answers that has the list in a watch switched off, or never had it. */
+const isRefusedAsUnknown = (result: Result<void, KubeError>): boolean => !result.ok && result.error.kind === 'Invalid';
+
+const wholeOf = ({ apiVersion, kind, namespace, labelSelector, fieldSelector }: SelectQuery): SelectQuery => ({
+  apiVersion,
+  kind,
+  ...(namespace === undefined ? {} : { namespace }),
+  ...(labelSelector === undefined ? {} : { labelSelector }),
+  ...(fieldSelector === undefined ? {} : { fieldSelector }),
+});
+
 /** `name`, or `namespace/name`. */
 export const cacheKey = ({ metadata: { name, namespace } }: KubeObject): string =>
   namespace === undefined ? name : `${namespace}/${name}`;
 
 export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
-  const { client, clock, random, query } = options;
+  const { client, clock, random } = options;
+  let { query } = options;
   const entries = new Map<string, Entry<T>>();
   const waiting = new Set<() => void>();
   let synced = false;
+  /** Where a watch goes on; undefined: a new list is needed. */
+  let position: string | undefined;
 
   const tell = (change: CacheChange<T>): void => {
     try {
@@ -94,19 +114,32 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     tell({ type: 'Deleted', key, before: before.item });
   };
 
-  /** Brings the cache to the state of a whole list and gives the list's resourceVersion. */
-  const relist = async (signal: AbortSignal): Promise<Result<string, KubeError>> => {
+  /** What of the list that is being read was told so far; all else is gone when the list has ended. */
+  const beginList = (): { readonly seen: Set<string>; readonly end: () => void } => {
     const seen = new Set<string>();
-    let resourceVersion = '';
+    return {
+      seen,
+      end: () => {
+        for (const key of entries.keys()) if (!seen.has(key)) drop(key);
+        seen.clear();
+        synced = true;
+        for (const wake of waiting) wake();
+      },
+    };
+  };
+
+  /** Brings the cache to the state of a whole list, read page by page; later watches go on from there. */
+  const listPages = async (signal: AbortSignal): Promise<Turn> => {
+    const list = beginList();
+    let resourceVersion: string | undefined;
     for await (const page of client.pages(query, { signal })) {
-      if (!page.ok) return page;
-      for (const object of page.value.items) seen.add(put(object));
+      if (!page.ok) return { result: page, progressed: false };
+      for (const object of page.value.items) list.seen.add(put(object));
       resourceVersion = page.value.resourceVersion;
     }
-    for (const key of entries.keys()) if (!seen.has(key)) drop(key);
-    synced = true;
-    for (const wake of waiting) wake();
-    return ok(resourceVersion);
+    list.end();
+    position = resourceVersion;
+    return { result: ok(undefined), progressed: true };
   };
 
   const follow = (event: WatchEvent): string | undefined => {
@@ -125,41 +158,72 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     }
   };
 
-  const run = async (signal: AbortSignal): Promise<void> => {
-    /** Where to go on; undefined: a new list is needed. */
-    let position: string | undefined;
-    let failures = 0;
-    while (!signal.aborted) {
-      const started = clock.monotonic();
-      let result: Result<unknown, KubeError>;
-      let progressed = false;
-      if (position === undefined) {
-        const listed = await relist(signal);
-        if (listed.ok) position = listed.value;
-        result = listed;
-        progressed = listed.ok;
-      } else {
-        const spread = WATCH_SECONDS.to - WATCH_SECONDS.from;
-        result = await watchOnce({
-          client,
-          clock,
-          query,
-          resourceVersion: position,
-          timeoutSeconds: Math.round(WATCH_SECONDS.from + spread * random()),
-          idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
-          signal,
-          onEvent: (event) => {
-            position = follow(event) ?? position;
-            progressed = true;
-          },
-        });
-        progressed ||= clock.monotonic() - started >= PROVEN_AFTER_MS;
+  /**
+   * The events of a watch that begins with a list: nothing may be concluded from what is missing, and no later watch may go on from an event,
+   * before the list has ended. Changes may come in between.
+   */
+  const followList = (): ((event: WatchEvent) => string | undefined) => {
+    const list = beginList();
+    let ended = false;
+    return (event) => {
+      const reached = follow(event);
+      if (ended) return reached;
+      if (event.type === 'DELETED') list.seen.delete(cacheKey(event.object));
+      else if (event.type !== 'BOOKMARK') list.seen.add(cacheKey(event.object));
+      else if (event.endOfList) {
+        ended = true;
+        list.end();
+        return reached;
       }
+      return undefined;
+    };
+  };
+
+  /** One watch, from the position or, without one, with the list first. */
+  const watch = async (signal: AbortSignal): Promise<Turn> => {
+    const started = clock.monotonic();
+    let progressed = false;
+    const take = position === undefined ? followList() : follow;
+    const spread = WATCH_SECONDS.to - WATCH_SECONDS.from;
+    const result = await watchOnce({
+      client,
+      clock,
+      query,
+      resourceVersion: position ?? null,
+      timeoutSeconds: Math.round(WATCH_SECONDS.from + spread * random()),
+      idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+      signal,
+      onEvent: (event) => {
+        position = take(event) ?? position;
+        progressed ||= position !== undefined;
+      },
+    });
+    return {
+      result,
+      progressed: progressed || (position !== undefined && clock.monotonic() - started >= PROVEN_AFTER_MS),
+    };
+  };
+
+  const run = async (signal: AbortSignal): Promise<void> => {
+    let failures = 0;
+    /** How the next list is read. A server may not know how to begin a watch with one, or know the words and not do it. */
+    let lists: 'ByWatch' | 'InPagesOnce' | 'InPages' = 'ByWatch';
+    while (!signal.aborted) {
+      const wantsList = position === undefined;
+      const turn: Turn = wantsList && lists !== 'ByWatch' ? await listPages(signal) : await watch(signal);
+      const { result, progressed } = turn;
+      if (wantsList && lists === 'ByWatch' && position === undefined) {
+        lists = isRefusedAsUnknown(result) ? 'InPages' : 'InPagesOnce';
+        // Nothing has gone wrong: the server is of a version that cannot do it.
+        if (lists === 'InPages') continue;
+      } else if (lists === 'InPagesOnce') lists = 'ByWatch';
       if (signal.aborted) return;
       failures = progressed ? 0 : failures + 1;
       if (!result.ok) {
         options.onError?.(result.error);
         if (result.error.kind === 'Gone') position = undefined;
+        // What cannot be understood comes whole, as JSON, from now on.
+        if (result.error.kind === 'Unknown') query = wholeOf(query);
       }
       const pause = pauseAfter(result, progressed, failures);
       if (pause > 0) await clock.sleep(pause, signal);

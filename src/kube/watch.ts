@@ -1,19 +1,18 @@
-import { asNumber, asString, at, type KubeObject } from '../model/object.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { err, ok, type Result } from '../result.ts';
 import { type KubeClient, queryText, type SelectQuery } from './client.ts';
-import { cancelledError, errorFromNetwork, errorFromStatus, type KubeError, type Subject } from './errors.ts';
+import { cancelledError, errorFromNetwork, type KubeError, type Subject } from './errors.ts';
+import { eventReader, type WatchEvent } from './event-stream.ts';
+import { protobufFormat } from './protobuf/answers.ts';
 
-/** What a watch tells. A bookmark carries no object: it only says how far the watch has come. */
-export type WatchEvent =
-  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
-  | { readonly type: 'BOOKMARK'; readonly resourceVersion: string | undefined };
+export type { WatchEvent } from './event-stream.ts';
 
 export interface WatchOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly query: SelectQuery;
-  readonly resourceVersion: string;
+  /** Null: begin with all that is there, as `ADDED`, up to the bookmark with `endOfList`. */
+  readonly resourceVersion: string | null;
   /** After this the server ends the watch by itself. */
   readonly timeoutSeconds: number;
   /** Silence for this long means that the connection is dead (no FIN ever came), not that nothing happens: bookmarks come each minute. */
@@ -35,24 +34,35 @@ export async function watchOnce(options: WatchOptions): Promise<Result<void, Kub
 
   let silent = false;
   let handling = false;
+  /** Set when there is nothing more to read of it. */
+  let end: Result<void, KubeError> | null = null;
   const dog = clockDog(clock, options.idleTimeoutMs, () => {
     silent = true;
     stream.close();
   });
+  const take = (event: Result<WatchEvent, KubeError>): Result<void, KubeError> | null => {
+    if (!event.ok) return event;
+    handling = true;
+    options.onEvent(event.value);
+    handling = false;
+    // An event handler may have asked to stop; the rest of a buffered chunk is then none of its business.
+    return signal.aborted ? err(cancelledError(subject)) : null;
+  };
   try {
-    for await (const line of linesOf(stream.chunks, dog.pat)) {
-      const event = parseEvent(line, subject);
-      if (!event.ok) return event;
-      handling = true;
-      options.onEvent(event.value);
-      handling = false;
-      // An event handler may have asked to stop; the rest of a buffered chunk is then none of its business.
-      if (signal.aborted) return err(cancelledError(subject));
-    }
-    return ok(undefined);
+    const eventsOf = eventReader(stream.contentType, protobufFormat(query), subject);
+    await stream.read((chunk) => {
+      dog.pat();
+      if (end !== null) return;
+      for (const event of eventsOf(chunk)) {
+        end = take(event);
+        if (end !== null) return stream.close();
+      }
+    });
+    return end ?? ok(undefined);
   } catch (thrown) {
     // A bug of the handler must not pass for a bad connection.
     if (handling) throw thrown;
+    if (end !== null) return end;
     if (silent)
       return err({
         ...subject,
@@ -72,53 +82,18 @@ function clockDog(
   milliseconds: number,
   bark: () => void,
 ): { readonly pat: () => void; readonly stop: () => void } {
-  let timer = clock.setTimeout(bark, milliseconds);
+  let patted = clock.monotonic();
+  // A timer for each pat would be thousands while a list comes in: it looks instead how long ago the last one was.
+  const wake = (): void => {
+    const left = patted + milliseconds - clock.monotonic();
+    if (left <= 0) bark();
+    else timer = clock.setTimeout(wake, left);
+  };
+  let timer = clock.setTimeout(wake, milliseconds);
   return {
     pat: () => {
-      timer.cancel();
-      timer = clock.setTimeout(bark, milliseconds);
+      patted = clock.monotonic();
     },
     stop: () => timer.cancel(),
   };
-}
-
-/** Whole lines only: what comes after the last line break has been cut off by the end of the stream. */
-async function* linesOf(chunks: AsyncIterable<Uint8Array>, onBytes: () => void): AsyncGenerator<string, void> {
-  const decoder = new TextDecoder();
-  // Pieces of one long line are joined once, at its end: joining at each chunk would copy the beginning again and again.
-  let pieces: string[] = [];
-  for await (const chunk of chunks) {
-    onBytes();
-    const parts = decoder.decode(chunk, { stream: true }).split('\n');
-    const last = parts.pop() ?? '';
-    for (const part of parts) {
-      const line = pieces.length === 0 ? part : [...pieces, part].join('');
-      pieces = [];
-      if (line.trim() !== '') yield line;
-    }
-    if (last !== '') pieces.push(last);
-  }
-}
-
-function parseEvent(line: string, subject: Subject): Result<WatchEvent, KubeError> {
-  let event: unknown;
-  try {
-    event = JSON.parse(line);
-  } catch {
-    return err({ ...subject, kind: 'Network', message: 'a line of the watch is no JSON' });
-  }
-  const type = at(event, 'type');
-  const object = at(event, 'object');
-  switch (type) {
-    case 'ADDED':
-    case 'MODIFIED':
-    case 'DELETED':
-      return ok({ type, object: object as KubeObject });
-    case 'BOOKMARK':
-      return ok({ type, resourceVersion: asString(at(object, 'metadata', 'resourceVersion')) });
-    case 'ERROR':
-      return err(errorFromStatus(subject, asNumber(at(object, 'code')) ?? 500, object));
-    default:
-      return err({ ...subject, kind: 'Unknown', message: `the server sent a watch event of type ${String(type)}` });
-  }
 }

@@ -14,6 +14,11 @@ export interface ListQuery {
   readonly kind: string;
   readonly namespace?: string;
   readonly labelSelector?: string;
+  /**
+   * What is read of each object beside its name, namespace, uid and resourceVersion, as dotted paths (`spec.podCIDRs`, through lists as well). Who answers may leave
+   * out all else. Absent: objects are wanted whole, and must be if they are to be written back.
+   */
+  readonly fields?: readonly string[];
 }
 
 /** Reads the cluster. Handed to `observe`; it can change nothing. */

@@ -1,8 +1,8 @@
 import type { Basics, NodeFacts } from '../model/facts.ts';
 import { asString, at, type KubeObject } from '../model/object.ts';
-import { known, unknown, type Read, type Reader } from '../model/reader.ts';
+import { known, type Known, unknown, type Read, type Reader } from '../model/reader.ts';
 import { err, ok, type Result } from '../result.ts';
-import { isToBeSeen, type Renewals, toNodes } from './nodes.ts';
+import { isToBeSeen, mayBeToBeSeen, NODE_FIELDS, type Renewals, toNodes } from './nodes.ts';
 
 /** What a look at the cluster cannot do without: failing to read it means that nothing can be said at all. */
 export interface ServerInfo {
@@ -47,7 +47,7 @@ export async function readBasics(reader: Reader, server: ServerInfo, now: number
 }
 
 async function readNodes(reader: Reader, now: number): Promise<Result<readonly NodeFacts[], string>> {
-  const nodes = await reader.list({ apiVersion: 'v1', kind: 'Node' });
+  const nodes = await reader.list({ apiVersion: 'v1', kind: 'Node', fields: NODE_FIELDS });
   if (nodes.is !== 'Found') return err(`Nodes cannot be listed: ${whyNot(nodes)}`);
 
   // Missing: the CRD is not installed, as when a preflight looks at a cluster that has nothing of ours yet.
@@ -59,14 +59,23 @@ async function readNodes(reader: Reader, now: number): Promise<Result<readonly N
 
 /** Of the few Nodes where it matters; a list of all Leases would be as long as that of the Nodes, and changes all the time. */
 async function readRenewals(reader: Reader, nodes: readonly KubeObject[], now: number): Promise<Renewals> {
-  const names = nodes.filter((node) => isToBeSeen(node, now)).map(({ metadata }) => metadata.name);
-  const read = names.map(async (name) => {
-    const lease = await reader.get({ ...NODE_LEASE, name });
-    if (lease.is === 'Unreadable') return [name, unknown(lease.why)] as const;
-    const renewedAt = lease.is === 'Found' ? asString(at(lease.value, 'spec', 'renewTime')) : undefined;
-    return [name, known(renewedAt ?? null)] as const;
-  });
-  return new Map(await Promise.all(read));
+  const asked = nodes.filter((node) => mayBeToBeSeen(node, now)).map((node) => readRenewal(reader, node, now));
+  return new Map((await Promise.all(asked)).flatMap((renewal) => (renewal === null ? [] : [renewal])));
+}
+
+/** Null: this Node need not be asked about, or is gone. */
+async function readRenewal(
+  reader: Reader,
+  { apiVersion, kind, metadata: { name } }: KubeObject,
+  now: number,
+): Promise<readonly [string, Known<string | null>] | null> {
+  const node = await reader.get({ apiVersion, kind, name });
+  if (node.is === 'Unreadable') return [name, unknown(node.why)];
+  if (node.is === 'Missing' || !isToBeSeen(node.value, now)) return null;
+  const lease = await reader.get({ ...NODE_LEASE, name });
+  if (lease.is === 'Unreadable') return [name, unknown(lease.why)];
+  const renewedAt = lease.is === 'Found' ? asString(at(lease.value, 'spec', 'renewTime')) : undefined;
+  return [name, known(renewedAt ?? null)];
 }
 
 const NODE_LEASE = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'kube-node-lease' } as const;

@@ -6,6 +6,29 @@ import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } fro
 
 const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
 
+/** All that is read of a Node here. A cluster has thousands, and most of each is lists of images. */
+export const NODE_FIELDS = [
+  'metadata.creationTimestamp',
+  'metadata.labels',
+  'metadata.annotations',
+  'metadata.ownerReferences.kind',
+  'metadata.ownerReferences.name',
+  'metadata.finalizers',
+  'metadata.managedFields.manager',
+  'metadata.managedFields.subresource',
+  'spec.podCIDRs',
+  'spec.providerID',
+  'spec.unschedulable',
+  'spec.taints',
+  'status.addresses',
+  'status.conditions.type',
+  'status.conditions.status',
+  'status.nodeInfo.osImage',
+  'status.nodeInfo.kubeletVersion',
+  'status.volumesAttached.name',
+  'status.volumesInUse',
+] as const;
+
 /** By the name of a Node: when its kubelet renewed its Lease last. */
 export type Renewals = ReadonlyMap<string, NonNullable<NodeFacts['renewedAt']>>;
 
@@ -76,12 +99,16 @@ const ASKED_FOR_MS = 120_000;
  * This program created it in place of an older object, with that one's status: so what the status says need not be true. Asked of the object
  * itself, so that it is known after a crash too.
  */
-export function isToBeSeen({ metadata }: KubeObject, now: number): boolean {
-  const writes = metadata.managedFields ?? [];
-  const isOurs = writes.some(
+export const isToBeSeen = (node: KubeObject, now: number): boolean =>
+  mayBeToBeSeen(node, now) &&
+  (node.metadata.managedFields ?? []).some(
     (entry) => entry['manager'] === FIELD_MANAGER && at(entry, 'fieldsV1', 'f:spec', 'f:podCIDRs') !== undefined,
   );
-  if (!isOurs) return false;
+
+/** Whether `isToBeSeen` is worth being asked of the whole object: lists say who wrote to a Node, but not what. */
+export function mayBeToBeSeen({ metadata }: KubeObject, now: number): boolean {
+  const writes = metadata.managedFields ?? [];
+  if (!writes.some((entry) => entry['manager'] === FIELD_MANAGER)) return false;
   const hasReported = writes.some((entry) => entry['manager'] === 'kubelet' && entry['subresource'] === 'status');
   return !hasReported || now - Date.parse(metadata.creationTimestamp ?? '') < ASKED_FOR_MS;
 }

@@ -7,7 +7,7 @@ import { readWorkload } from '../model/workload.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Registry } from '../registry.ts';
 import { readBasics, type ServerInfo } from './basics.ts';
-import { toServiceFacts } from './services.ts';
+import { SERVICE_FIELDS, toServiceFacts } from './services.ts';
 
 const LEASE_TRANSFER_POLICY = {
   apiVersion: 'admissionregistration.k8s.io/v1',
@@ -84,7 +84,7 @@ async function readServiceCIDR(reader: Reader): Promise<Known<readonly string[]>
 }
 
 async function readServices(reader: Reader): Promise<Known<readonly ServiceFacts[]>> {
-  const read = await reader.list({ apiVersion: 'v1', kind: 'Service' });
+  const read = await reader.list({ apiVersion: 'v1', kind: 'Service', fields: SERVICE_FIELDS });
   return fromRead(read, 'Services', (objects) => objects.map(toServiceFacts));
 }
 

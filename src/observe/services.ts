@@ -2,6 +2,16 @@ import type { ServiceFacts } from '../model/facts.ts';
 import { asArray, asString, at, type KubeObject } from '../model/object.ts';
 import type { Family } from '../net/family.ts';
 
+/** All that is read of a Service here. */
+export const SERVICE_FIELDS = [
+  'metadata.labels',
+  'spec.type',
+  'spec.ipFamilyPolicy',
+  'spec.ipFamilies',
+  'spec.clusterIPs',
+  'spec.selector',
+] as const;
+
 export function toServiceFacts(service: KubeObject): ServiceFacts {
   const clusterIPs = strings(at(service, 'spec', 'clusterIPs'));
   return {

@@ -1,8 +1,23 @@
 import { RESTART_LABEL, RESTART_MARK } from '../api/names.ts';
 import { asArray, asNumber, asString, at, type KubeObject } from '../model/object.ts';
 import { type PodOwner, RESTARTABLE_KINDS, type RestartFacts } from '../model/pod-owner.ts';
-import { known, unknown, type Known, type PagedReader } from '../model/reader.ts';
+import { known, unknown, type Known, type ListQuery, type PagedReader } from '../model/reader.ts';
 import type { Family } from '../net/family.ts';
+
+/** All that is read of a Pod here: one list of them is the longest that there is. */
+export const POD_FIELDS = [
+  'metadata.creationTimestamp',
+  'metadata.deletionTimestamp',
+  'metadata.labels',
+  'metadata.ownerReferences.kind',
+  'metadata.ownerReferences.name',
+  'metadata.ownerReferences.controller',
+  'spec.hostNetwork',
+  'status.phase',
+  'status.podIPs',
+  'status.conditions.type',
+  'status.conditions.status',
+] as const;
 
 /**
  * Everything that keeps pods, with how many of these lack a family. Whole objects are dropped as soon as a page of them is read. Workloads come
@@ -11,18 +26,22 @@ import type { Family } from '../net/family.ts';
 export async function readPodOwners(read: PagedReader): Promise<Known<readonly PodOwner[]>> {
   const workloads = new Map<string, KubeWorkload>();
   for (const kind of RESTARTABLE_KINDS) {
-    const failure = await eachOf(read, 'apps/v1', kind, (object) => {
+    const failure = await eachOf(read, { apiVersion: 'apps/v1', kind }, (object) => {
       const workload = toWorkload(kind, object);
       workloads.set(keyOf(workload), workload);
     });
     if (failure !== null) return unknown(failure);
   }
   const budgets: Budget[] = [];
-  const noBudgets = await eachOf(read, 'policy/v1', 'PodDisruptionBudget', (object) => budgets.push(toBudget(object)));
+  const noBudgets = await eachOf(read, { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget' }, (object) =>
+    budgets.push(toBudget(object)),
+  );
   if (noBudgets !== null) return unknown(noBudgets);
 
   const owners = new Map<string, Tally>();
-  const noPods = await eachOf(read, 'v1', 'Pod', (pod) => count(pod, owners, workloads));
+  const noPods = await eachOf(read, { apiVersion: 'v1', kind: 'Pod', fields: POD_FIELDS }, (pod) =>
+    count(pod, owners, workloads),
+  );
   if (noPods !== null) return unknown(noPods);
   return known([...owners.values()].map((tally) => toOwner(tally, workloads, budgets)).toSorted(byName));
 }
@@ -30,12 +49,11 @@ export async function readPodOwners(read: PagedReader): Promise<Known<readonly P
 /** Null when all were read; else why not. */
 async function eachOf(
   read: PagedReader,
-  apiVersion: string,
-  kind: string,
+  query: ListQuery,
   use: (object: KubeObject) => unknown,
 ): Promise<string | null> {
-  for await (const page of read({ apiVersion, kind })) {
-    if (page.is !== 'Found') return page.is === 'Unreadable' ? page.why : `the server knows no ${kind}s`;
+  for await (const page of read(query)) {
+    if (page.is !== 'Found') return page.is === 'Unreadable' ? page.why : `the server knows no ${query.kind}s`;
     page.value.forEach(use);
   }
   return null;

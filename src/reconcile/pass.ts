@@ -156,7 +156,7 @@ export async function mishap(name: string, message: string, times: number, deps:
 export async function inventoryPass(deps: PassDeps): Promise<Next> {
   const begun = await makeGood(deps);
   if (!begun.ok) return { is: 'BackOff', afterMs: WHILE_MISSING_MS };
-  const nodes = await deps.client.list({ apiVersion: 'v1', kind: 'Node' });
+  const nodes = await deps.client.list({ apiVersion: 'v1', kind: 'Node', fields: [] });
   if (!nodes.ok) return backOff(nodes.error, deps);
   const kept = await keepInventory(
     deps.client,

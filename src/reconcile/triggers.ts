@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { KubeClient } from '../kube/client.ts';
 import { errorText } from '../kube/errors.ts';
 import { type Reflector, reflector } from '../kube/reflector.ts';
@@ -13,7 +14,7 @@ export interface TriggerDeps {
   readonly log: Logger;
 }
 
-interface Trigger {
+export interface Trigger {
   readonly query: ListQuery;
   /** The part whose change is worth a new look. Heartbeats and counters must not be in it: idle means idle. */
   readonly fingerprint: (object: KubeObject) => string;
@@ -23,6 +24,16 @@ const byVersion = (object: KubeObject): string => object.metadata.resourceVersio
 const byGeneration = (object: KubeObject): string =>
   JSON.stringify([object.metadata.generation, object.metadata.deletionTimestamp, object.metadata.finalizers]);
 
+const CONDITIONS = ['status.conditions.type', 'status.conditions.status'] as const;
+const POD_FIELDS = [
+  'metadata.deletionTimestamp',
+  'status.phase',
+  'status.podIPs',
+  'status.containerStatuses.state.waiting.reason',
+  ...CONDITIONS,
+] as const;
+const NODE_FIELDS = ['metadata.labels', 'metadata.annotations', 'spec', 'status.addresses', ...CONDITIONS] as const;
+
 const isReady = (object: KubeObject): boolean =>
   asArray(at(object, 'status', 'conditions')).some(
     (condition) => at(condition, 'type') === 'Ready' && at(condition, 'status') === 'True',
@@ -31,7 +42,7 @@ const isReady = (object: KubeObject): boolean =>
 /** What the agents of a network plug-in and of the control plane are made of. */
 const agentTriggers = (namespace: string): readonly Trigger[] => [
   {
-    query: { apiVersion: 'v1', kind: 'Pod', namespace },
+    query: { apiVersion: 'v1', kind: 'Pod', namespace, fields: POD_FIELDS },
     fingerprint: (pod) =>
       JSON.stringify([
         pod.metadata.deletionTimestamp,
@@ -52,10 +63,10 @@ const agentTriggers = (namespace: string): readonly Trigger[] => [
 ];
 
 /** All that a pass looks at, by the part of it that counts. */
-const TRIGGERS: readonly Trigger[] = [
+export const TRIGGERS: readonly Trigger[] = [
   { query: { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode' }, fingerprint: byVersion },
   {
-    query: { apiVersion: 'v1', kind: 'Node' },
+    query: { apiVersion: 'v1', kind: 'Node', fields: NODE_FIELDS },
     fingerprint: (node) =>
       JSON.stringify([
         node.metadata.labels,
@@ -71,7 +82,7 @@ const TRIGGERS: readonly Trigger[] = [
     fingerprint: (workload) => JSON.stringify([byGeneration(workload), at(workload, 'status', 'updatedReplicas')]),
   },
   {
-    query: { apiVersion: 'v1', kind: 'Service' },
+    query: { apiVersion: 'v1', kind: 'Service', fields: ['spec.ipFamilies', 'spec.ipFamilyPolicy'] },
     fingerprint: (service) =>
       JSON.stringify([at(service, 'spec', 'ipFamilies'), at(service, 'spec', 'ipFamilyPolicy')]),
   },
@@ -110,7 +121,8 @@ export function triggers(deps: TriggerDeps, wake: (name: string) => void, onNode
     reflector<string>({
       ...deps,
       query: trigger.query,
-      trim: trigger.fingerprint,
+      // Only to tell whether it changed: thousands of them whole would take more room than all else.
+      trim: (object) => hash('sha256', trigger.fingerprint(object), 'base64'),
       onChange: (change) => {
         if (change.type !== 'Updated' || change.item !== change.before) changed(change.key);
       },

@@ -26,7 +26,11 @@ export type Fault =
   | { readonly on: 'watch'; readonly do: 'HalfLine'; readonly afterwards: 'End' | 'Silence' }
   | { readonly on: 'watch'; readonly do: 'Garbage' }
   | { readonly on: 'watch'; readonly do: 'EndAtOnce' }
-  | { readonly on: 'watch'; readonly do: 'Silence' };
+  | { readonly on: 'watch'; readonly do: 'Silence' }
+  /** Of a watch that begins with the list: so many objects of it, then the end, or a status in the stream. */
+  | { readonly on: 'stream'; readonly do: 'Cut'; readonly after: number; readonly code?: number }
+  /** Takes it for a watch from now on, as a server that does not know the words. */
+  | { readonly on: 'stream'; readonly do: 'Ignore' };
 
 /** ConfigMaps in the namespace `here`, listed in pages and watched, as a kube-apiserver does it. */
 export interface ObjectServer {
@@ -39,19 +43,25 @@ export interface ObjectServer {
   readonly watches: number;
   /** How often a list was begun. */
   readonly lists: number;
+  /** How often a list in a watch was begun. */
+  readonly streams: number;
   bookmark(): void;
+  /** Says in all watches that the list which they began with has ended. */
+  endList(): void;
   contents(): Readonly<Record<string, string>>;
 }
 
 const PATH = '/api/v1/namespaces/here/configmaps';
 const PAGE = 3;
+const END_OF_LIST = { 'k8s.io/initial-events-end': 'true' };
 
 interface Change {
   readonly version: number;
   readonly line: string;
 }
 
-export function objectServer(api: FakeApi): ObjectServer {
+/** `streaming`: it can begin a watch with a list. */
+export function objectServer(api: FakeApi, { streaming = false } = {}): ObjectServer {
   const objects = new Map<string, StoredObject>();
   const faults: Fault[] = [];
   const watching = new Set<ServerResponse>();
@@ -60,17 +70,20 @@ export function objectServer(api: FakeApi): ObjectServer {
   let oldest = 100;
   let uids = 0;
   let lists = 0;
+  let streams = 0;
   /** The state that each begun list shows on all of its pages. */
   const snapshots = new Map<number, readonly StoredObject[]>();
 
   const record = (type: string, object: StoredObject): void => {
-    const line = `${JSON.stringify({ type, object: { apiVersion: 'v1', kind: 'ConfigMap', ...object } })}\n`;
+    const line = eventLine(type, { apiVersion: 'v1', kind: 'ConfigMap', ...object });
     history.push({ version, line });
     for (const response of watching) response.write(line);
   };
-  const takeFault = (on: Fault['on']): Fault | undefined => {
+  const bookmarkLine = (annotations?: Record<string, string>): string =>
+    eventLine('BOOKMARK', { kind: 'ConfigMap', metadata: { resourceVersion: String(version), annotations } });
+  const takeFault = <On extends Fault['on']>(on: On): (Fault & { readonly on: On }) | undefined => {
     const index = faults.findIndex((fault) => fault.on === on);
-    return index < 0 ? undefined : faults.splice(index, 1)[0];
+    return index < 0 ? undefined : (faults.splice(index, 1)[0] as Fault & { readonly on: On });
   };
 
   const list = (response: ServerResponse, token: string | null): true => {
@@ -136,8 +149,28 @@ export function objectServer(api: FakeApi): ObjectServer {
     }
   };
 
+  const stream = (response: ServerResponse): true => {
+    if (!streaming) return refuse(response, { code: 422, reason: 'Invalid' });
+    streams++;
+    const fault = takeFault('stream');
+    if (fault?.do === 'Ignore') return watch(response, version);
+    const told = [...objects.values()].slice(0, fault?.do === 'Cut' ? fault.after : undefined);
+    response.writeHead(200, { 'content-type': 'application/json' });
+    for (const object of told) response.write(eventLine('ADDED', object));
+    if (fault?.do === 'Cut') {
+      const last = fault.code === undefined ? '' : eventLine('ERROR', status(fault.code, 'Oops', 'told in the list'));
+      response.end(last);
+      return true;
+    }
+    response.write(bookmarkLine(END_OF_LIST));
+    watching.add(response);
+    response.on('close', () => watching.delete(response));
+    return true;
+  };
+
   api.route(({ method, path, query }, response) => {
     if (method !== 'GET' || path !== PATH) return false;
+    if (query.get('sendInitialEvents') === 'true') return stream(response);
     return query.get('watch') === 'true'
       ? watch(response, Number(query.get('resourceVersion')))
       : list(response, query.get('continue'));
@@ -165,8 +198,10 @@ export function objectServer(api: FakeApi): ObjectServer {
       history = [];
     },
     bookmark() {
-      const object = { kind: 'ConfigMap', metadata: { resourceVersion: String(version) } };
-      for (const response of watching) response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+      for (const response of watching) response.write(bookmarkLine());
+    },
+    endList() {
+      for (const response of watching) response.write(bookmarkLine(END_OF_LIST));
     },
     faults,
     get watches() {
@@ -175,9 +210,14 @@ export function objectServer(api: FakeApi): ObjectServer {
     get lists() {
       return lists;
     },
+    get streams() {
+      return streams;
+    },
     contents: () => Object.fromEntries([...objects].map(([name, { data }]) => [`here/${name}`, data.value])),
   };
 }
+
+const eventLine = (type: string, object: unknown): string => `${JSON.stringify({ type, object })}\n`;
 
 const expired = (response: ServerResponse): true =>
   reply(response, 410, status(410, 'Expired', 'too old resource version'));

@@ -215,7 +215,7 @@ describe('a Dockerfile', () => {
     expect(imageConfig(text)).toEqual({
       WorkingDir: '/app',
       User: '65532:65532',
-      Env: ['NODE_ENV=production'],
+      Env: ['NODE_ENV=production', 'NODE_OPTIONS=--max-semi-space-size=2'],
       Entrypoint: ['/nodejs/bin/node', '/app/main.js'],
       Cmd: ['operator'],
     });

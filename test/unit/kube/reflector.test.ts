@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { asString, at } from '../../../src/model/object.ts';
@@ -241,6 +241,84 @@ test('the end of the wait for the first list is told when the program stops', as
   expect(await waited).toBe(false);
 });
 
+describe('where the server begins a watch with the list', () => {
+  beforeEach(() => {
+    server = objectServer(api, { streaming: true });
+    for (let n = 0; n < 4; n++) server.put(`cm-${n}`, 'old');
+  });
+
+  test('it lists and follows in one request', async () => {
+    const one = start();
+    expect(await one.cache.whenSynced(never)).toBe(true);
+    expect(one.cache.size).toBe(4);
+    server.put('cm-3', 'new');
+    server.remove('cm-0');
+    await follows(one);
+    expect([server.streams, server.lists]).toEqual([1, 0]);
+    api.cut();
+    server.put('cm-1', 'new');
+    await follows(one);
+    expect([server.streams, server.lists]).toEqual([1, 0]);
+    expect(one.errors).toEqual(['Network']);
+  });
+
+  test.each([
+    ['ends', {}],
+    ['tells 410', { code: 410 }],
+    ['tells 500', { code: 500 }],
+  ])('half a list that %s is not taken for a whole one', async (_, how) => {
+    server.faults.push({ on: 'stream', do: 'Cut', after: 2, ...how }, { on: 'list', do: 'HangUp' });
+    const synced: boolean[] = [];
+    const one = start(() => synced.push(one.cache.hasSynced));
+    await one.cache.whenSynced(never);
+    expect(synced).toEqual([false, false, false, false]);
+    await follows(one);
+    // The next one is read in pages: a server that cuts lists in watches may do so for a reason that lasts.
+    expect([server.streams, server.lists]).toEqual([1, 1]);
+    server.put('cm-9', 'new');
+    await follows(one);
+  });
+
+  test('a server that takes it for a plain watch is asked in pages', async () => {
+    server.faults.push({ on: 'stream', do: 'Ignore' });
+    const one = start();
+    await eventually('the watch is open', () => server.watches === 1);
+    server.bookmark();
+    expect(one.cache.hasSynced).toBe(false);
+    expect(await one.cache.whenSynced(never)).toBe(true);
+    await follows(one);
+    expect([server.streams, server.lists]).toEqual([1, 1]);
+  });
+
+  test('what was deleted, or deleted and made anew, is told after a list that comes after 410', async () => {
+    const one = start();
+    await eventually('the watch is open', () => server.watches === 1);
+    server.faults.push({ on: 'watch', do: 'HangUp' });
+    api.cut();
+    server.remove('cm-0');
+    server.remove('cm-1');
+    server.put('cm-1', 'old');
+    server.compact();
+    await follows(one);
+    expect([server.streams, server.lists]).toEqual([2, 0]);
+    const told = one.changes.slice(4).map(({ type, key }) => `${type} ${key}`);
+    expect(told.toSorted()).toEqual(['Added here/cm-1', 'Deleted here/cm-0', 'Deleted here/cm-1']);
+  });
+
+  test('what is deleted while the list comes in is gone', async () => {
+    server.faults.push({ on: 'stream', do: 'Ignore' });
+    const one = start();
+    await eventually('the watch is open', () => server.watches === 1);
+    server.put('cm-7', 'short');
+    server.remove('cm-7');
+    server.put('cm-8', 'long');
+    await eventually('the last is there', () => one.cache.size === 1);
+    server.endList();
+    expect(await one.cache.whenSynced(never)).toBe(true);
+    expect(one.cache.keys()).toEqual(['here/cm-8']);
+  });
+});
+
 const action = fc.oneof(
   fc.record({
     do: fc.constant('put' as const),
@@ -253,38 +331,44 @@ const action = fc.oneof(
   fc.record({
     do: fc.constant('fault' as const),
     fault: fc.constantFrom(
+      { on: 'stream', do: 'Cut', after: 1 } as const,
+      { on: 'stream', do: 'Cut', after: 2, code: 410 } as const,
       ...faults.map(([, fault]) => fault).filter((fault) => !/Silence/.test(JSON.stringify(fault))),
     ),
   }),
 );
 
-test('whatever happens in whatever order, the cache ends up right and its story is consistent', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
-      const one = start();
-      try {
-        for (const step of actions) {
-          if (step.do === 'put') server.put(step.name, step.value);
-          else if (step.do === 'remove') server.remove(step.name);
-          else if (step.do === 'cut') api.cut();
-          else if (step.do === 'compact') server.compact();
-          else server.faults.push(step.fault);
-          await new Promise((resolve) => setImmediate(resolve));
+test.each([false, true])(
+  'whatever happens in whatever order (streaming: %s), the cache ends up right and its story is consistent',
+  async (streaming) => {
+    server = objectServer(api, { streaming });
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
+        const one = start();
+        try {
+          for (const step of actions) {
+            if (step.do === 'put') server.put(step.name, step.value);
+            else if (step.do === 'remove') server.remove(step.name);
+            else if (step.do === 'cut') api.cut();
+            else if (step.do === 'compact') server.compact();
+            else server.faults.push(step.fault);
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          await one.cache.whenSynced(never);
+          await follows(one);
+          const replayed = new Map<string, string>();
+          for (const change of one.changes) {
+            expect(replayed.get(change.key)).toBe(change.type === 'Added' ? undefined : change.before);
+            if (change.type === 'Deleted') replayed.delete(change.key);
+            else replayed.set(change.key, change.item);
+          }
+          expect(Object.fromEntries(replayed)).toEqual(server.contents());
+        } finally {
+          await one.stop();
+          server.faults.length = 0;
         }
-        await one.cache.whenSynced(never);
-        await follows(one);
-        const replayed = new Map<string, string>();
-        for (const change of one.changes) {
-          expect(replayed.get(change.key)).toBe(change.type === 'Added' ? undefined : change.before);
-          if (change.type === 'Deleted') replayed.delete(change.key);
-          else replayed.set(change.key, change.item);
-        }
-        expect(Object.fromEntries(replayed)).toEqual(server.contents());
-      } finally {
-        await one.stop();
-        server.faults.length = 0;
-      }
-    }),
-    { numRuns: 40 },
-  );
-});
+      }),
+      { numRuns: 40 },
+    );
+  },
+);

@@ -34,8 +34,10 @@ function clientThat(
     async *pages(...call: Parameters<KubeClient['pages']>) {
       yield await kube.client.list(...call);
     },
-    openWatch: (_query, _version, _seconds, options) =>
+    openWatch: (_query, version, _seconds, options) =>
       new Promise((resolve) => {
+        const noList = err({ kind: 'Invalid', verb: 'watch', object: '', message: 'no list in a watch' } as const);
+        if (version === null) resolve(noList);
         const stopped = err({
           kind: 'Cancelled',
           verb: 'watch',

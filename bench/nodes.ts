@@ -1,0 +1,145 @@
+// Part of `make bench`: how fast, and in how much memory, a cache of thousands of Nodes is filled; ours against a Go operator's.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { findBinaries } from '../hack/binaries.mjs';
+import type { KubeClient } from '../src/kube/client.ts';
+import { connect } from '../src/kube/connect.ts';
+import { errorText } from '../src/kube/errors.ts';
+import { systemClock } from '../src/runtime/clock.ts';
+import { startApiServer } from './api-server.ts';
+import { nodeObject } from './node-objects.ts';
+
+const { values } = parseArgs({
+  options: { nodes: { type: 'string', default: '5000,15000' }, runs: { type: 'string', default: '5' } },
+});
+const sizes = values.nodes.split(',').map(Number);
+const runs = Number(values.runs);
+const AT_ONCE = 16;
+/** The kernel counts time in hundredths of a second, whatever the machine. */
+const TICKS = 100;
+/** As the image starts the operator. */
+const NODE_OPTIONS = '--max-semi-space-size=2';
+
+const began = Date.now();
+const progress = (text: string): void => console.error(`[${((Date.now() - began) / 1000).toFixed(0)} s] ${text}`);
+
+interface Figures {
+  readonly seconds: number;
+  readonly peakMB: number;
+  readonly cpuSeconds: number;
+}
+
+const { 'node-cache': reference = '' } = await findBinaries({ names: ['node-cache'] });
+const server = await startApiServer();
+try {
+  const bundle = join(server.folder, 'cached-nodes.mjs');
+  await bundleOurs(bundle);
+  const made = connect({
+    kubeconfig: server.kubeconfig,
+    version: 'bench',
+    clock: systemClock,
+    random: Math.random,
+    environment: {},
+  });
+  if (!made.ok) throw new Error(made.error);
+  let there = 0;
+  for (const size of sizes) {
+    progress(`making ${size - there} Nodes`);
+    there = await makeNodes(made.value.client, there, size);
+    const sides = {
+      ours: () => sync(process.execPath, [NODE_OPTIONS, bundle, server.kubeconfig], size),
+      reference: () => sync(reference, [server.kubeconfig], size),
+    };
+    // The first of each brings files and the server's own cache into memory.
+    await sides.ours();
+    await sides.reference();
+    const [ours, theirs]: [Figures[], Figures[]] = [[], []];
+    for (let run = 0; run < runs; run++) {
+      progress(`${size} Nodes: run ${run + 1} of ${runs}`);
+      ours.push(await sides.ours());
+      theirs.push(await sides.reference());
+    }
+    say(`nodes-${size}-synced`, 's', ours, theirs, ({ seconds }) => seconds);
+    say(`nodes-${size}-peak-memory`, 'MB', ours, theirs, ({ peakMB }) => peakMB);
+    say(`nodes-${size}-cpu`, 's', ours, theirs, ({ cpuSeconds }) => cpuSeconds);
+  }
+
+  await made.value.close();
+} finally {
+  await server.stop();
+}
+
+/** Gives how many there are then. A server that has just started refuses for a moment. */
+async function makeNodes(client: KubeClient, from: number, to: number): Promise<number> {
+  let next = from;
+  const work = async (): Promise<void> => {
+    while (next < to) {
+      const created = await client.create(nodeObject(next++));
+      if (!created.ok) throw new Error(errorText(created.error));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return to;
+}
+
+/** As hack/bundle.mjs does it with the operator. */
+async function bundleOurs(outfile: string): Promise<void> {
+  await build({
+    entryPoints: [fileURLToPath(new URL('cached-nodes.ts', import.meta.url))],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'esm',
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+  });
+}
+
+/** Runs one side until it has all of them. What it took by then is read from the kernel, the same way for both. */
+async function sync(program: string, args: readonly string[], size: number): Promise<Figures> {
+  const started = performance.now();
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const seconds = (performance.now() - started) / 1000;
+      if (line !== `synced ${size}`) throw new Error(`${program} said: ${line}`);
+      return { seconds, ...usageOf(child.pid ?? 0) };
+    }
+    throw new Error(`${program} ended before it had all Nodes`);
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+function usageOf(pid: number): Omit<Figures, 'seconds'> {
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  // Behind the program's name, which may hold spaces: fields 3 and up, of which 14 and 15 are user and system time.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /su, '')
+    .split(' ');
+  return { peakMB: Number(kilobytes) / 1024, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS };
+}
+
+function say(
+  name: string,
+  unit: string,
+  ours: readonly Figures[],
+  reference: readonly Figures[],
+  figure: (one: Figures) => number,
+): void {
+  const [a, b] = [median(ours.map(figure)), median(reference.map(figure))];
+  console.log(`${name} ours ${a.toFixed(2)}${unit} reference ${b.toFixed(2)}${unit} ratio ${(a / b).toFixed(2)}`);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -122,8 +122,12 @@ inOrder(
     // The edit that had been begun is ended by its agent: half an edit is no rest.
     await eventually('the API server answers', () => cluster.balancer.backends.every(({ up }) => up), 30_000);
     await eventually(
-      'its step is done',
-      async () => isDone(await statusNow(cluster), 'api-server') && told(await eventsOf(cluster), 'Paused').length > 0,
+      'its step is done, and told',
+      async () => {
+        const events = await eventsOf(cluster);
+        const isTold = told(events, 'StepDone').includes('kube-apiserver on cp-1: done');
+        return isTold && told(events, 'Paused').length > 0 && isDone(await statusNow(cluster), 'api-server');
+      },
       60_000,
     );
     const since = Date.now();

@@ -34,12 +34,6 @@ whereItRuns.each(CNIS.guarded)('a node whose IPv6 comes late, with %s', (cni) =>
 
   const node = async (): Promise<KubeObject> =>
     JSON.parse((await cluster.kubectl(['get', 'node', LATE, '-o', 'json'])).stdout) as KubeObject;
-  const taintsOf = (seen: KubeObject): readonly unknown[] =>
-    asArray(at(seen, 'spec', 'taints')).map((taint) => at(taint, 'key'));
-  const familiesOf = (seen: KubeObject): readonly unknown[] =>
-    asArray(at(seen, 'status', 'addresses'))
-      .filter((address) => at(address, 'type') === 'InternalIP')
-      .map((address) => (String(at(address, 'address')).includes(':') ? 'IPv6' : 'IPv4'));
 
   test(
     'is found, told and kept free of new pods',
@@ -79,3 +73,11 @@ whereItRuns.each(CNIS.guarded)('a node whose IPv6 comes late, with %s', (cni) =>
     8 * MINUTES,
   );
 });
+
+const taintsOf = (node: KubeObject): readonly unknown[] =>
+  asArray(at(node, 'spec', 'taints')).map((taint) => at(taint, 'key'));
+
+const familiesOf = (node: KubeObject): readonly unknown[] =>
+  asArray(at(node, 'status', 'addresses'))
+    .filter((address) => at(address, 'type') === 'InternalIP')
+    .map((address) => (String(at(address, 'address')).includes(':') ? 'IPv6' : 'IPv4'));

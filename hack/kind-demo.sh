@@ -75,8 +75,13 @@ nodes:
   - role: worker
   - role: worker
 CONFIG
-  # Hosts must have IPv6 addresses: the operator gives none to them.
+  # The agent restarts kubelets by the system bus, which kind's image may come without.
   local node
+  for node in $(kind get nodes --name "$cluster"); do
+    docker exec "$node" sh -c 'command -v dbus-daemon > /dev/null ||
+      { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends dbus && systemctl start dbus.socket; } > /dev/null'
+  done
+  # Hosts must have IPv6 addresses: the operator gives none to them.
   for node in $(kind get nodes --name "$cluster"); do
     docker exec "$node" ip -6 address show dev eth0 scope global | grep -q inet6 ||
       fail "node $node has no IPv6 address: the docker network \"$network\" has no IPv6. Let docker do IPv6 (ip6tables), then: docker network rm $network; kind makes it anew."

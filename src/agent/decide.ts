@@ -69,7 +69,7 @@ export function decide(host: HostView, asked: Asked | null, journal: Journal, op
   if (host.stopped) return rest('Stopped', stoppedText(journal));
   return (
     decideWatches(journal, now, options) ??
-    decideInterim(host, now) ??
+    decideInterim(host, journal, now) ??
     decideRestart(host, journal, now) ??
     decideInFlight(journal, now, options) ??
     decideSettings(host, asked, journal)
@@ -98,14 +98,18 @@ function decideWatches(journal: Journal, now: number, options: WatchOptions): De
 
 /** Milliseconds after which an interim manifest is written anew: the kubelet would look at it again after 10 s. */
 const HOLD_MS = 8_000;
+/** From then on the kubelet may have looked by itself, and have begun to start what is in the file. */
+const KUBELETS_TURN_MS = 9_500;
 
-function decideInterim({ staticPods, podGroups }: HostView, now: number): Decision | null {
+function decideInterim({ staticPods, podGroups }: HostView, journal: Journal, now: number): Decision | null {
   for (const component of STATIC_PODS) {
     const view = staticPods[component];
     const interim = view === undefined ? null : readInterim(view.manifest.text);
-    // One that runs is left alone until the next edit: taking the mark out would only restart it.
-    if (view === undefined || interim === null || view.proven.some(({ pod }) => pod !== interim.pod)) continue;
+    // One that runs, or has run, is left alone until the next edit: taking the mark out would only restart it.
+    if (view === undefined || interim === null || !isAwaited(journal, component)) continue;
+    if (view.proven.some(({ pod }) => pod !== interim.pod)) continue;
     if (podGroups?.includes(interim.pod) !== true) {
+      if (now - interim.at >= KUBELETS_TURN_MS) continue;
       return act({ kind: 'LetStart', component }, `The old ${component} has ended: the kubelet may start the new one.`);
     }
     if (now < interim.at || now - interim.at >= HOLD_MS) {
@@ -117,6 +121,9 @@ function decideInterim({ staticPods, podGroups }: HostView, now: number): Decisi
   }
   return null;
 }
+
+const isAwaited = ({ watches }: Journal, component: StaticPod): boolean =>
+  watches.some((watch) => watch.component === component && watch.provenAt === null && watch.undoing === null);
 
 function decideRestart(host: HostView, journal: Journal, now: number): Decision | null {
   const { restart } = journal;

@@ -9,14 +9,15 @@ const MOST_STEPS = 4;
 
 /**
  * Uids of the pods that have a control group on this host. Removing it is the last thing that a kubelet does for a pod that has ended
- * (pkg/kubelet/kubelet.go, `SyncTerminatedPod`). Null: no pod's is seen.
+ * (pkg/kubelet/kubelet.go, `SyncTerminatedPod`). Null: no pod's is seen, or none can be.
  */
 export function readPodGroups(files: HostFiles): readonly string[] | null {
-  for (const tree of TREES) {
-    const pods = podsBelow(files, tree, MOST_STEPS);
-    if (pods.length > 0) return pods;
+  try {
+    return TREES.map((tree) => podsBelow(files, tree, MOST_STEPS)).find((pods) => pods.length > 0) ?? null;
+  } catch {
+    // It only saves time: an agent must not stand still because of it.
+    return null;
   }
-  return null;
 }
 
 const podsBelow = (files: HostFiles, folder: string, steps: number): readonly string[] =>

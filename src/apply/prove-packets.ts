@@ -301,7 +301,8 @@ const nodeOf = (pod: KubeObject): string => (pod['spec'] as { readonly nodeName:
 
 const BROKEN_OFF: OperatorError = {
   kind: 'Transient',
-  message: 'the proof with packets was broken off, because this program is ending',
+  message:
+    'the proof with packets was broken off, because this program ends, the resource was changed or paused, or something else has to be done first',
 };
 
 const stop = (error: KubeError): Result<never, Stop> => err(toOperatorError(error));

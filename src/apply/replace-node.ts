@@ -32,13 +32,20 @@ export async function replaceNode(
   deps: ReplaceDeps,
   patienceMs: number = PATIENCE_MS,
 ): Promise<Outcome> {
-  for (let attempt = 1; ; attempt += 1) {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const begun = await begin(step, deps);
     if (begun.is === 'Deleted') return outcomeOf(step, await bringBack(begun.entry, deps, patienceMs));
-    if (begun.is === 'Ended') return begun.outcome;
-    if (attempt === ATTEMPTS) return transient(`Node ${step.node} is written to all the time: it is tried again`);
+    if (begun.is === 'Ended') {
+      if (attempt > 1) await forget(step, deps);
+      return begun.outcome;
+    }
   }
+  await forget(step, deps);
+  return transient(`Node ${step.node} is written to all the time: it is tried again`);
 }
+
+/** An attempt that deleted nothing has stored the Node: if somebody deletes that for good, it must not come back. */
+const forget = (step: ReplaceNode, { client }: ReplaceDeps): Promise<unknown> => dropReplaced(client, step.node);
 
 /** Answers after which the Node is surely there. */
 const SURELY_NOT_DONE: ReadonlySet<KubeErrorKind> = new Set([

@@ -20,18 +20,21 @@ export function exchange(
   signal: AbortSignal,
 ): Promise<Response> {
   return new Promise((begun, failed) => {
+    if (signal.aborted) return failed(aborted());
     let take: (chunk: Uint8Array) => void = nothing;
     const body = Promise.withResolvers<void>();
     // Who has not begun to read, or never will, is told nothing; without a listener this would end the process.
     body.promise.catch(nothing);
-    let abort = nothing;
+    let current: Dispatcher.DispatchController | null = null;
+    // Before the request is on its way, as when the connection is not made yet, there is nothing to abort, and nobody to wait for either.
+    const abort = (): void => (current === null ? failed(aborted()) : current.abort(aborted()));
     const end = (): void => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', abort, { once: true });
 
     dispatcher.dispatch(options, {
       onRequestStart(controller) {
-        abort = () => controller.abort(new Error('the request was aborted'));
-        if (signal.aborted) abort();
-        else signal.addEventListener('abort', abort, { once: true });
+        current = controller;
+        if (signal.aborted) controller.abort(aborted());
       },
       onResponseStart(controller, status, headers) {
         controller.pause();
@@ -68,6 +71,8 @@ export function exchange(
     });
   });
 }
+
+const aborted = (): Error => new Error('the request was aborted');
 
 /** The whole body. */
 export async function bodyOf(response: Response): Promise<Buffer> {

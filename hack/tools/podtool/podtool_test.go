@@ -103,6 +103,24 @@ func TestRoutesGoByTheAddressOfTheSameFamily(t *testing.T) {
 	}
 }
 
+func TestSilenceOfATargetWhosePacketsGetThroughLate(t *testing.T) {
+	start := time.Now()
+	track := &track{}
+	for _, each := range []struct {
+		at   int
+		slow bool
+	}{{0, false}, {300, true}, {100, false}, {1200, true}, {1300, false}, {1400, false}, {1700, true}} {
+		track.record(start.Add(time.Duration(each.at)*time.Millisecond), nil, each.slow)
+	}
+	if got := track.summary(start); got.LongestSilenceMs != 1200 || got.Failed != 0 || got.Slow != 3 {
+		t.Errorf("got %+v", got)
+	}
+	track.record(start.Add(9*time.Second), errors.New("timed out"), true)
+	if got := track.summary(start).LongestSilenceMs; got != 7600 {
+		t.Errorf("a silence that goes on: got %d", got)
+	}
+}
+
 func TestRoutesOfAFamilyThatThisNodeLacks(t *testing.T) {
 	nodes := []clusterNode{
 		node("self", "10.244.0.0/24 fd00::/64", "192.0.2.1"),

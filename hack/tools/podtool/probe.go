@@ -26,6 +26,9 @@ type result struct {
 	LastError    string     `json:"lastError,omitempty"`
 	// The longest time between the sending of two successes that had a failure between them.
 	LongestOutageMs int64 `json:"longestOutageMs"`
+	// The longest time between the sending of two successes that were not slow: a packet that is sent again and again until it
+	// gets through shows here, and not as a failure.
+	LongestSilenceMs int64 `json:"longestSilenceMs"`
 }
 
 // track judges one target's requests, in whatever order they end.
@@ -34,6 +37,9 @@ type track struct {
 	stop     chan struct{}
 	sentOK   []time.Time
 	sentFail []time.Time
+	// Successes that were not slow, and the newest request of all.
+	sentQuick []time.Time
+	lastSent  time.Time
 }
 
 type prober struct {
@@ -135,10 +141,15 @@ func (p *prober) one(target string, sent time.Time) {
 
 func (t *track) record(sent time.Time, err error, slow bool) {
 	t.Sent++
+	if sent.After(t.lastSent) {
+		t.lastSent = sent
+	}
 	if err == nil {
 		t.Succeeded++
 		if slow {
 			t.Slow++
+		} else {
+			t.sentQuick = append(t.sentQuick, sent)
 		}
 		t.sentOK = append(t.sentOK, sent)
 		return
@@ -162,6 +173,7 @@ func (p *prober) results() []result {
 // first failure.
 func (t *track) summary(now time.Time) result {
 	summary := t.result
+	summary.LongestSilenceMs = t.longestSilence().Milliseconds()
 	if len(t.sentFail) == 0 {
 		return summary
 	}
@@ -181,6 +193,16 @@ func (t *track) summary(now time.Time) result {
 		summary.LongestOutageMs = max(summary.LongestOutageMs, to.Sub(from).Milliseconds())
 	}
 	return summary
+}
+
+// longestSilence begins with the first quick success: a target may take its time to begin.
+func (t *track) longestSilence() time.Duration {
+	quick := append(slices.SortedFunc(slices.Values(t.sentQuick), time.Time.Compare), t.lastSent)
+	longest := time.Duration(0)
+	for i := 1; i < len(quick); i++ {
+		longest = max(longest, quick[i].Sub(quick[i-1]))
+	}
+	return longest
 }
 
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }

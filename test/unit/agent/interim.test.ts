@@ -60,6 +60,16 @@ describe('control groups of pods', () => {
     expect(readPodGroups(host.files)).toEqual([OLD]);
   });
 
+  test('that cannot be read are not known, and the agent goes on', () => {
+    const files = {
+      ...host.files,
+      list: () => {
+        throw new Error('EACCES');
+      },
+    };
+    expect(readPodGroups(files)).toBeNull();
+  });
+
   test('that are nowhere are not known to be none', () => {
     host.write('/sys/fs/cgroup/system.slice/kubelet.service/cgroup.procs', '');
     expect(readPodGroups(host.files)).toBeNull();
@@ -144,6 +154,31 @@ describe('an edited manifest', () => {
     host.remove(folderOf(NEW));
     await host.settle(1);
     expect(host.read(APISERVER)).toBe(apiServerManifest());
+  });
+
+  test('that the kubelet ran all the same is not touched when its process ends for a moment, weeks later', async () => {
+    await editApiServer();
+    startAs(NEW);
+    host.remove(folderOf(OLD));
+    await host.settle(20);
+    await host.settle(700);
+    const before = host.read(APISERVER);
+    host.stop('kube-apiserver');
+    await host.settle(1);
+    await host.settle(30);
+    expect(host.read(APISERVER)).toBe(before);
+  });
+
+  test('is left to the kubelet when it may have begun to start it', async () => {
+    await editApiServer();
+    const before = host.read(APISERVER);
+    host.stop('kube-apiserver');
+    host.remove(folderOf(OLD));
+    await host.settle(9.8);
+    expect(host.read(APISERVER)).toBe(before);
+    startAs(NEW);
+    await host.settle(3);
+    expect(host.condition('Applied').status).toBe('True');
   });
 
   test('that does not work is undone to the byte, also while it is held back', async () => {

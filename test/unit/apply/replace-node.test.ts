@@ -45,6 +45,29 @@ test('somebody else deletes the Node right before: it was stored, and is created
   expect(await storedIn(kube)).toEqual([]);
 });
 
+test.each([
+  ['over and over', Number.POSITIVE_INFINITY, 'Transient'],
+  ['once, and made not ready by it', 1, 'Transient'],
+])('a Node that is written to at the moment of its deletion (%s) leaves nothing stored', async (_, conflicts, kind) => {
+  const kube = fakeKube([workerNode()]);
+  let seen = 0;
+  const client: FakeKube['client'] = {
+    ...kube.client,
+    get: async (ref) => {
+      const read = await kube.client.get(ref);
+      const changed = read.ok && ref.kind === 'Node' && seen >= conflicts;
+      return changed ? { ...read, value: { ...read.value, status: { conditions: [] } } } : read;
+    },
+    delete: () => {
+      seen += 1;
+      return Promise.resolve(err({ kind: 'Conflict', verb: 'delete', object: 'Node worker-1', message: 'changed' }));
+    },
+  };
+  expect(await replaceNode(STEP, { client, clock: systemClock })).toMatchObject({ is: 'Refused', error: { kind } });
+  expect(seen).toBeGreaterThan(0);
+  expect(await storedIn(kube)).toEqual([]);
+});
+
 test('what is written to the old object while that waits to go is not lost with it', async () => {
   const before = workerNode();
   const entry = { at: '2026-11-02T12:00:00Z', uid: 'old', node: successorOf(before, BOTH) };

@@ -25,6 +25,8 @@ export interface Stream {
   readonly lastFailure?: string;
   readonly lastError?: string;
   readonly longestOutageMs: number;
+  /** The longest time in which no request was answered within 0.9 s: packets that were lost and sent again show here. */
+  readonly longestSilenceMs: number;
 }
 
 export interface Failure {
@@ -91,10 +93,13 @@ export function lossText(streams: readonly Stream[]): string {
     );
   const slow = streams.reduce((sum, stream) => sum + stream.slow, 0);
   return [
-    `${sent} requests over ${streams.length} streams, ${failed} lost, ${slow} answered after 0.9 s or more`,
+    `${sent} requests over ${streams.length} streams, ${failed} lost, ${slow} answered after 0.9 s or more; longest time without a quick answer ${longestSilence(streams)} ms`,
     ...lines,
   ].join('\n');
 }
+
+export const longestSilence = (streams: readonly Stream[]): number =>
+  Math.max(0, ...streams.map(({ longestSilenceMs }) => longestSilenceMs));
 
 interface Target {
   readonly node: string;

@@ -24,6 +24,7 @@ export interface ActContext {
   readonly generation: number;
   readonly restartKubelet: RestartService;
   readonly shortener: Shortener;
+  readonly pause: (milliseconds: number) => Promise<unknown>;
 }
 
 /** The journal afterwards, as it lies on the host; and what went wrong, if something did. */
@@ -46,8 +47,10 @@ export async function carryOut(action: AgentAction, context: ActContext): Promis
       return { journal, failure: failureOf(setSysctl(context.files, action.name, action.value, action.persist)) };
     case 'EditManifest':
       return shortened(context, action.component, () => editStaticPod(context, action.component, action.changes));
-    case 'HoldBack':
     case 'LetStart':
+      await context.pause(LET_GO_MS);
+      return { journal, failure: failureOf(rewriteInterim(context, action)) };
+    case 'HoldBack':
       return { journal, failure: failureOf(rewriteInterim(context, action)) };
     case 'EditKubelet':
       return editKubelet(context, action.nodeIP);
@@ -130,6 +133,9 @@ function heldBack({ podGroups, uptimeMs }: HostView, view: PodView, text: string
   if (pod === null || podGroups?.includes(pod) !== true) return text;
   return asInterim(text, { pod, at: uptimeMs }) ?? text;
 }
+
+/** The control group is the last thing to go, but not the last thing that a kubelet does: one that is asked too early waits for 10 s. */
+const LET_GO_MS = 400;
 
 type InterimAction = Extract<AgentAction, { readonly kind: 'HoldBack' | 'LetStart' }>;
 

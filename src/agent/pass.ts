@@ -42,6 +42,7 @@ export interface PassDeps {
   readonly ask: AskHealth;
   readonly restartKubelet: RestartService;
   readonly shortener: Shortener;
+  readonly pause: (milliseconds: number) => Promise<unknown>;
   /** The wall clock, for what is told. What is measured goes by the host's time since its boot. */
   readonly now: () => number;
   readonly options: WatchOptions;
@@ -100,6 +101,7 @@ export function makePass(deps: PassDeps): Pass {
       generation: asked?.generation ?? 0,
       restartKubelet: deps.restartKubelet,
       shortener: deps.shortener,
+      pause: deps.pause,
     });
     if (acted.failure !== null) deps.log('the agent could not do what it wanted', { problem: acted.failure });
 

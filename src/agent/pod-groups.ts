@@ -1,8 +1,8 @@
 import type { HostFiles } from './files.ts';
 import { podOfPath } from './procfs.ts';
 
-/** Where the kubelet's pods have control groups: version 2 has one tree, version 1 one for each controller. */
-const TREES = ['/sys/fs/cgroup', '/sys/fs/cgroup/memory'];
+/** Where the kubelet's pods have control groups: version 2 has one tree, version 1 one for each controller below it. */
+const ROOT = '/sys/fs/cgroup';
 /** What lies between a tree's root and the pods, with either driver of the kubelet and below either of its usual roots. */
 const ON_THE_WAY = /^kubelet|^kubepods|-kubepods|^burstable$|^besteffort$/;
 const MOST_STEPS = 4;
@@ -13,7 +13,9 @@ const MOST_STEPS = 4;
  */
 export function readPodGroups(files: HostFiles): readonly string[] | null {
   try {
-    return TREES.map((tree) => podsBelow(files, tree, MOST_STEPS)).find((pods) => pods.length > 0) ?? null;
+    const trees = [ROOT, ...files.list(ROOT).map((name) => `${ROOT}/${name}`)];
+    const pods = new Set(trees.flatMap((tree) => podsBelow(files, tree, MOST_STEPS)));
+    return pods.size === 0 ? null : [...pods];
   } catch {
     // It only saves time: an agent must not stand still because of it.
     return null;

@@ -67,6 +67,7 @@ export function createAgent(options: AgentRunOptions, deps: AgentRunDeps): Agent
     ask: makeAskHealth(deps.mapAddress === undefined ? {} : { mapAddress: deps.mapAddress }),
     restartKubelet: makeRestartService(files, KUBELET_UNIT),
     shortener: shortenerFor(files, deps),
+    pause: (milliseconds) => clock.sleep(milliseconds),
     now: () => clock.now(),
     options: { ...WATCH_DEFAULTS, ...options.watch },
     log: (message, detail) => log.info(message, detail),

@@ -149,6 +149,10 @@ export class TestHost {
     this.pass = makePass({
       files,
       now: () => this.now,
+      pause: (milliseconds) => {
+        this.elapse(milliseconds);
+        return Promise.resolve();
+      },
       shortener: {
         prepare: (seen) => this.shortener.prepare(seen),
         note: () => this.shortener.note(),

@@ -28,7 +28,8 @@ type result struct {
 	LongestOutageMs int64 `json:"longestOutageMs"`
 	// The longest time between the sending of two successes that were not slow: a packet that is sent again and again until it
 	// gets through shows here, and not as a failure.
-	LongestSilenceMs int64 `json:"longestSilenceMs"`
+	LongestSilenceMs   int64      `json:"longestSilenceMs"`
+	LongestSilenceFrom *time.Time `json:"longestSilenceFrom,omitempty"`
 }
 
 // track judges one target's requests, in whatever order they end.
@@ -173,7 +174,9 @@ func (p *prober) results() []result {
 // first failure.
 func (t *track) summary(now time.Time) result {
 	summary := t.result
-	summary.LongestSilenceMs = t.longestSilence().Milliseconds()
+	if from, silence := t.longestSilence(); silence > 0 {
+		summary.LongestSilenceMs, summary.LongestSilenceFrom = silence.Milliseconds(), &from
+	}
 	if len(t.sentFail) == 0 {
 		return summary
 	}
@@ -196,13 +199,14 @@ func (t *track) summary(now time.Time) result {
 }
 
 // longestSilence begins with the first quick success: a target may take its time to begin.
-func (t *track) longestSilence() time.Duration {
+func (t *track) longestSilence() (from time.Time, longest time.Duration) {
 	quick := append(slices.SortedFunc(slices.Values(t.sentQuick), time.Time.Compare), t.lastSent)
-	longest := time.Duration(0)
 	for i := 1; i < len(quick); i++ {
-		longest = max(longest, quick[i].Sub(quick[i-1]))
+		if silence := quick[i].Sub(quick[i-1]); silence > longest {
+			from, longest = quick[i-1], silence
+		}
 	}
-	return longest
+	return from, longest
 }
 
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }

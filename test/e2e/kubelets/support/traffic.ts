@@ -27,6 +27,7 @@ export interface Stream {
   readonly longestOutageMs: number;
   /** The longest time in which no request was answered within 0.9 s: packets that were lost and sent again show here. */
   readonly longestSilenceMs: number;
+  readonly longestSilenceFrom?: string;
 }
 
 export interface Failure {
@@ -93,9 +94,18 @@ export function lossText(streams: readonly Stream[]): string {
     );
   const slow = streams.reduce((sum, stream) => sum + stream.slow, 0);
   return [
-    `${sent} requests over ${streams.length} streams, ${failed} lost, ${slow} answered after 0.9 s or more; longest time without a quick answer ${longestSilence(streams)} ms`,
+    `${sent} requests over ${streams.length} streams, ${failed} lost, ${slow} answered after 0.9 s or more; longest time without a quick answer: ${silenceText(streams)}`,
     ...lines,
   ].join('\n');
+}
+
+function silenceText(streams: readonly Stream[]): string {
+  const longest = streams.toSorted((a, b) => b.longestSilenceMs - a.longestSilenceMs).slice(0, 3);
+  const each = longest.map(
+    ({ from, to, kind, longestSilenceMs, longestSilenceFrom }) =>
+      `${longestSilenceMs} ms from ${longestSilenceFrom ?? '?'} (${from} → ${kind} on ${to})`,
+  );
+  return each.join(', ');
 }
 
 export const longestSilence = (streams: readonly Stream[]): number =>

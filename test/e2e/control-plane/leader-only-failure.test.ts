@@ -32,9 +32,16 @@ beforeAll(async () => {
       args.map((argument) => (argument.startsWith(`--${MASK}=`) ? TOO_LONG : argument)),
     );
   }
-  leaderBefore = (await leader()).node;
   manifests = await managerManifests();
   await askForDualStack(cluster);
+  await untilStatus(
+    cluster,
+    'a controller manager is being changed',
+    ({ plan }) => plan?.current?.id.startsWith('controller-manager/') === true,
+    240_000,
+  );
+  // Not earlier: a leader may lose the Lease while the API server beside it restarts.
+  leaderBefore = (await leader()).node;
   status = await untilStatus(cluster, 'it is Stalled', isStalled, 240_000);
 }, 400_000);
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { text as readAll } from 'node:stream/consumers';
+import { ownInterfaces } from './agent/netfs.ts';
 import { createAgent } from './agent/run.ts';
 import { NAMESPACE } from './api/names.ts';
 import { provePackets } from './apply/prove-packets.ts';
@@ -150,7 +151,7 @@ async function startAgent(options: AgentOptions): Promise<ExitCode> {
       hostRoot: options.hostRoot,
       watch: { undoAfterMs: options.undoAfterSeconds * 1000 },
     },
-    { client: cluster.value.client, direct: cluster.value.direct, clock, random, log },
+    { client: cluster.value.client, direct: cluster.value.direct, interfaces: ownInterfaces, clock, random, log },
   );
   const server = await startStatusServer({
     listen: options.healthProbeBindAddress,

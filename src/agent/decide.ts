@@ -108,7 +108,9 @@ function decideInterim({ staticPods, podGroups }: HostView, journal: Journal, no
     // One that runs, or has run, is left alone until the next edit: taking the mark out would only restart it.
     if (view === undefined || interim === null || !isAwaited(journal, component)) continue;
     if (view.proven.some(({ pod }) => pod !== interim.pod)) continue;
-    if (podGroups?.includes(interim.pod) !== true) {
+    // Not known is not gone: let go too early, the kubelet waits longer than with a mark that it then runs.
+    if (podGroups === null) continue;
+    if (!podGroups.includes(interim.pod)) {
       if (now - interim.at >= KUBELETS_TURN_MS) continue;
       return act({ kind: 'LetStart', component }, `The old ${component} has ended: the kubelet may start the new one.`);
     }

@@ -185,8 +185,8 @@ function linkTarget(path: string): string | null {
 const codeOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 
-/** A process may end between listing and reading: the kernel then says ESRCH. */
-const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'ESRCH'].includes(codeOf(error));
+/** What ends between listing and reading: a process, of which the kernel then says ESRCH, or a control group (ENODEV). */
+const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'ESRCH', 'ENODEV'].includes(codeOf(error));
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

@@ -8,6 +8,7 @@ import type { KubeletSetup } from './kubelet.ts';
 import { parseManifest } from './manifest.ts';
 import type { Manifest, Probe } from './manifest.ts';
 import { readAddresses, readNetwork } from './netfs.ts';
+import type { OwnInterfaces } from './netfs.ts';
 import type { SeenAddress } from './netfs.ts';
 import { ofHost, ofStaticPod } from './owner.ts';
 import { readPodGroups } from './pod-groups.ts';
@@ -81,7 +82,13 @@ export interface HostView {
 /** Asks an endpoint how it is. Null: nobody listens there. */
 export type AskHealth = (probe: Probe) => Promise<boolean | null>;
 
-export async function readHost(files: HostFiles, sysctls: readonly string[], ask: AskHealth): Promise<HostView> {
+export async function readHost(
+  files: HostFiles,
+  sysctls: readonly string[],
+  ask: AskHealth,
+  interfaces: OwnInterfaces,
+): Promise<HostView> {
+  const addresses = readAddresses(files, interfaces);
   const kubelets = ofHost(findProcesses(files, 'kubelet'));
   const setup = readKubeletSetup(files, kubelets.at(-1)?.flags['config']);
   const pods = readManifests(files, setup.manifestFolder);
@@ -93,8 +100,8 @@ export async function readHost(files: HostFiles, sysctls: readonly string[], ask
     bootSeconds: bootTime(files),
     uptimeMs: uptimeOf(files),
     stopped: files.exists(STOP_FILE),
-    addresses: readAddresses(files),
-    network: readNetwork(files),
+    addresses,
+    network: readNetwork(files, addresses),
     kubelet: {
       setup,
       processes: kubelets,

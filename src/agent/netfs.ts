@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import type { HostAddress, HostReport } from '../model/host.ts';
 import type { HostFiles } from './files.ts';
 
@@ -23,11 +24,28 @@ const MAX_INTERFACES = 16;
 const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
 
 /**
+ * The interface of each IPv4 address in the network namespace that this program runs in. `/proc` tells addresses without it: what lies around them in
+ * the routing table tells it for most, but not for those that stand alone, as a tunnel's or a Service's do.
+ */
+export type OwnInterfaces = () => ReadonlyMap<string, string>;
+
+/** As the kernel tells them of interfaces that are up. */
+export const ownInterfaces: OwnInterfaces = () =>
+  new Map(
+    Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+      addresses.filter(({ family }) => family === 'IPv4').map(({ address }) => [address, name] as const),
+    ),
+  );
+
+/** For a program that does not run in the host's network namespace. */
+export const noInterfaces: OwnInterfaces = () => new Map();
+
+/**
  * Addresses of the host itself. The host's ends of its pods' links carry a link-local address each and come and go with the pods:
  * they would make an idle node write its status.
  */
-export function readAddresses(files: HostFiles): readonly SeenAddress[] {
-  const all = allAddresses(files).filter((address) => !SERVICE_INTERFACES.includes(address.interface));
+export function readAddresses(files: HostFiles, interfaces: OwnInterfaces): readonly SeenAddress[] {
+  const all = allAddresses(files, interfaces()).filter((address) => !SERVICE_INTERFACES.includes(address.interface));
   const routes = readDefaultRoutes(files);
   const lasting = new Set([
     'lo',
@@ -44,13 +62,19 @@ const readDefaultRoutes = (files: HostFiles): DefaultRoutes =>
   parseDefaultRoutes(files.read('/proc/1/net/route') ?? '', files.read('/proc/1/net/ipv6_route') ?? '');
 
 /** From the host's own network namespace: process 1 lives there, this program perhaps not. */
-function allAddresses(files: HostFiles): readonly SeenAddress[] {
-  const interfaces = new Map(interfaceNets(files.read('/proc/1/net/route') ?? ''));
-  return [
-    ...parseFibTrie(files.read('/proc/1/net/fib_trie') ?? '', (address) => interfaceOf(address, interfaces)),
-    ...parseIfInet6(files.read('/proc/1/net/if_inet6') ?? ''),
-  ];
+function allAddresses(files: HostFiles, known: ReadonlyMap<string, string>): readonly SeenAddress[] {
+  const nets = new Map(interfaceNets(files.read('/proc/1/net/route') ?? ''));
+  const seen = parseFibTrie(files.read('/proc/1/net/fib_trie') ?? '', (address) => interfaceOf(address, nets));
+  const isOurs = seen.some(({ address, scope }) => scope !== 'Host' && known.has(address));
+  return [...(isOurs ? placed(seen, known) : seen), ...parseIfInet6(files.read('/proc/1/net/if_inet6') ?? '')];
 }
+
+/** An address that stands alone and is on no interface that is up is a Service's: kube-proxy's ipvs mode keeps them on one that is down. */
+const placed = (seen: readonly SeenAddress[], known: ReadonlyMap<string, string>): readonly SeenAddress[] =>
+  seen.flatMap((one) => {
+    const name = known.get(one.address) ?? one.interface;
+    return name === '' ? [] : [{ ...one, interface: name }];
+  });
 
 export function parseIfInet6(text: string): readonly SeenAddress[] {
   return text
@@ -171,10 +195,10 @@ export function parseDefaultRoutes(route: string, ipv6Route: string): DefaultRou
   };
 }
 
-export function readNetwork(files: HostFiles): HostReport['network'] {
+export function readNetwork(files: HostFiles, addresses: readonly SeenAddress[]): HostReport['network'] {
   const sysctl = (path: string): string | null => files.read(`/proc/sys/net/${path}`)?.trim() ?? null;
   const interfaces = files.list('/proc/sys/net/ipv6/conf');
-  const lasting = new Set(readAddresses(files).map((address) => address.interface));
+  const lasting = new Set(addresses.map((address) => address.interface));
   const routes = readDefaultRoutes(files);
   const told = interfaces.filter(
     (name) =>

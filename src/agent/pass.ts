@@ -16,6 +16,7 @@ import type { Journal } from './journal.ts';
 import { refreshJournal } from './refresh.ts';
 import { makeStatus } from './status.ts';
 import type { AgentStatus } from './status.ts';
+import type { OwnInterfaces } from './netfs.ts';
 import type { Shortener } from './shorten.ts';
 import type { WatchOptions } from './watch.ts';
 
@@ -40,6 +41,7 @@ export interface PassDeps {
   readonly files: HostFiles;
   readonly node: OwnNode;
   readonly ask: AskHealth;
+  readonly interfaces: OwnInterfaces;
   readonly restartKubelet: RestartService;
   readonly shortener: Shortener;
   readonly pause: (milliseconds: number) => Promise<unknown>;
@@ -136,7 +138,7 @@ function askedOf(own: OwnObject): Asked {
 async function look(deps: PassDeps, asked: Asked | null): Promise<HostView | null> {
   const settings: HostSettings = asked?.settings.ok === true ? asked.settings.value : {};
   try {
-    return await readHost(deps.files, Object.keys(settings.sysctls ?? {}), deps.ask);
+    return await readHost(deps.files, Object.keys(settings.sysctls ?? {}), deps.ask, deps.interfaces);
   } catch (error) {
     if (!(error instanceof HostFileError)) throw error;
     deps.log('the host cannot be read', { problem: error.message });

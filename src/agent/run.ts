@@ -14,6 +14,8 @@ import { readKubeletSetup } from './kubelet.ts';
 import { watchOwnNode } from './own-node.ts';
 import { makePass } from './pass.ts';
 import type { Pass, Passed } from './pass.ts';
+import { noInterfaces } from './netfs.ts';
+import type { OwnInterfaces } from './netfs.ts';
 import { makeShortener, noShortener } from './shorten.ts';
 import type { Instance, Shortener } from './shorten.ts';
 import { makeRestartService } from './systemd.ts';
@@ -37,6 +39,8 @@ export interface AgentRunDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Where this program runs in the host's network namespace. */
+  readonly interfaces?: OwnInterfaces;
   /** Where an address of the host is to be dialled, if not there. */
   readonly mapAddress?: (host: string) => string;
 }
@@ -65,6 +69,7 @@ export function createAgent(options: AgentRunOptions, deps: AgentRunDeps): Agent
     files,
     node,
     ask: makeAskHealth(deps.mapAddress === undefined ? {} : { mapAddress: deps.mapAddress }),
+    interfaces: deps.interfaces ?? noInterfaces,
     restartKubelet: makeRestartService(files, KUBELET_UNIT),
     shortener: shortenerFor(files, deps),
     pause: (milliseconds) => clock.sleep(milliseconds),

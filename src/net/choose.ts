@@ -1,6 +1,7 @@
 import { type Address, parseAddress } from './address.ts';
 import { contains, networkOf } from './cidr.ts';
 import type { Family } from './family.ts';
+import { isVirtual } from './interfaces.ts';
 import { classOf, isRoutable } from './special.ts';
 
 /** An address as a host shows it. */
@@ -30,14 +31,10 @@ export interface Leaning {
 export const FITNESS = ['Lasting', 'Temporary', 'Deprecated', 'Virtual'] as const;
 export type Fitness = (typeof FITNESS)[number];
 
-/** Interfaces that container networks, tunnels and virtual IPs live on. Their addresses are not the host's own. */
-const VIRTUAL_INTERFACE =
-  /^(lo|docker|br-|cni|cali|tunl|vxlan|flannel|cilium|lxc|veth|kube-|nodelocaldns|dummy|wg|virbr|podman)/;
-
 /** Null: no node can have it: link-local, unspecified or loopback, of a container network, not usable yet or a duplicate. */
 export function fitnessOf({ address, prefixLength, interface: device, flags }: Candidate): Fitness | null {
   const parsed = parseAddress(address);
-  if (!parsed.ok || !isRoutable(parsed.value) || VIRTUAL_INTERFACE.test(device)) return null;
+  if (!parsed.ok || !isRoutable(parsed.value) || isVirtual(device)) return null;
   if (flags.includes('tentative') || flags.includes('dadfailed')) return null;
   if (flags.includes('temporary')) return 'Temporary';
   if (flags.includes('deprecated')) return 'Deprecated';

@@ -10,6 +10,7 @@ import type { Wanted } from '../model/wanted.ts';
 import { parseAddress } from '../net/address.ts';
 import { type Cidr, contains, overlaps, parseCidr, subnetCount } from '../net/cidr.ts';
 import type { Family } from '../net/family.ts';
+import { carriesPods } from '../net/interfaces.ts';
 
 /** Admission policies and CIDR functions in CEL, which the installation stands on, are complete from here on. */
 const OLDEST_VERSION = '1.31.0';
@@ -120,7 +121,7 @@ function overlapsWithNodes(networks: readonly Named[], { nodes }: ClusterFacts):
       ...node.externalIPs,
       ...(node.agent?.report?.addresses ?? [])
         .filter((entry) => entry.scope === 'Global' || entry.scope === 'UniqueLocal')
-        .filter((entry) => isHostInterface(entry.interface))
+        .filter((entry) => !carriesPods(entry.interface))
         .map((entry) => entry.address),
     ].flatMap((text) => {
       const address = parseAddress(text);
@@ -140,10 +141,6 @@ function overlapsWithNodes(networks: readonly Named[], { nodes }: ClusterFacts):
     ];
   });
 }
-
-/** Interfaces that CNIs and kube-proxy make carry pod and service addresses by design. */
-const isHostInterface = (name: string): boolean =>
-  !/^(cali|tunl|vxlan|flannel|cni|veth|kube-|cilium|lxc|dummy|nodelocaldns)/u.test(name);
 
 /** A live address of a Service in a pod network would be shadowed, and one outside the service networks is of another range. */
 function overlapsWithServices(wanted: Wanted, { services }: ClusterFacts): readonly Finding[] {

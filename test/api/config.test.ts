@@ -6,13 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
-import { connect } from '../../src/kube/connect.ts';
 import { clientReader, pagedReader } from '../../src/kube/reader.ts';
 import { readPodOwners } from '../../src/observe/workloads.ts';
 import { observe } from '../../src/observe/observe.ts';
 import { registry } from '../../src/registry.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { connectTo } from '../support/connect.ts';
 
 const CONFIG = fileURLToPath(new URL('../../config/', import.meta.url));
 const NAMESPACE = 'dualstack-system';
@@ -95,10 +94,8 @@ test('the server finds no fault in the policies', async () => {
 test('the operator sees the whole cluster with the rights of its own service account', async () => {
   const token = (await must('create', 'token', 'dualstack-operator', '-n', NAMESPACE)).trim();
   const kubeconfig = await kubeconfigFor(token);
-  const options = { kubeconfig, version: 'test', clock: systemClock, random: Math.random, environment: {} };
-  const connected = connect(options);
-  if (!connected.ok) throw new Error(connected.error);
-  const { client } = connected.value;
+  const operator = connectTo(kubeconfig);
+  const { client } = operator;
   try {
     const [version, groupVersions] = await Promise.all([client.serverVersion(), client.groupVersions()]);
     if (!version.ok || !groupVersions.ok) throw new Error('the server does not say what it is');
@@ -121,7 +118,7 @@ test('the operator sees the whole cluster with the rights of its own service acc
     // Whatever a folder could not read it keeps as unknown, with the server's words.
     expect(JSON.stringify(facts.value)).not.toContain('forbidden');
   } finally {
-    await connected.value.close();
+    await operator.close();
   }
 });
 

@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Cluster, connect } from '../../src/kube/connect.ts';
+import type { Cluster } from '../../src/kube/connect.ts';
 import { eventRecorder } from '../../src/kube/events.ts';
 import { lead } from '../../src/kube/lease.ts';
 import { clientReader } from '../../src/kube/reader.ts';
@@ -10,21 +10,14 @@ import { type CacheChange, reflector } from '../../src/kube/reflector.ts';
 import { asString, at, type KubeObject } from '../../src/model/object.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { connectTo } from '../support/connect.ts';
 import { eventually } from '../support/eventually.ts';
 
 let testCluster: TestCluster;
 let cluster: Cluster;
 beforeAll(async () => {
   testCluster = await startCluster({ controlPlanes: 1 });
-  const made = connect({
-    kubeconfig: testCluster.kubeconfig,
-    version: '0.0.0-test',
-    clock: systemClock,
-    random: Math.random,
-    environment: {},
-  });
-  if (!made.ok) throw new Error(made.error);
-  cluster = made.value;
+  cluster = connectTo(testCluster.kubeconfig);
 });
 afterAll(async () => {
   await cluster?.close();
@@ -249,17 +242,15 @@ test('a CA that is replaced on disk is trusted from the next request on', async 
   const text = readFileSync(testCluster.kubeconfig, 'utf8');
   writeFileSync(kubeconfig, text.replace(/certificate-authority-data: .*/, `certificate-authority: ${ca}`));
   copyFileSync(join(pki, 'front-proxy-ca.crt'), ca);
-  const made = connect({ kubeconfig, version: '0', clock: systemClock, random: Math.random, environment: {} });
+  const own = connectTo(kubeconfig);
   try {
-    expect(made.ok).toBe(true);
-    if (!made.ok) return;
-    expect(await made.value.client.text('/version')).toMatchObject({
+    expect(await own.client.text('/version')).toMatchObject({
       error: { kind: 'Network', message: expect.stringMatching(/certificate/i) },
     });
     copyFileSync(join(pki, 'ca.crt'), ca);
-    expect(await made.value.client.text('/version')).toMatchObject({ ok: true });
+    expect(await own.client.text('/version')).toMatchObject({ ok: true });
   } finally {
-    if (made.ok) await made.value.close();
+    await own.close();
     rmSync(folder, { recursive: true });
   }
 });

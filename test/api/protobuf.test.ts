@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { type Cluster, connect } from '../../src/kube/connect.ts';
+import type { Cluster } from '../../src/kube/connect.ts';
 import { reflector } from '../../src/kube/reflector.ts';
 import type { KubeObject } from '../../src/model/object.ts';
 import { NODE_FIELDS } from '../../src/observe/nodes.ts';
@@ -10,6 +10,7 @@ import { POD_FIELDS } from '../../src/observe/workloads.ts';
 import { TRIGGERS } from '../../src/reconcile/triggers.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { connectTo } from '../support/connect.ts';
 import { eventually } from '../support/eventually.ts';
 import { pruned } from '../support/fields.ts';
 import { nodeSample } from '../support/node-samples.ts';
@@ -22,15 +23,7 @@ let cluster: Cluster;
 let client: KubeClient;
 beforeAll(async () => {
   testCluster = await startCluster({ controlPlanes: 1 });
-  const made = connect({
-    kubeconfig: testCluster.kubeconfig,
-    version: '0.0.0-test',
-    clock: systemClock,
-    random: Math.random,
-    environment: {},
-  });
-  if (!made.ok) throw new Error(made.error);
-  cluster = made.value;
+  cluster = connectTo(testCluster.kubeconfig);
   client = cluster.client;
 });
 afterAll(async () => {

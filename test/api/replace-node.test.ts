@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { recoverNodes } from '../../src/apply/bring-back.ts';
 import { replaceNode } from '../../src/apply/replace-node.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { type Cluster, connect } from '../../src/kube/connect.ts';
+import type { Cluster } from '../../src/kube/connect.ts';
 import { clientReader } from '../../src/kube/reader.ts';
 import type { BoundPlugins } from '../../src/model/bound.ts';
 import { asArray, at } from '../../src/model/object.ts';
@@ -13,6 +13,7 @@ import { podCIDRSteps } from '../../src/plan/pod-cidrs.ts';
 import type { ReplaceNode } from '../../src/model/step.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { type KubeObject, startCluster, type TestCluster } from '../cluster/index.ts';
+import { connectTo } from '../support/connect.ts';
 import { eventually } from '../support/eventually.ts';
 import { clusterFacts, wantedDual } from '../support/facts.ts';
 import { install, serviceAccountKubeconfig } from '../support/install.ts';
@@ -40,9 +41,7 @@ beforeAll(async () => {
   await install(cluster);
   // With the rights that the operator has, and no more.
   const kubeconfig = await serviceAccountKubeconfig(cluster, 'dualstack-operator');
-  const opened = connect({ kubeconfig, version: 'test', clock: systemClock, random: Math.random, environment: {} });
-  if (!opened.ok) throw new Error(opened.error);
-  operator = opened.value;
+  operator = connectTo(kubeconfig);
   deps = { client: operator.client, clock: systemClock };
   for (const { name } of cluster.nodes) {
     await eventually(

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import { provePackets } from '../../src/apply/prove-packets.ts';
-import { type Cluster, connect } from '../../src/kube/connect.ts';
+import type { Cluster } from '../../src/kube/connect.ts';
 import type { KubeObject } from '../../src/model/object.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { packetServices, runnerPod, serverPod } from '../../src/verify/packets.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { connectTo } from '../support/connect.ts';
 import { eventually } from '../support/eventually.ts';
 import { hastyClock } from '../support/hasty-clock.ts';
 import { planOf } from '../support/packets.ts';
@@ -43,12 +43,6 @@ afterAll(async () => {
   await cluster?.stop();
   await rm(folder, { recursive: true });
 });
-
-function connectTo(kubeconfig: string): Cluster {
-  const connected = connect({ kubeconfig, version: '0', clock: systemClock, random: Math.random, environment: {} });
-  if (!connected.ok) throw new Error(connected.error);
-  return connected.value;
-}
 
 const plan = planOf(2, {
   families: ['IPv4'],

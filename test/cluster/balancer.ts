@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, connect, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { urlHost } from '../support/url-host.ts';
 import { answers } from './probe.ts';
 
 const PORT = 6443;
@@ -132,4 +133,3 @@ function mark(backend: Backend, up: boolean): void {
 }
 
 const countDown = (up: ReadonlyMap<Backend, boolean>): number => [...up.values()].filter((isUp) => !isUp).length;
-const urlHost = (address: string): string => (address.includes(':') ? `[${address}]` : address);

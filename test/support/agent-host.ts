@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { RestartService } from '../../src/agent/act.ts';
 import { hostFiles } from '../../src/agent/files.ts';
 import type { HostFiles } from '../../src/agent/files.ts';
+import { noInterfaces } from '../../src/agent/netfs.ts';
 import { makePass } from '../../src/agent/pass.ts';
 import type { OwnObject, Pass } from '../../src/agent/pass.ts';
 import { noShortener } from '../../src/agent/shorten.ts';
@@ -159,6 +160,7 @@ export class TestHost {
       },
       options: WATCH_DEFAULTS,
       ask: (probe) => Promise.resolve(this.health[probe.path] ?? null),
+      interfaces: noInterfaces,
       restartKubelet,
       log: (message, detail) => this.logged.push(`${message} ${JSON.stringify(detail)}`),
       node: {

@@ -1,6 +1,6 @@
 import { execute } from '../../src/apply/execute.ts';
 import type { CNI } from '../../src/cni/contract.ts';
-import { type Cluster, connect } from '../../src/kube/connect.ts';
+import type { Cluster } from '../../src/kube/connect.ts';
 import { clientReader } from '../../src/kube/reader.ts';
 import type { ClusterFacts } from '../../src/model/facts.ts';
 import type { Json } from '../../src/model/object.ts';
@@ -12,12 +12,6 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { clusterFacts } from './facts.ts';
 
 /** The steps of one CNI alone, carried out on a cluster whose other parts are dual-stack already. */
-
-export function connectTo(kubeconfig: string): Cluster {
-  const connected = connect({ kubeconfig, version: 'test', clock: systemClock, random: Math.random, environment: {} });
-  if (!connected.ok) throw new Error(connected.error);
-  return connected.value;
-}
 
 export interface LookOptions {
   /** First states; none: they have not been taken yet. */

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { createAgent } from '../../src/agent/run.ts';
 import type { WatchOptions } from '../../src/agent/watch.ts';
-import { connect } from '../../src/kube/connect.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger, silentLogger } from '../../src/runtime/log.ts';
 import type { TestCluster, TestNode } from '../cluster/index.ts';
+import { connectTo } from './connect.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NAMESPACE = 'dualstack-system';
@@ -153,20 +153,13 @@ export async function startAgents(
   const running = await Promise.all(
     nodes.map(async (node) => {
       const kubeconfig = await serviceAccountKubeconfig(cluster, 'dualstack-agent', node.name);
-      const opened = connect({
-        kubeconfig,
-        version: 'test',
-        clock: systemClock,
-        random: Math.random,
-        environment: {},
-      });
-      if (!opened.ok) throw new Error(opened.error);
+      const access = connectTo(kubeconfig);
       const log = createLogger({ level: 'debug', format: 'json', sink, now: () => Date.now() });
       const agent = createAgent(
         { nodeName: node.name, hostRoot: node.hostRoot, watch },
         {
-          client: opened.value.client,
-          direct: opened.value.direct,
+          client: access.client,
+          direct: access.direct,
           clock: systemClock,
           random: Math.random,
           log: cluster.settings.keep ? log.child({ node: node.name }) : silentLogger,
@@ -176,7 +169,7 @@ export async function startAgents(
       const loop = agent.run(stopping.signal);
       return async (): Promise<void> => {
         await loop;
-        await opened.value.close();
+        await access.close();
       };
     }),
   );

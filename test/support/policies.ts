@@ -2,12 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { type Cluster, connect } from '../../src/kube/connect.ts';
 import type { KubeError } from '../../src/kube/errors.ts';
 import { asString, at } from '../../src/model/object.ts';
 import type { Result } from '../../src/result.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { connectTo } from './connect.ts';
 import { install, serviceAccountKubeconfig } from './install.ts';
 
 const FOLDER = fileURLToPath(new URL('../../config/admission/', import.meta.url));
@@ -32,8 +31,8 @@ export async function startWithPolicies(): Promise<PolicyScene> {
   const cluster = await startCluster({ controlPlanes: 1, workers: 1 });
   await install(cluster);
   const [operator, admin] = [
-    open(await serviceAccountKubeconfig(cluster, 'dualstack-operator')),
-    open(cluster.kubeconfig),
+    connectTo(await serviceAccountKubeconfig(cluster, 'dualstack-operator')),
+    connectTo(cluster.kubeconfig),
   ];
   return {
     cluster,
@@ -45,12 +44,6 @@ export async function startWithPolicies(): Promise<PolicyScene> {
       await cluster.stop();
     },
   };
-}
-
-function open(kubeconfig: string): Cluster {
-  const made = connect({ kubeconfig, version: 'test', clock: systemClock, random: Math.random, environment: {} });
-  if (!made.ok) throw new Error(made.error);
-  return made.value;
 }
 
 /** Nothing is stored. */

@@ -2,6 +2,7 @@ import { type ClientHttp2Session, connect as connectHttp2, type ClientHttp2Strea
 import { Agent, type RequestOptions, request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HOLD_LABEL } from './slow-webhook.ts';
+import { urlHost } from './url-host.ts';
 
 /** Where an API server is, and who asks. */
 export interface ServerAccess {
@@ -88,7 +89,7 @@ export function askOn(session: ClientHttp2Session, one: Ask): Promise<Outcome> {
 }
 
 export function openSession({ host, port, tls }: ServerAccess): ClientHttp2Session {
-  const session = connectHttp2(`https://${host}:${port}`, { ...tls, ALPNProtocols: ['h2'] });
+  const session = connectHttp2(`https://${urlHost(host)}:${port}`, { ...tls, ALPNProtocols: ['h2'] });
   session.on('error', () => undefined);
   return session;
 }

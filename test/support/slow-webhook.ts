@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { urlHost } from './url-host.ts';
 
 /** Label of a ConfigMap whose creation is held up, in milliseconds. */
 export const HOLD_LABEL = 'hold-ms';
@@ -74,7 +75,7 @@ export async function startSlowWebhook(host = '127.0.0.1'): Promise<SlowWebhook>
         {
           name: 'slow.example.org',
           clientConfig: {
-            url: `https://${host}:${(server.address() as AddressInfo).port}/`,
+            url: `https://${urlHost(host)}:${(server.address() as AddressInfo).port}/`,
             caBundle: Buffer.from(cert).toString('base64'),
           },
           rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],

@@ -3,7 +3,8 @@ import { cpSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import type { RealNode } from './node.ts';
-import { type NodeAddresses, type Settings, urlHost } from './options.ts';
+import type { NodeAddresses, Settings } from './options.ts';
+import { urlHost } from '../../support/url-host.ts';
 import { failure } from './run.ts';
 
 const API_VERSION = 'kubeadm.k8s.io/v1beta4';

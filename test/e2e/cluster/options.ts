@@ -141,5 +141,3 @@ export function network(subnet: number, controlPlanes: number, workers: number):
 }
 
 export const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4');
-/** An address as it stands in a URL. */
-export const urlHost = (address: string): string => (address.includes(':') ? `[${address}]` : address);

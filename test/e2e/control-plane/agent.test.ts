@@ -4,11 +4,11 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createAgent } from '../../../src/agent/run.ts';
 import type { AgentStatus } from '../../../src/agent/status.ts';
 import type { WatchOptions } from '../../../src/agent/watch.ts';
-import { connect } from '../../../src/kube/connect.ts';
 import type { Cluster } from '../../../src/kube/connect.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
 import { startCluster, type TestCluster, type TestNode } from '../../cluster/index.ts';
+import { connectTo } from '../../support/connect.ts';
 
 /** Short enough for a test, long enough for a real API server to start (1–2 s) and to be started again (crash back-off). */
 const WATCH = { undoAfterMs: 12_000, settleMs: 2_000, youngForMs: 15_000 };
@@ -21,15 +21,7 @@ beforeAll(async () => {
   cluster = await startCluster({ controlPlanes: 1, workers: 1 });
   await cluster.kubectl(['apply', '-f', 'crds/dualstack.dev_dualstacknodes.yaml']);
   await cluster.kubectl(['wait', '--for=condition=Established', 'crd/dualstacknodes.dualstack.dev']);
-  const connected = connect({
-    kubeconfig: cluster.kubeconfig,
-    version: 'test',
-    clock: systemClock,
-    random: Math.random,
-    environment: {},
-  });
-  if (!connected.ok) throw new Error(connected.error);
-  access = connected.value;
+  access = connectTo(cluster.kubeconfig);
 });
 afterEach(async () => {
   await Promise.all(running.map((agent) => agent.stop()));

@@ -5,8 +5,9 @@ import { asArray, at, type Json, type KubeObject } from '../../../src/model/obje
 import type { Wanted } from '../../../src/model/wanted.ts';
 import { calicoManifest, realManifest, realManifests } from '../../cluster/calico.ts';
 import { type CalicoOptions, startCluster, type TestCluster } from '../../cluster/index.ts';
+import { connectTo } from '../../support/connect.ts';
 import { wantedDual, wantedSingle } from '../../support/facts.ts';
-import { connectTo, convertCNI, lookAt } from '../../support/cni-conversion.ts';
+import { convertCNI, lookAt } from '../../support/cni-conversion.ts';
 import { eventually } from '../../support/eventually.ts';
 
 /** Calico's steps against a real API server and DaemonSet controller; calico-node itself is played. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execute } from '../../../src/apply/execute.ts';
 import type { KubeadmFacts } from '../../../src/distributions/kubeadm/facts.ts';
 import { kubeadm } from '../../../src/distributions/kubeadm/index.ts';
-import { type Cluster, connect } from '../../../src/kube/connect.ts';
+import type { Cluster } from '../../../src/kube/connect.ts';
 import { clientReader } from '../../../src/kube/reader.ts';
 import type { ClusterFacts } from '../../../src/model/facts.ts';
 import { isBlocker } from '../../../src/model/finding.ts';
@@ -17,6 +17,7 @@ import { readBasics } from '../../../src/observe/basics.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { findBinaries } from '../../../hack/binaries.mjs';
 import { startCluster, type TestCluster } from '../../cluster/index.ts';
+import { connectTo } from '../../support/connect.ts';
 import { eventually } from '../../support/eventually.ts';
 import { clusterFacts, POD_RANGES, SERVICE_RANGES, wantedDual, wantedSingle } from '../../support/facts.ts';
 
@@ -26,15 +27,7 @@ let testCluster: TestCluster;
 let cluster: Cluster;
 beforeAll(async () => {
   testCluster = await startCluster({ controlPlanes: 1, workers: 1 });
-  const made = connect({
-    kubeconfig: testCluster.kubeconfig,
-    version: '0.0.0-test',
-    clock: systemClock,
-    random: Math.random,
-    environment: {},
-  });
-  if (!made.ok) throw new Error(made.error);
-  cluster = made.value;
+  cluster = connectTo(testCluster.kubeconfig);
 });
 afterAll(async () => {
   await cluster?.close();

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { flannel } from '../../../src/cni/flannel/index.ts';
 import type { Cluster } from '../../../src/kube/connect.ts';
 import { at, type KubeObject } from '../../../src/model/object.ts';
-import { connectTo, convertCNI, lookAt, type Way } from '../../support/cni-conversion.ts';
+import { convertCNI, lookAt, type Way } from '../../support/cni-conversion.ts';
+import { connectTo } from '../../support/connect.ts';
 import { eventually } from '../../support/eventually.ts';
 import { wantedDual, wantedSingle } from '../../support/facts.ts';
 import { FLANNEL_OBJECTS } from '../../support/node-ipam-manifests.ts';
@@ -15,7 +16,7 @@ import { whereItRuns } from './support/where-it-runs.ts';
 
 const MINUTES = 60_000;
 const NAMESPACE = 'kube-flannel';
-/** Two processors keep a stream waiting for a second at times; a route that is missing shows for longer. */
+/** Up to a second was seen with nothing under way; a route that is missing shows for longer. */
 const SILENCE_MS = 3_000;
 
 whereItRuns('flannel on 1 control plane and 1 worker', () => {

@@ -3,17 +3,16 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
+import { urlHost } from '../../support/url-host.ts';
 import { IMAGES } from '../cluster/images.ts';
-import { canRunHere, type RealCluster, startRealCluster } from '../cluster/index.ts';
-import { urlHost } from '../cluster/options.ts';
+import { type RealCluster, startRealCluster } from '../cluster/index.ts';
 import { clustersFolder, sweep } from '../cluster/registry.ts';
+import { whereItRuns } from './support/where-it-runs.ts';
 
 const START_MS = 600_000;
 const CHANGE_MS = 90_000;
-const here = await canRunHere();
-const onLinuxAsRoot = here ? describe : describe.skip;
 
 /** A web server on every node, in the pod network. */
 const SERVERS = `
@@ -35,7 +34,7 @@ metadata: {name: servers, namespace: default}
 spec: {selector: {app: servers}, ports: [{port: 80, targetPort: 8080}]}
 `;
 
-onLinuxAsRoot('a cluster of real kubelets', () => {
+whereItRuns('a cluster of real kubelets', () => {
   let cluster: RealCluster;
   let stopped = false;
 
@@ -208,7 +207,7 @@ onLinuxAsRoot('a cluster of real kubelets', () => {
   );
 });
 
-onLinuxAsRoot('a cluster of real kubelets on IPv6', () => {
+whereItRuns('a cluster of real kubelets on IPv6', () => {
   let cluster: RealCluster;
 
   beforeAll(async () => {

@@ -7,11 +7,13 @@ import {
   parseDefaultRoutes,
   parseFibTrie,
   parseIfInet6,
+  noInterfaces,
   readAddresses,
   readNetwork,
 } from '../../../src/agent/netfs.ts';
 import { findProcesses, parseFlags, parseStat, startedAt } from '../../../src/agent/procfs.ts';
 import { persistSysctl, readPersisted, sysctlPath } from '../../../src/agent/sysctl.ts';
+import type { HostReport } from '../../../src/model/host.ts';
 import { TestHost } from '../../support/agent-host.ts';
 
 let host: TestHost;
@@ -114,7 +116,7 @@ test('what comes and goes with pods and Services is left out', () => {
     'fe800000000000000000000000000099 05 40 20 80 cali12345',
     'fd00009600000000000000000000000a 06 80 00 80 kube-ipvs0',
   );
-  expect(readAddresses(host.files).map((address) => address.address)).toEqual([
+  expect(readAddresses(host.files, noInterfaces).map((address) => address.address)).toEqual([
     '192.0.2.1',
     '127.0.0.1',
     '2001:db8::1',
@@ -234,21 +236,23 @@ test.each([
   expect(checkSettings(spec)).toMatchObject({ ok: false, error: expect.stringContaining(told) });
 });
 
+const network = (): HostReport['network'] => readNetwork(host.files, readAddresses(host.files, noInterfaces));
+
 test('IPv6 that is switched off on one interface is told, and only of interfaces of the host', () => {
-  expect(readNetwork(host.files)).not.toHaveProperty('ipv6DisabledOn');
+  expect(network()).not.toHaveProperty('ipv6DisabledOn');
   host.setIPv6();
   host.write('/proc/sys/net/ipv6/conf/eth0/disable_ipv6', '1\n');
   host.write('/proc/sys/net/ipv6/conf/cali1/disable_ipv6', '1\n');
-  expect(readNetwork(host.files)).toMatchObject({ ipv6Disabled: false, ipv6DisabledOn: ['eth0'] });
-  expect(readNetwork(host.files).acceptRA).toMatchObject({ eth0: '1' });
+  expect(network()).toMatchObject({ ipv6Disabled: false, ipv6DisabledOn: ['eth0'] });
+  expect(network().acceptRA).toMatchObject({ eth0: '1' });
 });
 
 test('what network scripts of the RHEL family say of IPv6', () => {
-  expect(readNetwork(host.files)).not.toHaveProperty('networkScripts');
+  expect(network()).not.toHaveProperty('networkScripts');
   host.write(
     '/etc/sysconfig/network-scripts/ifcfg-eth0',
     '# IPV6INIT=yes\nDEVICE=eth0\nIPV6INIT="no"\nIPV6_AUTOCONF=YES\nDHCPV6C=maybe\nBOOTPROTO=dhcp\n',
   );
   host.write('/etc/sysconfig/network-scripts/ifcfg-eth9', 'IPV6INIT=no\n');
-  expect(readNetwork(host.files).networkScripts).toEqual({ 'eth0 IPV6INIT': 'no', 'eth0 IPV6_AUTOCONF': 'yes' });
+  expect(network().networkScripts).toEqual({ 'eth0 IPV6INIT': 'no', 'eth0 IPV6_AUTOCONF': 'yes' });
 });

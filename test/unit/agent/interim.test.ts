@@ -5,6 +5,7 @@ import { APISERVER, TestHost, apiServerManifest, kcmManifest } from '../../suppo
 
 const OLD = '0123456789abcdef0123456789abcdef';
 const NEW = 'fedcba9876543210fedcba9876543210';
+const ETCD = '00000000000000000000000000000000';
 const WAITS = { pod: OLD, at: 1_234_567 };
 
 describe('the mark of an interim manifest', () => {
@@ -78,8 +79,9 @@ describe('control groups of pods', () => {
 
 const DUAL = '10.96.0.0/16,fd00:10:96::/112';
 
-/** The API server's process and log as the kubelet has them for a pod of that uid. */
+/** The API server's process and log as the kubelet has them for a pod of that uid; etcd's pod is there throughout. */
 function startAs(uid: string): void {
+  host.write(`${folderOf(ETCD)}/cgroup.procs`, '');
   const pid = host.startFromManifest('kube-apiserver');
   host.write(`/proc/${pid}/cgroup`, `0::/../../kubepods-burstable-pod${uid}.slice/cri-containerd-1.scope\n`);
   host.write(`/var/log/pods/kube-system_kube-apiserver-cp-1_${uid}/kube-apiserver/0.log`, '');
@@ -197,6 +199,18 @@ describe('an edited manifest', () => {
     host.remove(folderOf(OLD));
     await host.settle(1);
     expect(host.read(APISERVER)).toBe(theirs);
+  });
+
+  test('is not let go because no control group can be seen any more: that is not known to be the end of the pod', async () => {
+    await editApiServer();
+    const before = host.read(APISERVER);
+    host.stop('kube-apiserver');
+    host.remove('/sys/fs/cgroup');
+    await host.settle(9);
+    expect(host.read(APISERVER)).toBe(before);
+    startAs(NEW);
+    await host.settle(3);
+    expect(host.condition('Applied').status).toBe('True');
   });
 
   test('waits for nobody where the old pod’s control group is not seen', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { readHost } from '../../../src/agent/host.ts';
+import { noInterfaces } from '../../../src/agent/netfs.ts';
 import { APISERVER, TestHost, apiServerManifest } from '../../support/agent-host.ts';
 
 let host: TestHost;
@@ -65,7 +66,7 @@ const log = (uid: string, namespace = 'kube-system', pod = 'kube-apiserver-cp-1'
     '2026-01-01T00:00:00Z stderr F started\n',
   );
 
-const look = async () => readHost(host.files, [], () => Promise.resolve(true));
+const look = async () => readHost(host.files, [], () => Promise.resolve(true), noInterfaces);
 const own = async (): Promise<readonly number[]> =>
   (await look()).staticPods['kube-apiserver']?.processes.map(({ pid }) => pid) ?? [];
 const proven = async (): Promise<readonly number[]> =>

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Goroutines } from '../../../src/agent/goroutines.ts';
 import { readHost } from '../../../src/agent/host.ts';
+import { noInterfaces } from '../../../src/agent/netfs.ts';
 import { makeShortener } from '../../../src/agent/shorten.ts';
 import type { Prepared, Shortener } from '../../../src/agent/shorten.ts';
 import { err, ok } from '../../../src/result.ts';
@@ -80,7 +81,9 @@ function makeOne(): Shortener {
 }
 
 const prepare = async (shortener: Shortener): Promise<Prepared> =>
-  shortener.prepare(await readHost(host.files, [], () => Promise.resolve(host.health['/readyz'] ?? null)));
+  shortener.prepare(
+    await readHost(host.files, [], () => Promise.resolve(host.health['/readyz'] ?? null), noInterfaces),
+  );
 
 async function edit(): Promise<Shortener> {
   const shortener = makeOne();

@@ -167,3 +167,25 @@ whereItRuns.each<[string, string, Cause]>([
   },
   60_000,
 );
+
+whereItRuns(
+  'addresses that stand alone are told with their interface, and those of Services are not told',
+  async () => {
+    const { addresses } = await see(
+      `ip link add flannel.1 type veth peer name elsewhere
+ip link set elsewhere up
+ip address add 10.244.2.0/32 dev flannel.1
+ip link set flannel.1 up
+ip link add kube-ipvs0 type bridge
+ip address add 10.96.0.1/32 dev kube-ipvs0
+ip address add 192.0.2.77/32 dev eth0
+`,
+    );
+    const told = addresses.filter(({ address, scope }) => !address.includes(':') && scope === 'Global');
+    expect(told.map((one) => [one.address, one.interface])).toEqual([
+      ['10.244.2.0', 'flannel.1'],
+      [V4, 'eth0'],
+      ['192.0.2.77', 'eth0'],
+    ]);
+  },
+);

@@ -2,19 +2,11 @@ import { expect, test } from '@jest/globals';
 import type { NodesStatus } from '../../../src/api/cluster-status.ts';
 import type { NodeFacts } from '../../../src/model/facts.ts';
 import { known } from '../../../src/model/reader.ts';
-import type { Outlook } from '../../../src/nodes/told.ts';
 import { missingText } from '../../../src/report/missing-text.ts';
 import { nodesStatus } from '../../../src/report/nodes.ts';
 import { AT, before, hostAddress, hostIPv4, hostIPv6, nodeFacts, running } from '../../support/facts.ts';
+import { OUTLOOK } from '../nodes/situation.ts';
 
-const OUTLOOK: Outlook = {
-  families: ['IPv4', 'IPv6'],
-  settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep' },
-  usesPodCIDRs: false,
-  hostPodIPs: new Map(),
-  editsHosts: true,
-  now: AT,
-};
 const told = (nodes: readonly NodeFacts[], previous?: NodesStatus, now = AT): NodesStatus =>
   nodesStatus({ ...OUTLOOK, now }, nodes, null, previous);
 const whole = (n: number): NodeFacts => nodeFacts(n, { dual: true });

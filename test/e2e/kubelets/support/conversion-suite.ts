@@ -12,7 +12,7 @@ import { whereItRuns } from './where-it-runs.ts';
 const API_AWAY_MS = 15_000;
 /** Of all requests, those that may meet the moment in which a node counts as not ready. */
 const LOST_SHARE = 0.001;
-/** On five hosts with two processors a stream may wait its turn for a second or two; a route that is missing shows for longer. */
+/** Five hosts on two processors have shown up to 2.6 s, some of it with nothing under way. A route that is missing shows for longer. */
 const SILENCE_MS = 4_000;
 const MINUTES = 60_000;
 

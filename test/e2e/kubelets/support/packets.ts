@@ -1,4 +1,6 @@
+import { urlHost } from '../../../support/url-host.ts';
 import type { Outcome, RealCluster } from '../../cluster/index.ts';
+import { familyOf } from '../../cluster/options.ts';
 import { TOOL_IMAGE } from './traffic.ts';
 
 export interface Check {
@@ -9,7 +11,6 @@ export interface Check {
 
 const NAMESPACE = 'packets';
 const FAMILIES = ['IPv4', 'IPv6'] as const;
-type Family = (typeof FAMILIES)[number];
 
 /**
  * What an application may expect of a dual-stack cluster, asked from one pod on each node by the tests' own tool: other pods, Services, node
@@ -47,9 +48,6 @@ interface Seen {
   readonly dnsIPs: readonly string[];
   readonly nodeIPs: Readonly<Record<string, readonly string[]>>;
 }
-
-const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4');
-const urlHost = (address: string): string => (familyOf(address) === 'IPv6' ? `[${address}]` : address);
 
 async function deploy(cluster: RealCluster, nodes: readonly string[]): Promise<void> {
   const pod = (name: string, node: string, spec: object): object => ({

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { urlHost } from '../../../support/url-host.ts';
 
 /** Runs kubectl against the cluster under test; gives what it printed. */
 export type Kubectl = (args: readonly string[], input?: string) => Promise<string>;
@@ -187,15 +188,13 @@ async function addressesOf(kubectl: Kubectl, nodes: readonly string[]): Promise<
         field('service', node, '.spec.clusterIP'),
       ]);
       return [
-        { node, kind: 'pod', url: `http://${hostText(podIP)}:${SERVER_PORT}/` },
-        { node, kind: 'service', url: `http://${hostText(clusterIP)}/` },
+        { node, kind: 'pod', url: `http://${urlHost(podIP)}:${SERVER_PORT}/` },
+        { node, kind: 'service', url: `http://${urlHost(clusterIP)}/` },
       ];
     }),
   );
   return each.flat();
 }
-
-const hostText = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 type Counted = Omit<Stream, 'from' | 'to' | 'kind'> & { readonly target: string };
 

@@ -1,7 +1,7 @@
 import { describeConversion } from '../kubelets/support/conversion-suite.ts';
 
 describeConversion('an IPv6 cluster of 3 control planes and 2 workers', {
-  cluster: { controlPlanes: 3, workers: 2, families: 'IPv6' },
+  cluster: { controlPlanes: 3, workers: 2, families: 'IPv6', cni: 'flannel' },
   primary: 'IPv6',
   secondPodCIDR: /^10\.244\.\d+\.0\/24$/u,
 });

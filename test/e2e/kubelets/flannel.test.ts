@@ -16,7 +16,7 @@ import { whereItRuns } from './support/where-it-runs.ts';
 
 const MINUTES = 60_000;
 const NAMESPACE = 'kube-flannel';
-/** Up to a second was seen with nothing under way; a route that is missing shows for longer. */
+/** A route that is missing shows for longer. */
 const SILENCE_MS = 3_000;
 
 whereItRuns('flannel on 1 control plane and 1 worker', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterStatusOf, type ClusterStatus } from '../../../../src/api/cluster-status.ts';
 import { conditionOf, isReady, isStalled, summary } from '../../../support/conversion.ts';
-import type { RealCluster } from '../../cluster/index.ts';
+import type { RealCluster, RealNode } from '../../cluster/index.ts';
 
 const POLL_MS = 1000;
 const PODS = { IPv4: '10.244.0.0/16', IPv6: 'fd00:10:244::/56' } as const;
@@ -67,21 +67,26 @@ export interface Done {
   readonly outcome: string;
 }
 
-/** Read on the hosts: kubectl shows the logs of a container that was restarted only in part. */
-export function stepsDone(cluster: RealCluster): readonly Done[] {
-  return cluster.nodes
-    .flatMap((node) => {
-      const folder = node.onDisk('/var/log/pods');
-      const logs = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-      return logs.filter((name) => OPERATOR_LOG.test(name)).map((name) => readFileSync(join(folder, name), 'utf8'));
-    })
-    .flatMap((log) => log.split('\n'))
+export const stepsDone = (cluster: RealCluster): readonly Done[] =>
+  cluster.nodes
+    .flatMap((node) => linesOf(node, OPERATOR_LOG))
     .flatMap((line) => {
       if (!line.includes('"carried out a step"')) return [];
       const { ts, step, outcome } = JSON.parse(line.slice(line.indexOf('{'))) as Record<string, string>;
       return [{ at: Date.parse(ts ?? ''), step: step ?? '', outcome: outcome ?? '' }];
     })
     .toSorted((a, b) => a.at - b.at);
+
+/** What the agent of a host said while it changed the API server there. */
+export const agentsWords = (node: RealNode): readonly string[] =>
+  linesOf(node, AGENT_LOG).filter((line) => /API server|kube-apiserver/u.test(line));
+
+/** Read on the host: kubectl shows the logs of a container that was restarted only in part. */
+function linesOf(node: RealNode, log: RegExp): readonly string[] {
+  const folder = node.onDisk('/var/log/pods');
+  const logs = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => log.test(name));
+  return logs.flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'));
 }
 
 const OPERATOR_LOG = /dualstack-operator[^/]*\/operator\/\d+\.log$/u;
+const AGENT_LOG = /dualstack-agent[^/]*\/agent\/\d+\.log$/u;

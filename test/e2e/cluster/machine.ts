@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -88,6 +88,15 @@ export class Machine {
     return tryRun([...this.#enter(), ...argv], options);
   }
 
+  /** Processes whose arguments match, containers' too, as this process's own PID namespace numbers them. */
+  pids(command: RegExp): readonly number[] {
+    const within = `/${this.#options.cgroup}/`;
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/u.test(name) && readOrNothing(`/proc/${name}/cgroup`).includes(within))
+      .filter((name) => command.test(readOrNothing(`/proc/${name}/cmdline`).replaceAll('\0', ' ')))
+      .map(Number);
+  }
+
   async #systemdReady(): Promise<void> {
     const deadline = Date.now() + BOOT_DEADLINE_MS;
     while ((await this.exec(['systemctl', 'is-active', '--quiet', 'node.target'])).code !== 0) {
@@ -127,6 +136,15 @@ export class Machine {
     } finally {
       closeSync(log);
     }
+  }
+}
+
+/** A process may end while it is looked at. */
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
   }
 }
 

@@ -81,6 +81,9 @@ const nodes = z.strictObject({
   ipv6Only: count('Nodes with IPv6 alone.'),
   none: count('Nodes without any InternalIP.'),
   delayed: count('Nodes that have lacked a wanted family for longer than `nodes.gracePeriod`.'),
+  delayedSince: time(
+    'Since when the one of them has lacked it that has for longest; absent: there is none.',
+  ).exactOptional(),
   exceptions: listOf(
     z.strictObject({
       name: name('Name of the Node.'),
@@ -100,6 +103,24 @@ const nodes = z.strictObject({
         .meta({ description: 'The operator does it by itself; absent: it is left to people.' })
         .exactOptional(),
       since: time('Since when it has not been as wanted, as far as that is known.').exactOptional(),
+      delayed: z
+        .boolean()
+        .meta({ description: 'It has lacked a wanted family for longer than `nodes.gracePeriod`; absent: it has not.' })
+        .exactOptional(),
+      tried: z
+        .strictObject({
+          remedy: z
+            .enum(['RestartKubelet', 'SetNodeIP'])
+            .meta({ description: 'The kubelet was restarted, or given another --node-ip.' }),
+          times: count('How often, without a calm time in between.'),
+          at: time('The last time.').exactOptional(),
+          inVain: z
+            .boolean()
+            .meta({ description: 'True: it did not help and is not tried again; absent: that is not known yet.' })
+            .exactOptional(),
+        })
+        .meta({ description: 'What the operator has done about it; absent: nothing yet.' })
+        .exactOptional(),
       guarded: z
         .boolean()
         .meta({ description: 'New pods are kept off it by a taint; absent: they are not.' })

@@ -13,6 +13,8 @@ export interface Memory {
   readonly corrections: readonly Correction[];
   /** The generation of the spec that was last applied in full; null: none yet. */
   readonly appliedGeneration: number | null;
+  /** By node: since when it has shown an address that its host no longer has (RFC 3339). */
+  readonly goneSince: Readonly<Record<string, string>>;
 }
 
 export interface RollBack {

@@ -27,6 +27,25 @@ export function chooseAddress(node: NodeFacts, family: Family): string | null {
   return bestOf(node, report, family, asked)?.address ?? null;
 }
 
+/** The best address of a family that a host has and keeps, whatever its Node shows; null: none, or nobody looks at it. */
+export function bestOnHost(node: NodeFacts, family: Family): HostAddress | null {
+  const report = node.agent?.report;
+  if (report == null) return null;
+  const asked = addressOfFamily(node.agent?.spec.kubelet?.nodeIPs ?? [], family);
+  return bestOf(node, report, family, asked ?? addressOfFamily(node.internalIPs, family));
+}
+
+/** An agent tells so many addresses at most: beyond that, one that is not among them may be there. */
+const ALL_TOLD = 100;
+
+/** The address of a family that the Node shows and its host no longer has; null: there is none, or it cannot be told. */
+export function goneAddress({ internalIPs, agent }: NodeFacts, family: Family): string | null {
+  const addresses = agent?.report?.addresses;
+  if (addresses === undefined || addresses.length >= ALL_TOLD) return null;
+  const isOnHost = (ip: string): boolean => addresses.some(({ address }) => address === ip);
+  return internalIPs.find((ip) => ip.includes(':') === (family === 'IPv6') && !isOnHost(ip)) ?? null;
+}
+
 /** It may be written down: it does not go away by itself. */
 export function isLasting(address: HostAddress): boolean {
   const fitness = fitnessOf(address);

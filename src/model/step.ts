@@ -108,6 +108,8 @@ export interface EditHost {
   readonly settings: HostSettings;
   /** The agent has carried this out before, and somebody changed the host since: it is to be asked once more. */
   readonly again: boolean;
+  /** As with `ApplyObject`; while it is under way, the rest goes on. */
+  readonly remedy?: true;
 }
 
 /**
@@ -196,6 +198,7 @@ export interface Handoff {
   readonly watches: string;
 }
 
-export const isRemedy = (step: Step): boolean => step.kind === 'ApplyObject' && step.remedy === true;
+export const isRemedy = (step: Step): boolean =>
+  (step.kind === 'ApplyObject' || step.kind === 'EditHost') && step.remedy === true;
 
 export const isSatisfied = (step: Step): boolean => step.state.is === 'Satisfied';

@@ -37,7 +37,34 @@ export interface Diagnosis {
   readonly since: string | null;
   readonly fix: Fix;
   readonly operator: Permission;
+  /** What the operator has done about it; absent: nothing yet. */
+  readonly tried?: Tried;
 }
+
+export const REMEDIES = ['RestartKubelet', 'SetNodeIP'] as const;
+export type Remedy = (typeof REMEDIES)[number];
+
+export interface Tried {
+  readonly remedy: Remedy;
+  /** How often, without a calm time in between; at least 1. */
+  readonly times: number;
+  /** The last time (RFC 3339); absent: that is not told. */
+  readonly at?: string;
+  /** It did not help, and is left to people from now on; absent: that is not known yet. */
+  readonly inVain?: true;
+}
+
+/** The node has an address of each wanted family: something else is wrong. */
+const WITH_ADDRESSES: ReadonlySet<string> = new Set<Cause>([
+  'AddressGone',
+  'CNIPending',
+  'AddressOrder',
+  'PodCIDRMissing',
+  'HostPodsSingleFamily',
+]);
+
+/** With this cause a Node has no InternalIP of a wanted family. That of a CNI that lost one is none of them: such a Node may show both. */
+export const lacksAddress = (cause: string): boolean => cause !== 'CNILostPrimary' && !WITH_ADDRESSES.has(cause);
 
 export interface Fix {
   /** In a few words, to stand in a list: `restart its kubelet`. */
@@ -50,6 +77,17 @@ export interface Fix {
 
 /** Whether the operator may do the fix by itself. */
 export type Permission = { readonly may: true } | { readonly may: false; readonly why: string };
+
+/** As a sentence of its own; the times in it do not move by themselves. */
+export function triedText({ remedy, times, at, inVain }: Tried): string {
+  const what =
+    remedy === 'RestartKubelet' ? 'The operator had its kubelet restarted' : 'The operator set its --node-ip';
+  const when = at === undefined ? '' : ` at ${at}`;
+  const often = times > 1 ? `, for the ${ordinal(times)} time in a row` : '';
+  return `${what}${when}${often}${inVain === true ? '; that did not help, and it is left to you.' : '.'}`;
+}
+
+const ordinal = (n: number): string => `${n}${n === 2 ? 'nd' : n === 3 ? 'rd' : 'th'}`;
 
 /** The fix in full, as a sentence: the short form, and the command with where to run it. */
 export function fixText({ short, command, where }: Fix): string {

@@ -2,11 +2,12 @@ import type { NodeFacts } from '../model/facts.ts';
 import type { NodeProof } from '../model/node-proof.ts';
 import type { Family } from '../net/family.ts';
 import { expectationOf } from '../providers/expect.ts';
-import type { Diagnosis } from './cause.ts';
+import { type Diagnosis, triedText } from './cause.ts';
 import { fromHost, lookAtHost } from './from-host.ts';
 import { fromCloud, UNINITIALIZED } from './from-kubelet.ts';
 import { ofDual } from './of-dual.ts';
 import { familyOfNodeIP, regimeOf } from './regime.ts';
+import { triedOf } from './remedy.ts';
 import { hasFamily, type Known, type Outlook, permission, splitRemedy, type Told } from './told.ts';
 
 const NOTHING_KNOWN: Known = { proof: null, guarded: false, since: null };
@@ -19,15 +20,17 @@ export function diagnose(node: NodeFacts, outlook: Outlook, known: Known = NOTHI
   const told = tell(node, outlook, known);
   if (told === null) return null;
   const { cause, family, sentence, evidence, fix } = told;
+  const tried = triedOf(node, outlook);
   return {
     cause,
     family,
     sentence,
-    evidence,
+    evidence: tried === null ? evidence : [...evidence, triedText(tried)],
     // A Node that was never seen whole has been without since it came to be.
     since: known.since ?? (node.createdAt === '' ? null : node.createdAt),
     fix,
     operator: permission(told, node, outlook),
+    ...(tried === null ? {} : { tried }),
   };
 }
 

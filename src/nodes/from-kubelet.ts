@@ -1,9 +1,10 @@
 import type { NodeFacts } from '../model/facts.ts';
 import type { HostAddress, HostReport } from '../model/host.ts';
-import { chooseAddress } from '../model/node-address.ts';
+import { bestOnHost, chooseAddress } from '../model/node-address.ts';
 import { type Family, otherFamily } from '../net/family.ts';
 import type { Expectation } from '../providers/expect.ts';
 import { unreachable } from '../result.ts';
+import { isNewerThan } from './remedy.ts';
 import { familyOfNodeIP, isAny, onlyFamilyOf, regimeOf } from './regime.ts';
 import { addressText, CLOUD_IS_YOURS, HEALS, type Told } from './told.ts';
 
@@ -72,17 +73,15 @@ export function fromKubelet(
     case 'Literal': {
       const text = regime.nodeIPs.join(',');
       const asked = regime.nodeIPs.find((ip) => familyOfNodeIP(ip) === family);
-      if (asked !== undefined && !isAny(asked)) {
-        return usable.some((entry) => entry.address === asked)
-          ? notShownYet({ node, family, asked, late, evidence })
-          : {
-              ...single(`The kubelet of ${name} runs with --node-ip=${text}, and its host has no ${asked}.`),
-              cause: 'KubeletNodeIPNotOnHost',
-            };
+      const isNamed = asked !== undefined && !isAny(asked);
+      if (isNamed && usable.some((entry) => entry.address === asked)) {
+        return notShownYet({ node, family, asked, late, evidence });
       }
       if (regime.is === 'BootScript') {
-        return fromBootScript({ node, family, address, evidence, from: regime.from, late, place });
+        const told = fromBootScript({ node, family, address, evidence, from: regime.from, late, place });
+        return isNamed ? { ...told, cause: 'KubeletNodeIPNotOnHost', sentence: notOnHost(name, text, asked) } : told;
       }
+      if (isNamed) return { ...single(notOnHost(name, text, asked)), cause: 'KubeletNodeIPNotOnHost' };
       const meaning = regime.nodeIPs.some(isAny) ? ', which means one address of that family' : '';
       return single(`${name} has ${address}, but its kubelet runs with --node-ip=${text}${meaning}.`);
     }
@@ -90,6 +89,9 @@ export function fromKubelet(
       return unreachable(regime);
   }
 }
+
+const notOnHost = (name: string, nodeIP: string, asked: string): string =>
+  `The kubelet of ${name} runs with --node-ip=${nodeIP}, and its host has no ${asked}.`;
 
 interface AskedCase {
   readonly node: NodeFacts;
@@ -125,7 +127,11 @@ interface BootScriptCase {
 
 /** Where IPv6 is known to come late, a script that ran at boot has hardly ever seen it. */
 function fromBootScript({ node, family, address, evidence, from, late, place }: BootScriptCase): Told {
-  const wasLate = late || (family === 'IPv6' && place.together?.is === 'Late');
+  const best = bestOnHost(node, family);
+  const startedAt = node.agent?.report?.kubelet.running?.startedAt;
+  // The script ran when the address was there already.
+  const hadItsChance = best !== null && startedAt !== undefined && !isNewerThan(best.since, startedAt);
+  const wasLate = late || (!hadItsChance && family === 'IPv6' && place.together?.is === 'Late');
   const says = place.together?.says;
   return {
     cause: wasLate ? 'LateAddress' : 'KubeletNodeIPSingleFamily',
@@ -134,8 +140,14 @@ function fromBootScript({ node, family, address, evidence, from, late, place }: 
       ? `${address} came to ${node.name} after its kubelet had started, and the script that works --node-ip out (${from}) ran before.`
       : `${node.name} has ${address}, but the script that works --node-ip out at boot (${from}) gave it without ${family}.`,
     evidence: [...evidence, ...(wasLate && says != null ? [`${place.name}: ${says}`] : [])],
-    fix: { short: 'restart its kubelet, so that the script looks again', command: RESTART, where: 'Node' },
-    by: { why: 'A script of the host writes --node-ip; it would overwrite what the operator sets.' },
+    fix: hadItsChance
+      ? {
+          short: 'have that script give both families, then restart its kubelet',
+          command: RESTART,
+          where: 'Node',
+        }
+      : { short: 'restart its kubelet, so that the script looks again', command: RESTART, where: 'Node' },
+    by: 'RestartKubelet',
   };
 }
 
@@ -222,13 +234,13 @@ const argsText = (args: Readonly<Record<string, string>>): string => {
 };
 
 /** Both addresses, the present one first: it is the primary. */
-function pairOf(node: NodeFacts, family: Family, address: string): string {
+export function pairOf(node: NodeFacts, family: Family, address: string): string {
   const present = node.internalIPs.find((ip) => familyOfNodeIP(ip) !== family);
   return present === undefined ? address : `${present},${address}`;
 }
 
 /** Sets the flag where it is set now; else in front of the other arguments that kubeadm wrote. */
-function setNodeIP(source: string, pair: string, before: string): string {
+export function setNodeIP(source: string, pair: string, before: string): string {
   const file = source === '' ? KUBEADM_FLAGS : source;
   const edit =
     before === ''

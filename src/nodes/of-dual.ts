@@ -1,8 +1,11 @@
 import type { NodeFacts } from '../model/facts.ts';
-import { familyOf } from '../model/node-address.ts';
+import type { HostReport } from '../model/host.ts';
+import { bestOnHost, familyOf, goneAddress } from '../model/node-address.ts';
 import type { Family } from '../net/family.ts';
-import { regimeOf } from './regime.ts';
-import { hasFamily, type Known, type Outlook, splitRemedy, type Told } from './told.ts';
+import { pairOf, setNodeIP } from './from-kubelet.ts';
+import { correctionOf } from './remedy.ts';
+import { type Regime, regimeOf } from './regime.ts';
+import { hasFamily, HEALS, type Known, NETWORK_IS_YOURS, type Outlook, splitRemedy, type Told } from './told.ts';
 
 /** Why a node that has every wanted family is not whole all the same; null: it is. */
 export function ofDual(node: NodeFacts, outlook: Outlook, known: Omit<Known, 'since'>): Told | null {
@@ -29,21 +32,32 @@ function unproven({ proof, guarded }: Omit<Known, 'since'>): Told | null {
   };
 }
 
-/** An agent tells so many addresses at most: beyond that, one that is not among them may be there. */
-const ALL_TOLD = 100;
-
 /** The Node shows an address that its host no longer has: renumbered, or taken away. The kubelet keeps showing it. */
-function gone(node: NodeFacts, { families }: Outlook): Told | null {
+function gone(node: NodeFacts, outlook: Outlook): Told | null {
   const report = node.agent?.report;
-  if (report == null || report.addresses.length >= ALL_TOLD) return null;
+  if (report == null) return null;
+  const regime = regimeOf(node);
   // Addresses that a cloud provider wrote need not be on an interface of the host.
-  const { is } = regimeOf(node);
-  if (is === 'Cloud' || is === 'NotRunning' || is === 'NotSeen') return null;
-  const stale = node.internalIPs.find((ip) => !report.addresses.some(({ address }) => address === ip));
-  const family = stale === undefined ? null : familyOf(stale);
-  if (stale === undefined || family === null || !families.includes(family)) return null;
+  if (regime.is === 'Cloud' || regime.is === 'NotRunning' || regime.is === 'NotSeen') return null;
+  for (const family of outlook.families) {
+    const stale = goneAddress(node, family);
+    if (stale !== null) return goneOf({ node, report, regime, family, stale }, outlook);
+  }
+  return null;
+}
+
+interface GoneCase {
+  readonly node: NodeFacts;
+  readonly report: HostReport;
+  readonly regime: Regime;
+  readonly family: Family;
+  /** What the Node shows. */
+  readonly stale: string;
+}
+
+function goneOf({ node, report, regime, family, stale }: GoneCase, outlook: Outlook): Told {
   const now = report.addresses.filter(({ address, scope }) => scope !== 'LinkLocal' && familyOf(address) === family);
-  return {
+  const told = {
     cause: 'AddressGone',
     family,
     sentence: `The Node ${node.name} shows ${stale}, which its host no longer has.`,
@@ -53,12 +67,48 @@ function gone(node: NodeFacts, { families }: Outlook): Told | null {
         ? [`no ${family} address on its host`]
         : now.map(({ address, interface: device, since }) => `${address} on ${device}, seen since ${since}`)),
     ],
+  } as const;
+  const best = bestOnHost(node, family);
+  const isPrimary = family === outlook.families[0];
+  if (best === null || isPrimary) {
+    return {
+      ...told,
+      fix: {
+        short: 'give its host the address back, or set --node-ip to the new one and restart its kubelet',
+        command: `ip -${family === 'IPv4' ? 4 : 6} address show scope global`,
+        where: 'Node',
+      },
+      by: {
+        why: isPrimary
+          ? 'The operator does not change the address by which a node is reached first.'
+          : NETWORK_IS_YOURS,
+      },
+    };
+  }
+  if (regime.is === 'BootScript') {
+    return {
+      ...told,
+      fix: {
+        short: 'restart its kubelet, so that the script looks again',
+        command: 'systemctl restart kubelet',
+        where: 'Node',
+      },
+      by: 'RestartKubelet',
+    };
+  }
+  const nodeIPs = regime.is === 'Literal' ? regime.nodeIPs : [];
+  return {
+    ...told,
     fix: {
-      short: 'give its host the address back, or set --node-ip to the new one and restart its kubelet',
-      command: `ip -${family === 'IPv4' ? 4 : 6} address show scope global`,
+      short: `set --node-ip to ${best.address} and restart its kubelet`,
+      command: setNodeIP(report.kubelet.source, pairOf(node, family, best.address), nodeIPs.join(',')),
       where: 'Node',
     },
-    by: { why: 'The operator does not change an address that a Node shows.' },
+    by: !nodeIPs.includes(stale)
+      ? { why: HEALS }
+      : correctionOf(node, outlook, null) === null
+        ? { why: `The operator does not follow ${best.address}, which may be another host's next.` }
+        : 'CorrectNodeIP',
   };
 }
 

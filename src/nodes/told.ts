@@ -3,13 +3,15 @@ import type { HostAddress } from '../model/host.ts';
 import type { NodeProof } from '../model/node-proof.ts';
 import type { Wanted } from '../model/wanted.ts';
 import type { Family } from '../net/family.ts';
+import { unreachable } from '../result.ts';
 import type { Cause, Fix, Permission } from './cause.ts';
+import { correctionOf, restartOf } from './remedy.ts';
 
 /** What a cause is decided by, beside the node itself: the same for all nodes of a pass. */
 export interface Outlook {
   /** Wanted families, primary first. */
   readonly families: readonly Family[];
-  readonly settings: Pick<Wanted['nodes'], 'nodeIP' | 'gracePeriod' | 'podCIDRs'>;
+  readonly settings: Pick<Wanted['nodes'], 'nodeIP' | 'gracePeriod' | 'podCIDRs' | 'remediation'>;
   /** The network plug-in takes pod addresses from `Node.spec.podCIDRs`. */
   readonly usesPodCIDRs: boolean;
   /** By node: the addresses of a pod on its network. No entry: none was looked at. */
@@ -37,8 +39,11 @@ export interface Told {
   readonly sentence: string;
   readonly evidence: readonly string[];
   readonly fix: Fix;
-  /** How the operator would do it: by setting `--node-ip`, or by replacing the Node object. Else why this is left to people. */
-  readonly by: 'NodeIP' | 'ReplaceNode' | { readonly why: string };
+  /**
+   * How the operator would do it: by setting `--node-ip`, for the first time or to another address; by restarting the kubelet; or by replacing
+   * the Node object. Else why this is left to people.
+   */
+  readonly by: 'NodeIP' | 'CorrectNodeIP' | 'RestartKubelet' | 'ReplaceNode' | { readonly why: string };
 }
 
 export const NETWORK_IS_YOURS = 'The operator gives no addresses to hosts and does not change their network.';
@@ -46,16 +51,71 @@ export const CLOUD_IS_YOURS = 'The operator does not change settings of a cloud 
 export const HEALS = 'There is nothing to do but wait.';
 
 /** Within what the user allows, and where there is somebody to do it. */
-export function permission({ by }: Told, node: NodeFacts, { settings, editsHosts }: Outlook): Permission {
-  if (by === 'ReplaceNode') {
-    return settings.podCIDRs === 'Keep' ? { may: false, why: 'spec.nodes.podCIDRs is Keep.' } : { may: true };
+export function permission({ by }: Told, node: NodeFacts, outlook: Outlook): Permission {
+  const { settings } = outlook;
+  if (typeof by === 'object') return { may: false, why: by.why };
+  switch (by) {
+    case 'ReplaceNode':
+      return settings.podCIDRs === 'Keep' ? { may: false, why: 'spec.nodes.podCIDRs is Keep.' } : { may: true };
+    case 'NodeIP':
+      return leaves(settings) ?? cannotReach(node, outlook) ?? { may: true };
+    case 'CorrectNodeIP':
+      return reportsOnly(settings) ?? leaves(settings) ?? cannotReach(node, outlook) ?? correcting(node, outlook);
+    case 'RestartKubelet':
+      return reportsOnly(settings) ?? cannotReach(node, outlook) ?? restarting(node, outlook);
+    default:
+      return unreachable(by);
   }
-  if (by !== 'NodeIP') return { may: false, why: by.why };
-  if (settings.nodeIP === 'Leave') return { may: false, why: 'spec.nodes.nodeIP is Leave.' };
+}
+
+const reportsOnly = ({ remediation }: Outlook['settings']): Permission | null =>
+  remediation === 'None' ? { may: false, why: 'spec.nodes.remediation is None.' } : null;
+
+const leaves = ({ nodeIP }: Outlook['settings']): Permission | null =>
+  nodeIP === 'Leave' ? { may: false, why: 'spec.nodes.nodeIP is Leave.' } : null;
+
+function cannotReach(node: NodeFacts, { editsHosts }: Outlook): Permission | null {
   if (!editsHosts) return { may: false, why: 'The operator does not edit the hosts of this cluster.' };
   if (node.agent?.report == null) return { may: false, why: `No agent runs on ${node.name}.` };
-  if (node.agent.report.stopped) return { may: false, why: `The stop file on ${node.name} keeps its agent off.` };
-  return { may: true };
+  return node.agent.report.stopped ? { may: false, why: `The stop file on ${node.name} keeps its agent off.` } : null;
+}
+
+function correcting(node: NodeFacts, outlook: Outlook): Permission {
+  const correction = correctionOf(node, outlook, null);
+  switch (correction?.is) {
+    case 'Refused':
+      return { may: false, why: `The kubelet of ${node.name} did not work with the new address: ${correction.why}.` };
+    case 'InVain':
+      return { may: false, why: 'The operator has done it, which did not help.' };
+    case 'Due':
+    case 'Waiting':
+    case 'Asked':
+    case undefined:
+      return { may: true };
+    default:
+      return unreachable(correction);
+  }
+}
+
+function restarting(node: NodeFacts, outlook: Outlook): Permission {
+  const restart = restartOf(node, outlook);
+  switch (restart?.is) {
+    case undefined:
+    case 'Pointless':
+      return {
+        may: false,
+        why: 'Its kubelet was started when the address was there, so another restart would not help.',
+      };
+    case 'InVain':
+    case 'GivenUp':
+      return { may: false, why: 'The operator has done it, which did not help.' };
+    case 'Due':
+    case 'Waiting':
+    case 'Asked':
+      return { may: true };
+    default:
+      return unreachable(restart);
+  }
 }
 
 export const look = (command: string): Fix => ({ short: 'look at its host', command, where: 'Node' });

@@ -48,6 +48,8 @@ export function decide(
         }
         break;
       case 'InProgress':
+        // How long it may take is judged where it is decided on; the rest does not wait for it.
+        if (isRemedy(step)) continue;
         return waitFor(step, step.state.why, plan, memory, facts.at);
       case 'Pending':
       case 'Unknown':
@@ -64,9 +66,11 @@ export function decide(
     if (step.state.is === 'Unknown') return { is: 'Wait', step, why: step.state.why };
     if (step.kind === 'WaitFor') return waitFor(step, step.what, plan, memory, facts.at);
     if (step.kind === 'TransferLease' && isOverdue(step, memory, facts.at)) return notPassedOn(step);
-    return (
-      gate(step, plan, request) ?? othersFirst(step, plan, memory, facts) ?? mayAct(step, memory, facts.at, generation)
-    );
+    const gated = gate(step, plan, request);
+    if (gated !== null) return gated;
+    const others = othersFirst(step, plan, memory, facts);
+    if (others !== null && isRemedy(step)) continue;
+    return others ?? mayAct(step, memory, facts.at, generation);
   }
   const [user] = waitingForUser;
   if (user !== undefined) return { is: 'WaitingForUser', step: user };
@@ -111,10 +115,17 @@ function othersFirst(step: Step, plan: Plan, memory: Memory, facts: ClusterFacts
   if (begun?.kind === 'EditHost' && begun.node !== own && begun.state.is === 'InProgress') {
     return waitFor(begun, begun.state.why, plan, memory, facts.at);
   }
-  const busy = facts.nodes.find((node) => node.name !== own && node.ready && isApplying(node));
+  // Remedies count themselves how many of them may be under way.
+  const besides = new Set(isRemedy(step) ? remediedNodes(plan) : []);
+  const busy = facts.nodes.find(
+    (node) => node.name !== own && !besides.has(node.name) && node.ready && isApplying(node),
+  );
   const why = `the agent on ${busy?.name ?? ''} has not finished its last edit`;
   return busy === undefined ? null : waitFor(step, why, plan, memory, facts.at);
 }
+
+const remediedNodes = ({ steps }: Plan): readonly string[] =>
+  steps.flatMap((step) => (step.kind === 'EditHost' && isRemedy(step) ? [step.node] : []));
 
 function disturbsNodes({ kind }: Step): boolean {
   return kind === 'EditHost' || kind === 'ReplaceNode' || kind === 'RolloutWorkload' || kind === 'TransferLease';

@@ -16,6 +16,7 @@ import { guard } from './guard-steps.ts';
 import { packetsSteps } from './packets-step.ts';
 import { checkPodCIDRs, podCIDRSteps } from './pod-cidrs.ts';
 import { FIRST_FAMILIES_KEY, isRecordLost, recordLostFinding, recordStep } from './record-step.ts';
+import { remedySteps } from './remedy-steps.ts';
 import { verifySteps } from './verify-step.ts';
 import { type Goal, settle } from './wanted.ts';
 import { workloadSteps } from './workload-steps.ts';
@@ -35,10 +36,12 @@ export function makePlan(
   const isLost = isRecordLost(facts, live, memory);
   const recordables = isLost ? [] : recordablesOf(facts, plugins, live);
   const guarded = guard(wanted, facts, plugins.cni.nodeProofs(wanted, facts));
+  const own = plugins.distribution.steps(wanted, facts);
   const steps = inOrder(wanted.direction, [
     recordStep(facts, recordables),
     ...guarded.steps,
-    ...plugins.distribution.steps(wanted, facts),
+    ...(own.some(({ kind }) => kind === 'EditHost') ? remedySteps(wanted, facts, memory) : []),
+    ...own,
     ...podCIDRSteps(wanted, facts, plugins),
     ...plugins.cni.steps(wanted, facts),
     ...dnsSteps(wanted, facts),

@@ -11,6 +11,7 @@ import { err, ok, type Result } from '../result.ts';
 import { inTime } from './in-time.ts';
 import { makeGood } from './make-good.ts';
 import { watchedPass } from './mishaps.ts';
+import { nodeMetrics } from './node-metrics.ts';
 import type { ImageHints } from './probe-image.ts';
 import { inventoryPass, passDeps } from './pass.ts';
 import { triggers } from './triggers.ts';
@@ -154,7 +155,7 @@ async function work(
   signal: AbortSignal,
   onSynced: () => void,
 ): Promise<void> {
-  const forPass = passDeps(deps, options, signal);
+  const forPass = { ...passDeps(deps, options, signal), nodeMetrics: nodeMetrics(deps.metrics) };
   const pass = watchedPass(forPass);
   const metrics = deps.metrics.controller(CONTROLLER, 1);
   const queue = workQueue({

@@ -21,6 +21,7 @@ import { readPodOwners } from '../observe/workloads.ts';
 import { canonicalText } from '../plan/canonical.ts';
 import { attemptPrefix, type Decision } from '../plan/next.ts';
 import { registry, vocabulary } from '../registry.ts';
+import { nodeChanges, toldOf } from '../report/node-changes.ts';
 import { type Looked, makeStatus, type Said } from '../report/status.ts';
 import { transitions } from '../report/transitions.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -28,6 +29,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { judge, type Seen } from './judge.ts';
 import { makeGood } from './make-good.ts';
+import type { NodeMetrics } from './node-metrics.ts';
 import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
 import { afterAct } from './memory.ts';
 import { proofRuns, type ProofRuns } from './proof-runs.ts';
@@ -49,6 +51,8 @@ export interface PassDeps {
   readonly newId: () => string;
   readonly workloads: WorkloadCache;
   readonly proofs: ProofRuns;
+  /** Absent: nobody counts. */
+  readonly nodeMetrics?: NodeMetrics;
   /** What probe pods are made of; absent: nothing is known of it, and no packets are sent. */
   readonly probeImage?: FindImage;
   /** Aborts when this instance no longer leads. */
@@ -109,6 +113,7 @@ export async function pass(name: string, deps: PassDeps): Promise<Next> {
   if (!read.ok) {
     if (read.error.kind !== 'NotFound') return backOff(read.error, deps);
     deps.proofs.breakOff(name);
+    deps.nodeMetrics?.shown(undefined);
     return { is: 'Gone' };
   }
   const subject = subjectOf(name, read.value);
@@ -315,6 +320,7 @@ async function tell(subject: Subject, said: Said, deps: PassDeps, next: Next): P
 async function write(subject: Subject, said: Said, deps: PassDeps): Promise<Result<ClusterStatus, KubeError>> {
   const now = new Date(deps.clock.now()).toISOString();
   const status = makeStatus(said, subject.status, subject.generation, now);
+  if (said.is === 'Looked') deps.nodeMetrics?.shown(status.nodes);
   // The server gives the keys back in an order of its own.
   if (canonicalText(status) === canonicalText(subject.status)) return ok(status);
   const body = { apiVersion: API_VERSION, kind: CLUSTER.kind, metadata: { name: subject.name }, status };
@@ -324,7 +330,12 @@ async function write(subject: Subject, said: Said, deps: PassDeps): Promise<Resu
     ...refOf(subject.name),
     ...(subject.resource.metadata.uid === undefined ? {} : { uid: subject.resource.metadata.uid }),
   };
-  for (const event of transitions(subject.status, status)) void deps.events.record(regarding, event);
+  const isThere = (node: string): boolean => said.is !== 'Looked' || said.facts.nodes.some(({ name }) => name === node);
+  const changes = nodeChanges(subject.status, status, isThere);
+  deps.nodeMetrics?.changed(changes);
+  for (const event of [...transitions(subject.status, status, isThere), ...changes.map(toldOf)]) {
+    void deps.events.record(regarding, event);
+  }
   // As the server has it: what it left out or put in order must not look like a change next time.
   return ok(clusterStatusOf(applied.value));
 }

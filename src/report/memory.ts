@@ -4,7 +4,7 @@ import { connectivityOf } from './connectivity.ts';
 
 /** What the status of the last pass holds for this one. */
 export function memoryOf(status: ClusterStatus, generation: number): Memory {
-  const { plan, verified, rollBack, corrections, appliedGeneration } = status;
+  const { plan, verified, rollBack, corrections, appliedGeneration, nodes } = status;
   const sameSpec = status.observedGeneration === generation;
   return {
     current:
@@ -17,5 +17,10 @@ export function memoryOf(status: ClusterStatus, generation: number): Memory {
     rollBack: rollBack?.generation === generation ? rollBack : null,
     corrections: sameSpec ? (corrections ?? []) : [],
     appliedGeneration: appliedGeneration ?? null,
+    goneSince: Object.fromEntries(
+      (nodes?.exceptions ?? []).flatMap(({ name, cause, since }) =>
+        cause === 'AddressGone' && since !== undefined ? [[name, since]] : [],
+      ),
+    ),
   };
 }

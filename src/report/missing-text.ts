@@ -20,9 +20,11 @@ export function missingText(nodes: NodesStatus, families: readonly Family[]): st
   return `${counts}: ${told.map(nodeText).join(', ')}${more > 0 ? ` and ${more} more` : ''}. kubectl dualstack nodes --only missing shows all.`;
 }
 
-function nodeText({ name, cause, since, remedy }: NodeException): string {
+function nodeText({ name, cause, since, remedy, tried }: NodeException): string {
   const when = since === undefined ? '' : ` since ${timeText(since)}`;
-  return `${name} (${cause}${when}${remedy === undefined ? '' : `; ${remedy}`})`;
+  const triedTo =
+    tried === undefined ? '' : tried.inVain === true ? '; the operator tried in vain' : '; the operator is at it';
+  return `${name} (${cause}${when}${remedy === undefined ? '' : `; ${remedy}`}${triedTo})`;
 }
 
 /** `2026-11-02 11:48 UTC`. */

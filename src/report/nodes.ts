@@ -4,7 +4,7 @@ import { GUARD_TAINT } from '../api/names.ts';
 import type { NodeFacts } from '../model/facts.ts';
 import type { NodeProof } from '../model/node-proof.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
-import type { Diagnosis } from '../nodes/cause.ts';
+import { type Diagnosis, triedText } from '../nodes/cause.ts';
 import { diagnose, type Severity, severityOf } from '../nodes/diagnose.ts';
 import { hasFamily, type Known, type Outlook } from '../nodes/told.ts';
 import { isGuarded, type Proofs } from '../plan/guard-steps.ts';
@@ -22,24 +22,36 @@ export function nodesStatus(
 ): NodesStatus {
   const counts = { dualStack: 0, ipv4Only: 0, ipv6Only: 0, none: 0, delayed: 0 };
   const since = sinceWhen(previous, outlook.now);
+  const goneSince = goneBefore(previous);
+  let delayedSince: string | null = null;
   const lacking: Lacking[] = [];
   for (const node of nodes) {
     counts[familyCount(node)] += 1;
     const severity = severityOf(node, outlook, { proof: proofOf(proofs, node), guarded: isGuarded(node) });
     if (severity === null) continue;
     const at = since(node);
-    if (severity !== 'Whole' && isDelayed(at ?? node.createdAt, outlook)) counts.delayed += 1;
-    lacking.push({ node, rank: RANK[severity], since: at, from: at ?? node.createdAt });
+    const from = at ?? node.createdAt;
+    const delayed = severity !== 'Whole' && isDelayed(from, outlook);
+    if (delayed) {
+      counts.delayed += 1;
+      if (delayedSince === null || from < delayedSince) delayedSince = from;
+    }
+    lacking.push({ node, rank: RANK[severity], since: at, from, delayed });
   }
   return {
     total: nodes.length,
     ...counts,
+    ...(delayedSince === null ? {} : { delayedSince }),
     exceptions: lacking
       .sort(worstFirst)
       .slice(0, LIMITS.exceptions)
-      .flatMap(({ node, since: at }) => {
+      .flatMap(({ node, since: at, delayed }) => {
         const diagnosis = diagnose(node, outlook, knownOf(node, proofs, at));
-        return diagnosis === null ? [] : [exceptionOf(node, diagnosis)];
+        if (diagnosis === null) return [];
+        // An address that goes is an event of its own, however long something else has been wrong with the node.
+        const isGone = diagnosis.cause === 'AddressGone';
+        const told = isGone ? { ...diagnosis, since: goneSince.get(node.name) ?? secondsOf(outlook.now) } : diagnosis;
+        return [exceptionOf(node, told, delayed)];
       }),
   };
 }
@@ -49,7 +61,15 @@ interface Lacking {
   readonly rank: number;
   readonly since: string | null;
   readonly from: string;
+  readonly delayed: boolean;
 }
+
+const goneBefore = (previous: NodesStatus | undefined): ReadonlyMap<string, string> =>
+  new Map(
+    previous?.exceptions.flatMap(({ name, cause, since }) =>
+      cause === 'AddressGone' && since !== undefined ? [[name, since]] : [],
+    ),
+  );
 
 /** A node that lost what it had comes before those that merely lack something. */
 const RANK: Readonly<Record<Severity, number>> = { Lost: 0, None: 1, One: 2, Whole: 3 };
@@ -99,18 +119,21 @@ export const knownOf = (node: NodeFacts, proofs: Proofs, since: string | null): 
   since,
 });
 
-function exceptionOf(node: NodeFacts, diagnosis: Diagnosis): NodeException {
-  const { cause, sentence, since, fix, operator } = diagnosis;
+function exceptionOf(node: NodeFacts, diagnosis: Diagnosis, delayed: boolean): NodeException {
+  const { cause, sentence, since, fix, operator, tried } = diagnosis;
   const guarded = isGuarded(node);
+  const message = [sentence, ...(tried === undefined ? [] : [triedText(tried)]), ...(guarded ? [GUARDED] : [])];
   return {
     name: node.name,
     families: [...familiesOf(node)],
     cause,
-    message: clip(guarded ? `${sentence} ${GUARDED}` : sentence),
+    message: clip(message.join(' ')),
     remedy: clip(fix.short),
     ...(fix.command === null ? {} : { command: clip(fix.command), runOn: fix.where }),
     ...(operator.may ? { byOperator: true } : {}),
     ...(since === null ? {} : { since }),
+    ...(delayed ? { delayed } : {}),
+    ...(tried === undefined ? {} : { tried }),
     ...(guarded ? { guarded } : {}),
   };
 }

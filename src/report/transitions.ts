@@ -2,14 +2,7 @@ import type { ClusterStatus } from '../api/cluster-status.ts';
 import type { Condition } from '../api/conditions.ts';
 import type { ConditionReason } from '../api/reasons.ts';
 import { clip } from '../api/fields.ts';
-
-/** An Event, told when something became otherwise, never while it stays as it is. */
-export interface Told {
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly action: string;
-  readonly note: string;
-}
+import type { Told } from './event.ts';
 
 const WARNINGS: ReadonlySet<string> = new Set<ConditionReason>([
   'Blocked',
@@ -25,13 +18,20 @@ const WARNINGS: ReadonlySet<string> = new Set<ConditionReason>([
 /** Progress is told step by step; these would repeat it. */
 const SILENT: ReadonlySet<string> = new Set<ConditionReason>(['TransientError', 'ObservationFailed']);
 
-/** What became otherwise between two statuses. */
-export function transitions(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
+/**
+ * What became otherwise between two statuses, but for what became of single nodes (`nodeChanges`).
+ * @param isThere Whether there is a Node of that name: of one that was deleted there is nothing to tell.
+ */
+export function transitions(
+  before: ClusterStatus,
+  after: ClusterStatus,
+  isThere: (node: string) => boolean = () => true,
+): readonly Told[] {
   return [
     ...verdictChange(before, after),
     ...stepChanges(before, after),
     ...correctionsMade(before, after),
-    ...guardChanges(before, after),
+    ...guardChanges(before, after, isThere),
     ...lostFamilies(before, after),
   ];
 }
@@ -81,7 +81,11 @@ function correctionsMade(before: ClusterStatus, after: ClusterStatus): readonly 
     }));
 }
 
-function guardChanges(before: ClusterStatus, after: ClusterStatus): readonly Told[] {
+function guardChanges(
+  before: ClusterStatus,
+  after: ClusterStatus,
+  isThere: (node: string) => boolean,
+): readonly Told[] {
   const was = new Set(before.nodes?.exceptions.filter(({ guarded }) => guarded === true).map(({ name }) => name));
   const is = after.nodes?.exceptions.filter(({ guarded }) => guarded === true) ?? [];
   const still = new Set(is.map(({ name }) => name));
@@ -97,7 +101,7 @@ function guardChanges(before: ClusterStatus, after: ClusterStatus): readonly Tol
         }),
       ),
     ...[...was]
-      .filter((name) => !still.has(name))
+      .filter((name) => !still.has(name) && isThere(name))
       .map(
         (name): Told => ({
           type: 'Normal',

@@ -23,6 +23,23 @@ export interface Metrics {
   controller(name: string, maxConcurrent: number): ControllerMetrics;
   /** 1 while this process holds the Lease of that name. */
   leader(lease: string, isLeader: boolean): void;
+  /** A figure of the program's own, by one label. A value that was never set has no series. */
+  gauge(series: Series): { set(value: string, to: number): void };
+  /** Every series exists from now on, with the value 0. */
+  counter(series: Series & { readonly second: Label }): { add(first: string, second: string): void };
+  /** Seconds since a moment, worked out when somebody asks; 0: there is none. */
+  age(series: Omit<Series, 'label'>): { since(time: number | null): void };
+}
+
+export interface Series {
+  readonly name: string;
+  readonly help: string;
+  readonly label: Label;
+}
+
+export interface Label {
+  readonly name: string;
+  readonly values: readonly string[];
 }
 
 const RESULTS: readonly ReconcileResult[] = ['success', 'requeue', 'requeue_after', 'error'];
@@ -34,7 +51,7 @@ const RECONCILE_BUCKETS = [
 /** Seconds: 10 ns to 1000 s, as in other controllers. */
 const QUEUE_BUCKETS = Array.from({ length: 12 }, (_, power) => 10 ** (power - 8));
 
-export function createMetrics(clock: Pick<Clock, 'monotonic'>): Metrics {
+export function createMetrics(clock: Pick<Clock, 'monotonic' | 'now'>): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const ofController = { labelNames: ['controller'] as const, registers };
@@ -129,6 +146,32 @@ export function createMetrics(clock: Pick<Clock, 'monotonic'>): Metrics {
   return {
     registry,
     leader: (lease, isLeader) => master.set({ name: lease }, isLeader ? 1 : 0),
+    gauge({ name, help, label }) {
+      const gauge = new Gauge({ name, help, labelNames: [label.name], registers });
+      return { set: (value, to) => gauge.set({ [label.name]: value }, to) };
+    },
+    counter({ name, help, label, second }) {
+      const counter = new Counter({ name, help, labelNames: [label.name, second.name], registers });
+      const labelsOf = (a: string, b: string): Record<string, string> => ({ [label.name]: a, [second.name]: b });
+      for (const a of label.values) for (const b of second.values) counter.inc(labelsOf(a, b), 0);
+      return { add: (a, b) => counter.inc(labelsOf(a, b)) };
+    },
+    age({ name, help }) {
+      let from: number | null = null;
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(from === null ? 0 : Math.max(0, (clock.now() - from) / 1000));
+        },
+      });
+      return {
+        since: (time) => {
+          from = time;
+        },
+      };
+    },
     controller(name, maxConcurrent) {
       const labels = { controller: name };
       const queueLabels = { name, controller: name };

@@ -8,7 +8,8 @@ import type { Goal } from '../../src/plan/wanted.ts';
 import { judge } from '../../src/reconcile/judge.ts';
 import { afterAct } from '../../src/reconcile/memory.ts';
 import { type Looked, makeStatus } from '../../src/report/status.ts';
-import { type Told, transitions } from '../../src/report/transitions.ts';
+import type { Told } from '../../src/report/event.ts';
+import { transitions } from '../../src/report/transitions.ts';
 import type { SimCluster } from './cluster.ts';
 
 /** Where a pass ends before its end. */

@@ -35,6 +35,7 @@ export const NO_MEMORY: Memory = {
   rollBack: null,
   corrections: [],
   appliedGeneration: null,
+  goneSince: {},
 };
 
 /** A kubeadm cluster with Calico, as the planner gets to see it. */

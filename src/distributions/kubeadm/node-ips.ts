@@ -110,6 +110,10 @@ function forwardGoal(wanted: Wanted, node: NodeFacts): Goal {
   if (isLeftToCloud(node)) {
     return sysctlGoal(sysctls, node, null, `the cloud provider gives Node ${node.name} its addresses`);
   }
+  const script = node.agent?.report?.kubelet.nodeIPFrom;
+  if (script !== undefined) {
+    return sysctlGoal(sysctls, node, null, `a script on ${node.name} works --node-ip out (${script})`);
+  }
   const pair = wanted.families.map((family) => chooseAddress(node, family));
   const complete = pair.flatMap((address) => address ?? []);
   if (complete.length < pair.length) {

@@ -23,7 +23,7 @@ const pod = (node: string, change: Partial<PodFacts> = {}): PodFacts =>
 test('what is wanted, and what the plan and the network plug-in come to', () => {
   expect(outlook(clusterScene())).toMatchObject({
     families: ['IPv4', 'IPv6'],
-    settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep' },
+    settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep', remediation: 'Auto' },
     usesPodCIDRs: false,
     editsHosts: true,
   });

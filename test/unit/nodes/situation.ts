@@ -2,12 +2,13 @@ import type { NodeFacts } from '../../../src/model/facts.ts';
 import type { HostAddress, HostReport } from '../../../src/model/host.ts';
 import type { Cause, Diagnosis } from '../../../src/nodes/cause.ts';
 import { diagnose } from '../../../src/nodes/diagnose.ts';
+import { tokenOf } from '../../../src/nodes/remedy.ts';
 import type { Known, Outlook } from '../../../src/nodes/told.ts';
 import { AT, before, type Deep, hostAddress, hostIPv4, hostIPv6, nodeFacts, running } from '../../support/facts.ts';
 
 export const OUTLOOK: Outlook = {
   families: ['IPv4', 'IPv6'],
-  settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep' },
+  settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep', remediation: 'Auto' },
   usesPodCIDRs: false,
   hostPodIPs: new Map(),
   editsHosts: true,
@@ -41,6 +42,10 @@ export interface Situation {
 
 /** Where IPv6 is known to come late. */
 export const ROCKY = { providerID: 'digitalocean://123', osImage: 'Rocky Linux 9.4 (Blue Onyx)' };
+
+/** What a restart for the host's IPv6 address was asked with, so many seconds ago. */
+export const token = ({ at, count = 1 }: { readonly at: number; readonly count?: number }): string =>
+  tokenOf({ count, at: AT / 1000 - at, since: Date.parse(own6().since) / 1000, address: V6 });
 
 /** A host with these addresses beside its IPv4 one. */
 export const host = (addresses: readonly HostAddress[], more: Deep<HostReport> = {}): Deep<HostReport> => ({

@@ -1,5 +1,5 @@
 import { before, running } from '../../support/facts.ts';
-import { host, kubelet, own4, own6, ROCKY, type Situation, V4, V6 } from './situation.ts';
+import { host, kubelet, own4, own6, ROCKY, type Situation, token, V4, V6 } from './situation.ts';
 
 /** With an agent: the host has an address, and the Node does not show it. */
 export const KUBELET_SITUATIONS: readonly Situation[] = [
@@ -52,7 +52,7 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
   {
     what: 'nodeIP: Leave',
     host: kubelet({ 'node-ip': V4 }),
-    outlook: { settings: { nodeIP: 'Leave', gracePeriod: 300, podCIDRs: 'Keep' } },
+    outlook: { settings: { nodeIP: 'Leave', gracePeriod: 300, podCIDRs: 'Keep', remediation: 'Auto' } },
     cause: 'KubeletNodeIPSingleFamily',
     may: /nodes\.nodeIP is Leave/,
   },
@@ -104,8 +104,39 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
     host: kubelet({ 'node-ip': V4 }, before(9000), { nodeIPFrom: '/etc/systemd/system/kubelet.service.d/nodeip.conf' }),
     cause: 'LateAddress',
     command: /^systemctl restart kubelet$/,
-    may: /script of the host/,
+    may: true,
     evidence: /came after the kubelet had started/,
+  },
+  {
+    what: 'a boot script, and remediation: None',
+    node: ROCKY,
+    host: kubelet({ 'node-ip': V4 }, before(9000), { nodeIPFrom: 'KUBELET_NODE_IP' }),
+    outlook: { settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep', remediation: 'None' } },
+    cause: 'LateAddress',
+    may: /nodes\.remediation is None/,
+  },
+  {
+    what: 'a boot script whose kubelet was restarted for that just now',
+    node: { ...ROCKY, agent: { spec: { restart: { kubelet: token({ at: 60 }) } } } },
+    host: kubelet({ 'node-ip': V4 }, before(50), { nodeIPFrom: 'KUBELET_NODE_IP' }),
+    cause: 'KubeletNodeIPSingleFamily',
+    may: true,
+  },
+  {
+    what: 'a boot script whose kubelet was restarted for that, which did not help',
+    node: { ...ROCKY, agent: { spec: { restart: { kubelet: token({ at: 600 }) } } } },
+    host: kubelet({ 'node-ip': V4 }, before(590), { nodeIPFrom: 'KUBELET_NODE_IP' }),
+    cause: 'KubeletNodeIPSingleFamily',
+    says: /gave it without IPv6/,
+    may: /which did not help/,
+  },
+  {
+    what: 'a boot script that gave a pair whose IPv6 is gone: renumbered before it was ever shown',
+    host: kubelet({ 'node-ip': `${V4},2001:db8:dead::1` }, before(9000), { nodeIPFrom: 'KUBELET_NODE_IP' }),
+    cause: 'KubeletNodeIPNotOnHost',
+    says: /its host has no 2001:db8:dead::1/,
+    command: /^systemctl restart kubelet$/,
+    may: true,
   },
   {
     what: 'a boot script where IPv6 is known to come late, and nobody was there to see it come',
@@ -128,7 +159,8 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
     host: kubelet({ 'node-ip': V4 }, before(60), { nodeIPFrom: 'KUBELET_NODE_IP' }),
     cause: 'KubeletNodeIPSingleFamily',
     says: /script that works --node-ip out at boot/,
-    may: /would overwrite/,
+    command: /^systemctl restart kubelet$/,
+    may: /another restart would not help/,
   },
   {
     what: 'a boot script that found both: the Node does not show it yet',

@@ -1,5 +1,5 @@
 import type { NodeProof } from '../../../src/model/node-proof.ts';
-import { before } from '../../support/facts.ts';
+import { before, running } from '../../support/facts.ts';
 import { own4, own6, type Situation, V4, V6 } from './situation.ts';
 
 const PROVIDED = 'alpha.kubernetes.io/provided-node-ip';
@@ -7,6 +7,8 @@ const UNINITIALIZED = [{ key: 'node.cloudprovider.kubernetes.io/uninitialized', 
 const proof = (is: NodeProof['is']) => ({
   proof: { is, evidence: 'Seen so.', remedy: 'Mend it so: kubectl get it.' },
 });
+/** What the host had before it was renumbered. */
+const OLD = '2001:db8:dead::1';
 const DUAL = { internalIPs: [V4, V6] };
 
 /** From the Node object alone. */
@@ -182,12 +184,64 @@ export const DUAL_SITUATIONS: readonly Situation[] = [
   },
   {
     what: 'a host that was renumbered',
-    node: { internalIPs: [V4, '2001:db8:dead::1'] },
+    node: { internalIPs: [V4, OLD] },
     host: { addresses: [own4, own6()] },
     cause: 'AddressGone',
     says: /shows 2001:db8:dead::1, which its host no longer has/,
     evidence: /^2001:db8::11 on eth0/,
-    may: /does not change an address that a Node shows/,
+    may: /There is nothing to do but wait/,
+  },
+  {
+    what: 'a renumbered host whose kubelet is told the old address',
+    node: { internalIPs: [V4, OLD] },
+    host: { addresses: [own4, own6()], kubelet: { running: running({ 'node-ip': `${V4},${OLD}` }) } },
+    cause: 'AddressGone',
+    command: /s\/--node-ip\[= \]\[\^ "\]\*\/--node-ip=192\.0\.2\.11,2001:db8::11\/.* && systemctl restart kubelet$/,
+    may: true,
+  },
+  {
+    what: 'renumbered, and nodeIP: Leave',
+    node: { internalIPs: [V4, OLD] },
+    host: { addresses: [own4, own6()], kubelet: { running: running({ 'node-ip': `${V4},${OLD}` }) } },
+    outlook: { settings: { nodeIP: 'Leave', gracePeriod: 300, podCIDRs: 'Keep', remediation: 'Auto' } },
+    cause: 'AddressGone',
+    may: /nodes\.nodeIP is Leave/,
+  },
+  {
+    what: 'renumbered, and remediation: None',
+    node: { internalIPs: [V4, OLD] },
+    host: { addresses: [own4, own6()], kubelet: { running: running({ 'node-ip': `${V4},${OLD}` }) } },
+    outlook: { settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Keep', remediation: 'None' } },
+    cause: 'AddressGone',
+    may: /nodes\.remediation is None/,
+  },
+  {
+    what: 'renumbered, and all that is left is a virtual IP',
+    node: { internalIPs: [V4, OLD] },
+    host: {
+      addresses: [own4, own6({ prefixLength: 128 })],
+      kubelet: { running: running({ 'node-ip': `${V4},${OLD}` }) },
+    },
+    cause: 'AddressGone',
+    may: /may be another host's next/,
+  },
+  {
+    what: 'the primary address is gone',
+    node: { internalIPs: ['192.0.2.200', V6] },
+    host: { addresses: [own4, own6()], kubelet: { running: running({ 'node-ip': `192.0.2.200,${V6}` }) } },
+    cause: 'AddressGone',
+    may: /reached first/,
+  },
+  {
+    what: 'renumbered, where a script works --node-ip out',
+    node: { internalIPs: [V4, OLD] },
+    host: {
+      addresses: [own4, own6({ since: before(1000) })],
+      kubelet: { running: running({ 'node-ip': `${V4},${OLD}` }), nodeIPFrom: 'KUBELET_NODE_IP' },
+    },
+    cause: 'AddressGone',
+    command: /^systemctl restart kubelet$/,
+    may: true,
   },
   {
     what: 'a host whose address went away',
@@ -223,7 +277,10 @@ export const DUAL_SITUATIONS: readonly Situation[] = [
   {
     what: 'no IPv6 podCIDR, and Node objects may be replaced',
     node: DUAL,
-    outlook: { usesPodCIDRs: true, settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Replace' } },
+    outlook: {
+      usesPodCIDRs: true,
+      settings: { nodeIP: 'Manage', gracePeriod: 300, podCIDRs: 'Replace', remediation: 'Auto' },
+    },
     cause: 'PodCIDRMissing',
     may: true,
   },

@@ -68,6 +68,8 @@ export interface Newcomer {
   readonly address: string;
   /** Seconds since the epoch, by the clock of its host. */
   readonly since: number;
+  /** The kubelet runs with an address of that family that is there, and looks for it every 10 s: a restart would add nothing. */
+  readonly isTold: boolean;
 }
 
 /**
@@ -80,8 +82,10 @@ export function restartOf(node: NodeFacts, { families, settings, now }: RemedyOu
   const nowS = Math.floor(now / 1000);
   const attempt = attemptOf(node.agent?.spec.restart?.kubelet);
   if (attempt !== null && attempt.address === newcomer.address && attempt.since === newcomer.since) {
-    return nowS < attempt.at + PATIENCE_S ? { is: 'Asked', attempt } : { is: 'InVain', attempt };
+    if (nowS < attempt.at + PATIENCE_S) return { is: 'Asked', attempt };
+    return newcomer.isTold ? null : { is: 'InVain', attempt };
   }
+  if (newcomer.isTold) return null;
   if (!isNewer(newcomer, node)) return { is: 'Pointless' };
   const inARow = attempt !== null && nowS < attempt.at + CALM_S ? attempt : null;
   if (inARow !== null && inARow.count >= MAX_ATTEMPTS) return { is: 'GivenUp', attempt: inARow };
@@ -93,7 +97,7 @@ export function restartOf(node: NodeFacts, { families, settings, now }: RemedyOu
 
 export const pauseAfter = ({ count }: Attempt): number => FIRST_PAUSE_S * 2 ** (count - 1);
 
-/** A family that the Node lacks, or shows an address of that is gone, while its host has one that the kubelet was not told of. */
+/** A family that the Node lacks, or shows an address of that is gone, while its host has one. */
 function newcomerOf(node: NodeFacts, families: readonly Family[]): Newcomer | null {
   // Of most nodes this is all that has to be looked at.
   if (node.agent?.report?.kubelet.nodeIPFrom === undefined) return null;
@@ -106,9 +110,8 @@ function newcomerOf(node: NodeFacts, families: readonly Family[]): Newcomer | nu
     const best = bestOnHost(node, family);
     if (best === null) continue;
     const told = regime.nodeIPs.find((ip) => familyOfNodeIP(ip) === family);
-    // It is told an address that is there, and looks for it every 10 s.
-    if (told !== undefined && isOnHost(node, told)) continue;
-    return { family, address: best.address, since: secondsOf(best.since) };
+    const isTold = told !== undefined && isOnHost(node, told);
+    return { family, address: best.address, since: secondsOf(best.since), isTold };
   }
   return null;
 }

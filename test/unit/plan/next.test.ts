@@ -202,3 +202,53 @@ test.each<[string, string | undefined, string]>([
   const node = { ...nodeFacts(1, { controlPlane: true }), agent };
   expect(short(next({ steps: [refused], facts: { nodes: [node] } }))).toBe(expected);
 });
+
+const remedy = (node: string, state: Step['state']): Step =>
+  edit(node, state, { id: `remedy/${node}`, phase: 'NodeIPs', remedy: true } as Partial<Step>);
+const applying = (n: number) =>
+  nodeFacts(
+    n,
+    {},
+    { agent: agentFacts(hostReport(n, { name: `worker-${n}` }), { generation: 2, observedGeneration: 1 }) },
+  );
+
+test.each<[string, Case, string]>([
+  [
+    'a remedy comes first, whatever blocks the rest',
+    { steps: [remedy('worker-1', { is: 'Pending' }), pending('b')], plan: { findings: [blocker('NodeIPs')] } },
+    'Act remedy/worker-1',
+  ],
+  [
+    'while it is under way the rest goes on',
+    { steps: [remedy('worker-1', { is: 'InProgress', why: '' }), pending('b')] },
+    'Act b',
+  ],
+  ['nothing else is left', { steps: [remedy('worker-1', { is: 'InProgress', why: '' }), done('b')] }, 'Done'],
+  [
+    'it waits for an edit of the conversion on another node, which goes on',
+    {
+      steps: [
+        remedy('worker-1', { is: 'Pending' }),
+        edit('worker-2', { is: 'InProgress', why: '' }, { id: 'node-ips/worker-2' }),
+      ],
+      memory: begun('node-ips/worker-2', 5),
+    },
+    'Wait node-ips/worker-2',
+  ],
+  [
+    'it waits for another agent',
+    { steps: [remedy('worker-1', { is: 'Pending' }), done('b')], facts: { nodes: [nodeFacts(1), applying(2)] } },
+    'Done',
+  ],
+  [
+    'but not for that of another remedy',
+    {
+      steps: [remedy('worker-1', { is: 'Pending' }), remedy('worker-2', { is: 'InProgress', why: '' })],
+      facts: { nodes: [nodeFacts(1), applying(2)] },
+    },
+    'Act remedy/worker-1',
+  ],
+  ['paused', { steps: [remedy('worker-1', { is: 'Pending' })], request: { paused: true } }, 'Paused remedy/worker-1'],
+])('remedies: %s', (_, given, expected) => {
+  expect(short(next(given))).toBe(expected);
+});

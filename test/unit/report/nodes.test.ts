@@ -5,7 +5,7 @@ import { known } from '../../../src/model/reader.ts';
 import { missingText } from '../../../src/report/missing-text.ts';
 import { nodesStatus } from '../../../src/report/nodes.ts';
 import { AT, before, hostAddress, hostIPv4, hostIPv6, nodeFacts, running } from '../../support/facts.ts';
-import { OUTLOOK } from '../nodes/situation.ts';
+import { OUTLOOK, token } from '../nodes/situation.ts';
 
 const told = (nodes: readonly NodeFacts[], previous?: NodesStatus, now = AT): NodesStatus =>
   nodesStatus({ ...OUTLOOK, now }, nodes, null, previous);
@@ -41,6 +41,60 @@ test('since: where not all could be named, nothing is concluded from a missing n
   expect(told([...many.slice(10), lacking(99)], first, LATER).exceptions.map(({ since }) => since)).toEqual(
     Array.from({ length: 50 }, () => before(86_400)),
   );
+});
+
+test('since when the oldest of the delayed has waited, and which they are', () => {
+  const status = told([
+    whole(1),
+    lacking(2),
+    lacking(3, { createdAt: before(90_000) }),
+    lacking(4, { createdAt: before(20) }),
+  ]);
+  expect(status).toMatchObject({ delayed: 2, delayedSince: before(90_000) });
+  expect(status.exceptions.map(({ name, delayed }) => `${name} ${delayed ?? false}`)).toEqual([
+    'worker-3 true',
+    'worker-2 true',
+    'worker-4 false',
+  ]);
+  expect(told([whole(1)])).not.toHaveProperty('delayedSince');
+});
+
+test('since: an address that goes has been gone from then on, whatever was wrong with the node before', () => {
+  const hostPods = new Map([['worker-1', [hostIPv4(1)]]]);
+  const look = (node: NodeFacts, now: number, previous?: NodesStatus) =>
+    nodesStatus({ ...OUTLOOK, hostPodIPs: hostPods, now }, [node], null, previous);
+  const first = look(whole(1), AT);
+  expect(first.exceptions).toMatchObject([{ cause: 'HostPodsSingleFamily', since: before(86_400) }]);
+  const gone = nodeFacts(1, { dual: true }, {}, { addresses: [hostAddress({ address: hostIPv4(1) })] });
+  const second = look(gone, LATER, first);
+  expect(second.exceptions).toMatchObject([{ cause: 'AddressGone', since: before(-900) }]);
+  expect(look(gone, LATER + 60_000, second).exceptions).toMatchObject([{ since: before(-900) }]);
+});
+
+test('what the operator has tried is told, in the exception and in short', () => {
+  const late = (ago: number) =>
+    nodeFacts(
+      1,
+      {},
+      { agent: { spec: { restart: { kubelet: token({ at: ago, count: 2 }) } } } },
+      { kubelet: { running: running({ 'node-ip': hostIPv4(1) }, before(ago - 5)), nodeIPFrom: 'KUBELET_NODE_IP' } },
+    );
+  const underWay = told([late(60)]);
+  expect(underWay.exceptions[0]).toMatchObject({
+    message: expect.stringContaining(
+      `The operator had its kubelet restarted at ${before(60)}, for the 2nd time in a row.`,
+    ),
+    tried: { remedy: 'RestartKubelet', times: 2, at: before(60) },
+    byOperator: true,
+  });
+  expect(missingText(underWay, ['IPv4', 'IPv6'])).toContain('; the operator is at it)');
+  const inVain = told([late(600)]);
+  expect(inVain.exceptions[0]).toMatchObject({
+    message: expect.stringContaining('that did not help, and it is left to you.'),
+    tried: { inVain: true },
+  });
+  expect(inVain.exceptions[0]).not.toHaveProperty('byOperator');
+  expect(missingText(inVain, ['IPv4', 'IPv6'])).toContain('; the operator tried in vain)');
 });
 
 test('the worst first: lost, without any, then those that have waited longest, then by name', () => {

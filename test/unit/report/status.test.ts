@@ -279,6 +279,7 @@ test('what the next pass needs comes back out of the status', () => {
     connectivity: CONNECTIVITY,
     rollBack: { ...rolledBack, state: 'Running' as const, reason: 'r'.repeat(900) },
     corrections: [{ id: 'a', count: 2, lastAt: before(60) }],
+    goneSince: {},
   };
   const status = statusOf(looked({ decision: act, memory }));
   expect(clusterStatusSchema(vocabulary).safeParse(status)).toMatchObject({ success: true });

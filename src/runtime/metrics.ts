@@ -158,17 +158,19 @@ export function createMetrics(clock: Pick<Clock, 'monotonic' | 'now'>): Metrics 
     },
     age({ name, help }) {
       let from: number | null = null;
-      new Gauge({
+      const seconds = (): number => (from === null ? 0 : Math.max(0, (clock.now() - from) / 1000));
+      const gauge = new Gauge({
         name,
         help,
         registers,
         collect() {
-          this.set(from === null ? 0 : Math.max(0, (clock.now() - from) / 1000));
+          this.set(seconds());
         },
       });
       return {
-        since: (time) => {
+        since(time) {
           from = time;
+          gauge.set(seconds());
         },
       };
     },

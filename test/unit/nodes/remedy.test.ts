@@ -106,7 +106,7 @@ test.each<[string, Late, string | null]>([
   ['the host has none', { host: { addresses: [own4] } }, null],
   ['only one that goes again', { host: { addresses: [own4, own6({ flags: ['temporary'] })] } }, null],
   ['nobody looks at the host', { node: { agent: null } }, null],
-  ['no kubelet', { host: { kubelet: { running: null } } }, null],
+  ['no kubelet', { host: { kubelet: { running: null, nodeIPFrom: 'X' } } }, null],
   [
     'a cloud writes the addresses',
     { host: { kubelet: { running: running({ 'cloud-provider': 'external' }), nodeIPFrom: 'X' } } },

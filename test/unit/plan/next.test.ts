@@ -204,7 +204,7 @@ test.each<[string, string | undefined, string]>([
 });
 
 const remedy = (node: string, state: Step['state']): Step =>
-  edit(node, state, { id: `remedy/${node}`, phase: 'NodeIPs', remedy: true } as Partial<Step>);
+  edit(node, state, { id: `remedy/${node}`, phase: 'NodeIPs', remedy: true });
 const applying = (n: number) =>
   nodeFacts(
     n,

@@ -71,14 +71,16 @@ test('since: an address that goes has been gone from then on, whatever was wrong
   expect(look(gone, LATER + 60_000, second).exceptions).toMatchObject([{ since: before(-900) }]);
 });
 
+/** Its kubelet was restarted so many seconds ago, and the script did not find IPv6. */
+const late = (ago: number) =>
+  nodeFacts(
+    1,
+    {},
+    { agent: { spec: { restart: { kubelet: token({ at: ago, count: 2 }) } } } },
+    { kubelet: { running: running({ 'node-ip': hostIPv4(1) }, before(ago - 5)), nodeIPFrom: 'KUBELET_NODE_IP' } },
+  );
+
 test('what the operator has tried is told, in the exception and in short', () => {
-  const late = (ago: number) =>
-    nodeFacts(
-      1,
-      {},
-      { agent: { spec: { restart: { kubelet: token({ at: ago, count: 2 }) } } } },
-      { kubelet: { running: running({ 'node-ip': hostIPv4(1) }, before(ago - 5)), nodeIPFrom: 'KUBELET_NODE_IP' } },
-    );
   const underWay = told([late(60)]);
   expect(underWay.exceptions[0]).toMatchObject({
     message: expect.stringContaining(

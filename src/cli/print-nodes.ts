@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
-import { type Diagnosis, fixText } from '../nodes/cause.ts';
+import { type Diagnosis, fixText, triedText } from '../nodes/cause.ts';
 import { isGuarded } from '../plan/guard-steps.ts';
 import { ageText, type Cell, type Column, indented, paint, plural, type PrintOptions, table } from './text.ts';
 
@@ -93,11 +93,14 @@ function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
           { text: row.podCIDRs.join(',') || '-' },
           { text: diagnosis === null ? '-' : diagnosis.operator.may ? 'operator' : 'you' },
           { text: diagnosis === null ? '-' : fixText(diagnosis.fix) },
-          { text: diagnosis?.sentence ?? '-' },
+          { text: diagnosis === null ? '-' : detailText(diagnosis) },
         ]
       : []),
   ];
 }
+
+const detailText = ({ sentence, tried }: Diagnosis): string =>
+  tried === undefined ? sentence : `${sentence} ${triedText(tried)}`;
 
 function causeCell({ diagnosis, guarded }: NodeRow): Cell {
   const text = [...(diagnosis === null ? [] : [diagnosis.cause]), ...(guarded ? ['(guarded)'] : [])].join(' ');
@@ -127,7 +130,7 @@ function fixLines(rows: readonly NodeRow[], options: PrintOptions): readonly str
     ...sorted
       .slice(0, TOLD)
       .flatMap(({ diagnosis, names }) => [
-        ...indented(`${diagnosis.cause} (${namesText(names)}): ${diagnosis.sentence}`, '  ', options.width),
+        ...indented(`${diagnosis.cause} (${namesText(names)}): ${detailText(diagnosis)}`, '  ', options.width),
         ...indented(doText(diagnosis, names), '    ', options.width),
       ]),
     ...(more > 0 ? [`  and ${plural(more, 'other cause')}: -o wide`] : []),
@@ -166,6 +169,7 @@ export const nodesDocument = (rows: readonly NodeRow[]): object => ({
     runOn: row.diagnosis?.fix.where ?? null,
     byOperator: row.diagnosis?.operator.may ?? false,
     whyNotByOperator: row.diagnosis?.operator.may === false ? row.diagnosis.operator.why : null,
+    tried: row.diagnosis?.tried ?? null,
     guarded: row.guarded,
     createdAt: row.createdAt,
   })),

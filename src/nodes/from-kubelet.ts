@@ -54,7 +54,11 @@ export function fromKubelet(
         fix: { short: 'see why its kubelet does not run', command: 'journalctl -u kubelet -n 50', where: 'Node' },
         by: { why: 'The operator does not start what is stopped.' },
       };
-    case 'Cloud':
+    case 'Cloud': {
+      const from = report.kubelet.nodeIPFrom;
+      if (from !== undefined && onlyFamilyOf(regime.nodeIPs) === otherFamily(family)) {
+        return fromBootScript({ node, family, address, evidence, from, late, place });
+      }
       return fromCloud({
         node,
         family,
@@ -65,6 +69,7 @@ export function fromKubelet(
         nodeIPs: regime.nodeIPs,
         has: `${name} has ${address}`,
       });
+    }
     case 'Unset':
       return single(
         `${name} has ${address}, but its kubelet runs without --node-ip and then reports one address only.`,

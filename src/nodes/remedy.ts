@@ -2,9 +2,9 @@ import type { NodeFacts } from '../model/facts.ts';
 import type { AgentFacts, HostAddress } from '../model/host.ts';
 import { addressOfFamily, bestOnHost, goneAddress } from '../model/node-address.ts';
 import { fitnessOf } from '../net/choose.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, otherFamily } from '../net/family.ts';
 import type { Tried } from './cause.ts';
-import { familyOfNodeIP, regimeOf } from './regime.ts';
+import { familyOfNodeIP, onlyFamilyOf, regimeOf } from './regime.ts';
 
 /** What decides on remedies, the same for all nodes of a pass. */
 export interface RemedyOutlook {
@@ -44,11 +44,11 @@ export const MAX_ATTEMPTS = 5;
 export const FIRST_PAUSE_S = 600;
 /** Seconds without a restart after which the next one is a first one again. More than the longest pause. */
 export const CALM_S = 6 * 3600;
-/** Seconds within which a node that was remedied is to be whole: the agent restarts the kubelet, and that tells its addresses. */
-export const PATIENCE_S = 180;
-
-/** The same where the kubelet only takes over an address at its next full report. */
-const SHOWN_WITHIN_S = 360;
+/**
+ * Seconds within which a node that was remedied is to be whole: the agent restarts the kubelet, and that tells its addresses, or a cloud controller
+ * manager does, which looks every 5 minutes.
+ */
+export const PATIENCE_S = 360;
 
 export type Restart =
   | { readonly is: 'Due'; readonly token: string; readonly newcomer: Newcomer }
@@ -68,7 +68,7 @@ export interface Newcomer {
   readonly address: string;
   /** Seconds since the epoch, by the clock of its host. */
   readonly since: number;
-  /** The kubelet runs with an address of that family that is there, and looks for it every 10 s: a restart would add nothing. */
+  /** The kubelet is told an address of that family that is there, or leaves both to the cloud provider: a restart would add nothing. */
   readonly isTold: boolean;
 }
 
@@ -102,15 +102,19 @@ function newcomerOf(node: NodeFacts, families: readonly Family[]): Newcomer | nu
   // Of most nodes this is all that has to be looked at.
   if (node.agent?.report?.kubelet.nodeIPFrom === undefined) return null;
   const regime = regimeOf(node);
-  if (regime.is !== 'BootScript') return null;
+  if (regime.is !== 'BootScript' && regime.is !== 'Cloud') return null;
   for (const [index, family] of families.entries()) {
     const isShown = addressOfFamily(node.internalIPs, family) !== undefined;
-    // The primary one is what a node is reached by: where that is gone, people have to look.
-    if (isShown && (index === 0 || goneAddress(node, family) === null)) continue;
+    // What a cloud provider wrote need not be on the host. And the primary one is what a node is reached by: where that is gone, people have to look.
+    const isGone = regime.is === 'BootScript' && index > 0 && goneAddress(node, family) !== null;
+    if (isShown && !isGone) continue;
     const best = bestOnHost(node, family);
     if (best === null) continue;
     const told = regime.nodeIPs.find((ip) => familyOfNodeIP(ip) === family);
-    const isTold = told !== undefined && isOnHost(node, told);
+    const isTold =
+      regime.is === 'Cloud'
+        ? onlyFamilyOf(regime.nodeIPs) !== otherFamily(family)
+        : told !== undefined && isOnHost(node, told);
     return { family, address: best.address, since: secondsOf(best.since), isTold };
   }
   return null;
@@ -185,7 +189,7 @@ export function correctionOf(
   const isAsked = agent.spec.kubelet?.nodeIPs.join(',') === pair;
   if (isAsked && !isDrifted(agent)) {
     const since = Date.parse(kubelet.running?.startedAt ?? '');
-    const hasRunSo = regime.nodeIPs.join(',') === pair && now - since > SHOWN_WITHIN_S * 1000;
+    const hasRunSo = regime.nodeIPs.join(',') === pair && now - since > PATIENCE_S * 1000;
     return hasRunSo ? { is: 'InVain' } : { is: 'Asked', nodeIPs };
   }
   if (!regime.nodeIPs.includes(gone)) return null;

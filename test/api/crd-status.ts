@@ -77,6 +77,7 @@ export const FULL_STATUS: ClusterStatus = {
     ipv6Only: 0,
     none: 0,
     delayed: 1,
+    delayedSince: AT,
     exceptions: [
       {
         name: 'worker-1',
@@ -88,6 +89,8 @@ export const FULL_STATUS: ClusterStatus = {
         runOn: 'Node',
         byOperator: true,
         since: AT,
+        delayed: true,
+        tried: { remedy: 'RestartKubelet', times: 2, at: AT, inVain: true },
         guarded: true,
       },
     ],

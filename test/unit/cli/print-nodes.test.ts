@@ -55,6 +55,18 @@ What to do
 `);
 });
 
+test('what the operator has tried is told', () => {
+  const tried = { remedy: 'RestartKubelet', times: 1, at: '2026-11-02T11:00:00Z', inVain: true } as const;
+  const told = nodeRows(facts, (node) => {
+    const diagnosis = why(node);
+    return diagnosis === null ? null : { ...diagnosis, tried };
+  });
+  const text =
+    'The operator had its kubelet restarted at 2026-11-02T11:00:00Z; that did not help, and it is left to you.';
+  expect(printNodes(told, screen({ wide: true }))).toContain(text);
+  expect(nodesDocument(told)).toMatchObject({ nodes: [{ tried }, { tried: null }, { tried: null }] });
+});
+
 test('wide tells the role, the pod networks and the cause in full', () => {
   const [, first = ''] = printNodes(rows, screen({ wide: true })).split('\n');
   expect(first).toContain('worker');
@@ -131,6 +143,7 @@ test('the document for machines', () => {
         runOn: 'Node',
         byOperator: false,
         whyNotByOperator: 'It gives none.',
+        tried: null,
         evidence: ['no IPv6 default route'],
       },
       { name: 'cp-1', cause: null, role: 'control-plane' },

@@ -66,6 +66,10 @@ const asked = (ago: number, change: Partial<Attempt> = {}): Attempt => ({
 /** For an address that was there before the present one. */
 const earlier = (ago: number, count = 1): Attempt => asked(ago, { count, since: NOW - ago - 400 });
 
+const cloud = (nodeIP: string) => ({
+  kubelet: { running: running({ 'node-ip': nodeIP, 'cloud-provider': 'external' }, before(9000)), nodeIPFrom: 'X' },
+});
+
 test.each<[string, Late, string | null]>([
   ['the address came after the kubelet, longer ago than the grace period', {}, 'Due'],
   ['within the grace period', { came: 299 }, 'Waiting'],
@@ -107,9 +111,13 @@ test.each<[string, Late, string | null]>([
   ['only one that goes again', { host: { addresses: [own4, own6({ flags: ['temporary'] })] } }, null],
   ['nobody looks at the host', { node: { agent: null } }, null],
   ['no kubelet', { host: { kubelet: { running: null, nodeIPFrom: 'X' } } }, null],
+  ['a cloud writes the addresses', { host: cloud('') }, null],
+  ['a cloud is asked for both', { host: cloud(`${V4},${V6}`) }, null],
+  ['a cloud is asked for both since the restart', { attempt: asked(300), host: cloud(`${V4},${V6}`) }, 'Asked'],
+  ['a cloud is asked for one, which it then publishes alone', { host: cloud(V4) }, 'Due'],
   [
-    'a cloud writes the addresses',
-    { host: { kubelet: { running: running({ 'cloud-provider': 'external' }), nodeIPFrom: 'X' } } },
+    'the cloud wrote an address that is not on the host',
+    { node: { internalIPs: [V4, '2001:db8::dead'] }, host: cloud(V4) },
     null,
   ],
   ['renumbered', { node: { internalIPs: [V4, '2001:db8::dead'] } }, 'Due'],

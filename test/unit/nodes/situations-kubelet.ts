@@ -108,6 +108,20 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
     evidence: /came after the kubelet had started/,
   },
   {
+    what: 'a boot script that ran too early, and a cloud provider that then publishes its family alone',
+    node: ROCKY,
+    host: kubelet({ 'node-ip': V4, 'cloud-provider': 'external' }, before(9000), { nodeIPFrom: 'KUBELET_NODE_IP' }),
+    cause: 'LateAddress',
+    command: /^systemctl restart kubelet$/,
+    may: true,
+  },
+  {
+    what: 'a boot script that found both, and a cloud provider that has not come to it',
+    node: { createdAt: before(60) },
+    host: kubelet({ 'node-ip': `${V4},${V6}`, 'cloud-provider': 'external' }, before(50), { nodeIPFrom: 'X' }),
+    cause: 'CloudProviderPending',
+  },
+  {
     what: 'a boot script, and remediation: None',
     node: ROCKY,
     host: kubelet({ 'node-ip': V4 }, before(9000), { nodeIPFrom: 'KUBELET_NODE_IP' }),

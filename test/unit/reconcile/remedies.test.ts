@@ -89,7 +89,7 @@ test('where it does not help it is not done again, by another operator either, a
   await passes(run);
   const token = tokenOf(run);
   restarted(run, V4);
-  await run.clock.advance(200_000);
+  await run.clock.advance(400_000);
   await passes(run);
   const objects = kubeadmObjects().map(({ apiVersion, kind, metadata: { name, namespace } }) => ({
     apiVersion,

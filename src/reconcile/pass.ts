@@ -32,6 +32,7 @@ import { makeGood } from './make-good.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
 import { afterAct } from './memory.ts';
+import { outcomeText } from './outcome-text.ts';
 import { proofRuns, type ProofRuns } from './proof-runs.ts';
 import { type WorkloadCache, workloadCache } from './workload-cache.ts';
 
@@ -212,20 +213,29 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
   // The Lease may have been lost while this pass looked around: then another instance decides by now.
   if (deps.signal.aborted) return { is: 'Idle' };
   const outcome = await carryOut(decision.step, generation, deps);
-  return tellOutcome({ ...subject, status: intended.value }, looked, decision.step, outcome, deps);
+  return tellOutcome({ ...subject, status: intended.value }, looked, seen, outcome, deps);
 }
 
-function carryOut(step: Step, generation: number, deps: PassDeps & Pick<ExecuteDeps, 'onProgress'>): Promise<Outcome> {
+async function carryOut(
+  step: Step,
+  generation: number,
+  deps: PassDeps & Pick<ExecuteDeps, 'onProgress'>,
+): Promise<Outcome> {
   deps.log.info('carrying out a step', { step: step.id, phase: step.phase, target: step.target });
   const attempt = () => `${attemptPrefix(generation)}${deps.newId()}`;
-  return execute(step, { ...deps, suffix: deps.newId, attempt });
+  const outcome = await execute(step, { ...deps, suffix: deps.newId, attempt });
+  deps.log.info('carried out a step', { step: step.id, outcome: outcomeText(outcome) });
+  return outcome;
 }
 
-function tellOutcome(subject: Subject, looked: Looked, step: Step, outcome: Outcome, deps: PassDeps): Promise<Next> {
-  deps.log.info('carried out a step', { step: step.id, outcome: outcomeText(outcome) });
+function tellOutcome(subject: Subject, looked: Looked, seen: Seen, outcome: Outcome, deps: PassDeps): Promise<Next> {
   const refused = outcome.is === 'Refused' ? outcome.error : null;
   const after: Looked = { ...looked, memory: afterAct(looked.memory, outcome), refused };
-  return tell(subject, after, deps, nextAfterOutcome(outcome));
+  const isProof = outcome.is === 'Probed';
+  // The plan counts it: without a second look the status would hold a proof and say that there is none.
+  const status = isProof ? makeStatus(after, subject.status, subject.generation, nowText(deps)) : subject.status;
+  const told = isProof ? judge({ ...seen, facts: looked.facts, status }) : after;
+  return tell(subject, told, deps, nextAfterOutcome(outcome));
 }
 
 /**
@@ -241,7 +251,7 @@ async function proveBeside(
 ): Promise<Next> {
   const { name, generation } = subject;
   const run = deps.proofs.take(name, step.fingerprint);
-  if (run?.is === 'Ended') return tellOutcome(subject, looked, step, await run.outcome, deps);
+  if (run?.is === 'Ended') return tellOutcome(subject, looked, seen, await run.outcome, deps);
   if (run?.is === 'Running') {
     const proving = { fingerprint: step.fingerprint, text: run.text };
     const again = { is: 'Again', afterMs: WHILE_WAITING_MS } as const;
@@ -294,22 +304,7 @@ function nextAfterOutcome(outcome: Outcome): Next {
     : { is: 'BackOff', afterMs: error.retryAfterSeconds * 1000 };
 }
 
-const outcomeText = (outcome: Outcome): string => {
-  switch (outcome.is) {
-    case 'Changed':
-      return outcome.what;
-    case 'Unchanged':
-      return 'nothing to do';
-    case 'Proven':
-      return `${outcome.proof.checks.filter((check) => check.ok).length} of ${outcome.proof.checks.length} checks passed`;
-    case 'Probed': {
-      const { total, failed } = outcome.connectivity.checks;
-      return `${total - failed} of ${total} checks with packets passed`;
-    }
-    case 'Refused':
-      return outcome.error.message;
-  }
-};
+const nowText = ({ clock }: PassDeps): string => new Date(clock.now()).toISOString();
 
 /** Writes the status if it says anything new, tells the transitions as Events, and passes on when to look again. */
 async function tell(subject: Subject, said: Said, deps: PassDeps, next: Next): Promise<Next> {
@@ -318,8 +313,7 @@ async function tell(subject: Subject, said: Said, deps: PassDeps, next: Next): P
 }
 
 async function write(subject: Subject, said: Said, deps: PassDeps): Promise<Result<ClusterStatus, KubeError>> {
-  const now = new Date(deps.clock.now()).toISOString();
-  const status = makeStatus(said, subject.status, subject.generation, now);
+  const status = makeStatus(said, subject.status, subject.generation, nowText(deps));
   if (said.is === 'Looked') deps.nodeMetrics?.shown(status.nodes);
   // The server gives the keys back in an order of its own.
   if (canonicalText(status) === canonicalText(subject.status)) return ok(status);

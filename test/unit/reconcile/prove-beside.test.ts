@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { conditionOf } from '../../../src/api/conditions.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import { pass, type Next, type PassDeps } from '../../../src/reconcile/pass.ts';
@@ -125,6 +126,8 @@ test('while packets are proven, passes look around and tell how far it is; then 
     await scened.pass();
   }
   expect(run.status().connectivity).toMatchObject({ checks: { failed: 0 } });
+  // Both are in the same status: nobody reads a proof beside "nothing was proven yet".
+  expect(conditionOf(run.status().conditions ?? [], 'ConnectivityVerified')).toMatchObject({ status: 'True' });
   await scened.pass();
   expect(readyOf(scened)?.status).toBe('True');
   expect(await scened.probes()).toEqual([]);

@@ -21,7 +21,7 @@ const RTF_ADDRCONF = 0x0004_0000;
 const MAX_ADDRESSES = 100;
 const MAX_INTERFACES = 16;
 /** kube-proxy's ipvs mode gives every Service address to this interface: they say nothing of the host. */
-const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
+export const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
 
 /**
  * The interface of each IPv4 address in the network namespace that this program runs in. `/proc` tells addresses without it: what lies around them in

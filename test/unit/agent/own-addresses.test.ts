@@ -52,7 +52,7 @@ afterEach(async () => {
 });
 
 const reported = (): readonly { address: string; flags: string[] }[] =>
-  (host.object?.status as { addresses: { address: string; flags: string[] }[] }).addresses;
+  (host.object!.status as { addresses: { address: string; flags: string[] }[] }).addresses;
 const passesIn = async (milliseconds: number): Promise<number> => {
   const before = passes;
   await clock.advance(milliseconds);

@@ -3,15 +3,18 @@ import { openSession } from '../../../src/cli/cluster-session.ts';
 import { runCli } from '../../../src/cli/program.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import { err, ok } from '../../../src/result.ts';
-import { eventually } from '../../support/eventually.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { eventually as within } from '../../support/eventually.ts';
 import { type FakeApi, fakeApi } from '../../support/fake-api.ts';
 import { hastyClock } from '../../support/hasty-clock.ts';
 import { type WatchedApi, watchedApi, withAddresses } from '../../support/watched-api.ts';
 import { kubeadmObjects, resource } from '../reconcile/scene.ts';
 import { dependencies } from './fake-session.ts';
 
-/** The back-off between 10 and 100 ms, a look after a change 100 ms, one without 1.2 s. */
-const TIMES_FASTER = 50;
+/** The back-off between 50 and 300 ms, a look after a change half a second; a watch is dead after 9 s of silence. */
+const TIMES_FASTER = 10;
+/** A look without a change 1.2 s. */
+const MUCH_FASTER = 50;
 const NODE = kubeadmObjects()[0]!;
 const worker = (n: number): KubeObject => ({
   ...NODE,
@@ -24,6 +27,8 @@ const SERVICE = {
   spec: { clusterIP: '10.96.0.1' },
 };
 const NODE_DOCUMENT = /"event": "(?<event>\w+)",\s+"name": "(?<name>[^"]+)"/gu;
+
+const eventually = (what: string, holds: () => boolean): Promise<void> => within(what, holds, 30_000);
 
 let fake: FakeApi;
 let api: WatchedApi;
@@ -51,14 +56,14 @@ interface Following {
 }
 
 /** The command as a person runs it, over real sockets, until `stop`. */
-function follow(...args: readonly string[]): Following {
-  const clock = hastyClock(TIMES_FASTER);
+function follow(args: readonly string[] = [], timesFaster = TIMES_FASTER): Following {
+  const clock = hastyClock(timesFaster);
   const stopping = new AbortController();
   const said = { out: '', err: '' };
   const deps = { clock, random: () => 0.5, signal: stopping.signal, provePackets: async () => err('not here') };
   const code = runCli(['nodes', '--ip-families', 'IPv4,IPv6', '--watch', ...args], {
     ...dependencies(said),
-    connect: () => openSession(ok(fake.cluster(clock)), deps),
+    connect: () => openSession(ok(fake.cluster(systemClock)), deps),
     signal: stopping.signal,
   });
   const one: Following = {
@@ -103,7 +108,7 @@ test('the table comes first, then each row that changes, and Ctrl-C ends it well
 
 test('what an agent reports changes the cause', async () => {
   api.put({ apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode', metadata: { name: 'worker-1' }, spec: {} });
-  const one = follow('-o', 'wide');
+  const one = follow(['-o', 'wide']);
   await following(one);
   const before = one.out();
   api.put({
@@ -153,7 +158,8 @@ test('an API server that goes away and comes back is told, and what happened mea
   api.remove('Node', 'worker-2');
   api.put(withAddresses(worker(1), ['192.0.2.12', '2001:db8::12']));
   // Long enough for several tries, none of which says anything more.
-  await eventually('it tries again', () => fake.requests.length > 20);
+  const tried = fake.requests.length;
+  await eventually('it tries again', () => fake.requests.length > tried + 6);
   expect(one.err().split('\n')).toHaveLength(2);
   expect(one.out()).not.toContain('Deleted');
 
@@ -175,7 +181,7 @@ test('it ends at once while the API server is away', async () => {
 });
 
 test('json: one document for each change', async () => {
-  const one = follow('-o', 'json');
+  const one = follow(['-o', 'json']);
   await following(one);
   api.put(withAddresses(worker(1), ['192.0.2.12', '2001:db8::12']));
   api.remove('Node', 'worker-2');
@@ -190,7 +196,7 @@ test('what the resource in the cluster wants and says is followed', async () => 
   const clock = hastyClock(TIMES_FASTER);
   const stopping = new AbortController();
   const deps = { clock, random: () => 0.5, signal: stopping.signal, provePackets: async () => err('not here') };
-  const session = await openSession(ok(fake.cluster(clock)), deps);
+  const session = await openSession(ok(fake.cluster(systemClock)), deps);
   if (!session.ok) throw new Error(session.error);
   const wanted: string[] = [];
   const options = { resource: resource({ ipFamilies: ['IPv4'] }), inCluster: true, onContact: () => undefined };
@@ -205,7 +211,7 @@ test('what the resource in the cluster wants and says is followed', async () => 
 });
 
 test('while nothing happens the rest of the cluster is looked at now and then, and never its pods as a whole', async () => {
-  const one = follow();
+  const one = follow([], MUCH_FASTER);
   await following(one);
   const before = api.listed('DaemonSet');
   const owners = api.listed('StatefulSet');

@@ -38,6 +38,14 @@ const termination = onTermination({
   exit: (code) => process.exit(code),
 });
 
+/** Aborts when nobody reads what is printed any longer: `kubectl dualstack nodes --watch | head`. */
+const unread = new AbortController();
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  unread.abort();
+});
+const commandEnd = AbortSignal.any([termination.signal, unread.signal]);
+
 const terminal: Terminal = {
   write: (text) => void process.stdout.write(text),
   complain: (text) => void process.stderr.write(text),
@@ -49,7 +57,7 @@ const terminal: Terminal = {
 // The exit code is set, not forced: what is still being written to a pipe gets there.
 process.exitCode = await runCli(process.argv.slice(2), {
   connect: (connection) =>
-    openSession(connectTo(connection), { clock, signal: termination.signal, random, provePackets: proveByCommand }),
+    openSession(connectTo(connection), { clock, signal: commandEnd, random, provePackets: proveByCommand }),
   terminal,
   readText: (file) => (file === '-' ? readAll(process.stdin) : readFile(file, 'utf8')),
   now: () => clock.now(),
@@ -57,7 +65,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
     const timer = setInterval(run, 1000);
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });
   },
-  signal: termination.signal,
+  signal: commandEnd,
   runOperator: startOperator,
   runAgent: startAgent,
   serveProbe: startProbeServer,
@@ -106,7 +114,7 @@ async function proveByCommand(
     namespace: NAMESPACE,
     suffix: shortId(),
     by: 'command',
-    signal: termination.signal,
+    signal: commandEnd,
   } as const;
   const proven = await provePackets({ probe, fingerprint: '', failedBefore: 0 }, { ...deps, onProgress });
   return proven.ok ? proven : err(proven.error.message);

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import type { HostAddress, HostReport } from '../model/host.ts';
 import type { HostFiles } from './files.ts';
+import { readNetworkScripts } from './network-profiles.ts';
 
 export type SeenAddress = Omit<HostAddress, 'since'>;
 
@@ -21,7 +22,7 @@ const RTF_ADDRCONF = 0x0004_0000;
 const MAX_ADDRESSES = 100;
 const MAX_INTERFACES = 16;
 /** kube-proxy's ipvs mode gives every Service address to this interface: they say nothing of the host. */
-const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
+export const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
 
 /**
  * The interface of each IPv4 address in the network namespace that this program runs in. `/proc` tells addresses without it: what lies around them in
@@ -210,7 +211,7 @@ export function readNetwork(files: HostFiles, addresses: readonly SeenAddress[])
   );
   const own = told.filter((name) => name !== 'all' && name !== 'default' && name !== 'lo');
   const disabledOn = own.filter((name) => sysctl(`ipv6/conf/${name}/disable_ipv6`) === '1').slice(0, MAX_INTERFACES);
-  const scripts = readNetworkScripts(files, own);
+  const scripts = readNetworkScripts(files, own, (routes.IPv4 ?? routes.IPv6)?.interface ?? null);
   return {
     // Without IPv6 in the kernel the whole folder is missing.
     ipv6Disabled: sysctl('ipv6/conf/all/disable_ipv6') !== '0',
@@ -225,23 +226,6 @@ export function readNetwork(files: HostFiles, addresses: readonly SeenAddress[])
     ),
     defaultRoutes: routes,
   };
-}
-
-const NETWORK_SCRIPTS = '/etc/sysconfig/network-scripts';
-/** What decides whether NetworkManager gives an interface IPv6, in the form that RHEL 8 and older, and cloud images of newer ones, keep it. */
-const IPV6_SETTINGS = ['IPV6INIT', 'IPV6_AUTOCONF', 'IPV6_DEFROUTE', 'DHCPV6C'];
-
-function readNetworkScripts(files: HostFiles, interfaces: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    interfaces.slice(0, MAX_INTERFACES).flatMap((device) => {
-      const text = files.read(`${NETWORK_SCRIPTS}/ifcfg-${device}`);
-      if (text === null) return [];
-      return IPV6_SETTINGS.flatMap((setting) => {
-        const value = new RegExp(`^${setting}=["']?(yes|no)\\b`, 'im').exec(text)?.[1];
-        return value === undefined ? [] : [[`${device} ${setting}`, value.toLowerCase()] as const];
-      });
-    }),
-  );
 }
 
 const usable = (flags: number): boolean => (flags & RTF_UP) !== 0 && (flags & RTF_REJECT) === 0;

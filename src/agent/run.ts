@@ -12,8 +12,9 @@ import { makeAskHealth } from './health.ts';
 import { STOP_FILE } from './host.ts';
 import { readKubeletSetup } from './kubelet.ts';
 import { watchOwnNode } from './own-node.ts';
+import { makeAlarm, runLoop } from './loop.ts';
 import { makePass } from './pass.ts';
-import type { Pass, Passed } from './pass.ts';
+import { makeAddressesChanged } from './own-addresses.ts';
 import { noInterfaces } from './netfs.ts';
 import type { OwnInterfaces } from './netfs.ts';
 import { makeShortener, noShortener } from './shorten.ts';
@@ -52,10 +53,6 @@ export interface Agent {
   problem(): string | undefined;
 }
 
-/** Until the next look, by what the last one came to. */
-const WAIT_MS = { Busy: 500, Watching: 2_000, Idle: 10_000 } as const;
-/** Events come in bursts: this long they are gathered. */
-const GATHER_MS = 100;
 /** A loop that has not turned for this long hangs. */
 const STUCK_MS = 120_000;
 const KUBELET_UNIT = 'kubelet.service';
@@ -65,11 +62,13 @@ export function createAgent(options: AgentRunOptions, deps: AgentRunDeps): Agent
   const files = hostFiles(options.hostRoot);
   const alarm = makeAlarm(clock);
   const node = watchOwnNode({ ...deps, nodeName: options.nodeName, onChange: alarm.ring });
+  const interfaces = deps.interfaces ?? noInterfaces;
+  const addressesChanged = makeAddressesChanged(files, interfaces);
   const pass = makePass({
     files,
     node,
     ask: makeAskHealth(deps.mapAddress === undefined ? {} : { mapAddress: deps.mapAddress }),
-    interfaces: deps.interfaces ?? noInterfaces,
+    interfaces,
     restartKubelet: makeRestartService(files, KUBELET_UNIT),
     shortener: shortenerFor(files, deps),
     pause: (milliseconds) => clock.sleep(milliseconds),
@@ -84,11 +83,10 @@ export function createAgent(options: AgentRunOptions, deps: AgentRunDeps): Agent
     async run(signal) {
       const watching = node.run(signal);
       const folders = watchFolders(files, alarm.ring, signal);
-      while (!signal.aborted) {
-        const passed = await safely(pass, log);
+      const turn = (): void => {
         turnedAt = clock.monotonic();
-        if (passed !== 'Again') await alarm.wait(WAIT_MS[passed], signal);
-      }
+      };
+      await runLoop({ pass, alarm, addressesChanged, clock, log, onTurn: turn }, signal);
       folders();
       await watching;
     },
@@ -129,39 +127,6 @@ async function wholeAnswer(
 function mapped(server: string, mapAddress: (host: string) => string): string {
   const { hostname, port } = new URL(server);
   return `https://${mapAddress(hostname.replace(/^\[(.*)\]$/, '$1'))}:${port}`;
-}
-
-/** A bug in one pass must not end the program that may have to undo an edit. */
-async function safely(pass: Pass, log: Logger): Promise<Passed> {
-  try {
-    return await pass();
-  } catch (error) {
-    log.error('a pass failed', { problem: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-    return 'Busy';
-  }
-}
-
-interface Alarm {
-  readonly ring: () => void;
-  /** Until it rings, the time is over or the signal aborts. */
-  wait(milliseconds: number, signal: AbortSignal): Promise<void>;
-}
-
-function makeAlarm(clock: Clock): Alarm {
-  let rung = false;
-  let waiting: AbortController | null = null;
-  return {
-    ring: () => {
-      rung = true;
-      waiting?.abort();
-    },
-    async wait(milliseconds, signal) {
-      waiting = new AbortController();
-      if (!rung) await clock.sleep(milliseconds, AbortSignal.any([signal, waiting.signal]));
-      if (rung) await clock.sleep(GATHER_MS, signal);
-      rung = false;
-    },
-  };
 }
 
 /** Rings when a manifest or the stop file changes. Only a shortcut: the loop looks by itself, so failures do not matter. */

@@ -162,7 +162,7 @@ const reportShape = {
       ipv6Disabled: z.boolean().meta({ description: 'True: IPv6 is switched off by sysctl or kernel.' }),
       ipv6DisabledOn: listOf(name('Interface.'), 16, 'Interfaces on which alone IPv6 is switched off.').exactOptional(),
       networkScripts: texts(
-        "IPv6 settings of RHEL's network scripts, by interface and setting: `eth0 IPV6INIT`.",
+        "IPv6 settings of RHEL's network scripts and NetworkManager's profiles, by interface and setting: `eth0 IPV6INIT`, `eth0 ipv6.method`.",
         16,
       ).exactOptional(),
       forwarding: z

@@ -1,29 +1,21 @@
 import { API_VERSION, CLUSTER, NAMESPACE } from '../api/names.ts';
-import { resolve } from '../api/resolve.ts';
 import type { Cluster } from '../kube/connect.ts';
-import { errorText, type KubeError } from '../kube/errors.ts';
-import { clientReader, pagedReader, snapshotReader } from '../kube/reader.ts';
+import { errorText } from '../kube/errors.ts';
 import { reflector } from '../kube/reflector.ts';
 import type { Connectivity } from '../model/connectivity.ts';
 import { asString, at, type KubeObject } from '../model/object.ts';
 import { imageOf, type ProbeImage } from '../model/probe.ts';
 import type { Family } from '../net/family.ts';
-import { observe } from '../observe/observe.ts';
-import { readPodOwners } from '../observe/workloads.ts';
 import { clusterStatusOf } from '../api/cluster-status.ts';
 import { governing } from '../api/governing.ts';
-import { diagnose } from '../nodes/diagnose.ts';
-import { outlookOf } from '../nodes/outlook.ts';
-import { makePlan } from '../plan/plan.ts';
 import { probePlan } from '../plan/probe-plan.ts';
-import { memoryOf } from '../report/memory.ts';
-import { knownOf, sinceWhen } from '../report/nodes.ts';
-import { registry, vocabulary } from '../registry.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { err, ok, type Result } from '../result.ts';
 import { familiesOf, resourceFromFlags } from './asked.ts';
 import { observeErrorText } from './output.ts';
 import type { ClusterSession, LiveCluster, Observation, ObserveError, ProbeOptions, ProvePackets } from './session.ts';
+import { observationOf, takeSight } from './sight.ts';
+import { watchNodes } from './watch-nodes.ts';
 
 export interface SessionDeps {
   readonly clock: Clock;
@@ -46,6 +38,7 @@ export async function openSession(
     observe: (resource) => look(cluster, resource, deps),
     getResource: (name) => getResource(cluster, name),
     watchResource: (name, signal) => watchResource(cluster, name, deps, signal),
+    watchNodes: (options, signal) => watchNodes(options, { client: cluster.client, ...deps }, signal),
     probe: (options) => probe(cluster, options, deps),
     close: () => cluster.close(),
   });
@@ -63,39 +56,11 @@ async function readLive({ client }: Cluster): Promise<Result<LiveCluster, string
 async function look(
   { client }: Cluster,
   resource: KubeObject,
-  deps: SessionDeps,
+  { clock, signal }: SessionDeps,
 ): Promise<Result<Observation, ObserveError>> {
-  const request = resolve(resource['spec'], vocabulary);
-  if (!request.ok) return err({ kind: 'Invalid', problems: request.error });
-  const [version, groupVersions] = await Promise.all([client.serverVersion(), client.groupVersions()]);
-  if (!version.ok) return unreadable(version.error);
-  if (!groupVersions.ok) return unreadable(groupVersions.error);
-  const server = { kubernetesVersion: version.value.gitVersion, groupVersions: groupVersions.value };
-  const facts = await observe(
-    snapshotReader(clientReader(client, deps.signal)),
-    server,
-    registry,
-    request.value,
-    deps.clock.now(),
-    () => readPodOwners(pagedReader(client, deps.signal)),
-  );
-  if (!facts.ok) return err({ kind: 'Unreadable', message: facts.error });
-  const status = clusterStatusOf(resource);
-  const memory = memoryOf(status, resource.metadata.generation ?? 0);
-  const plugins = registry.bind(facts.value);
-  const plan = makePlan(request.value, facts.value, plugins, memory);
-  const proofs = plugins.cni.nodeProofs(plan.wanted, facts.value);
-  const outlook = outlookOf(plan, plugins, facts.value.at);
-  const since = sinceWhen(status.nodes, facts.value.at);
-  return ok({
-    facts: facts.value,
-    plan,
-    diagnose: (node) => diagnose(node, outlook, knownOf(node, proofs, since(node))),
-  });
+  const sight = await takeSight(resource, { client, clock, signal });
+  return sight.ok ? ok(observationOf(sight.value)) : sight;
 }
-
-const unreadable = (error: KubeError): Result<never, ObserveError> =>
-  err({ kind: 'Unreadable', message: errorText(error) });
 
 async function getResource({ client }: Cluster, name?: string): Promise<Result<KubeObject | null, string>> {
   const all = await client.list(RESOURCES);

@@ -1,11 +1,11 @@
 import type { KubeObject } from '../model/object.ts';
-import { err, ok, type Result } from '../result.ts';
+import { err, ok, type Result, unreachable } from '../result.ts';
 import { type AskedByFlags, isAskedByFlags, resourceFromFile, resourceFromFlags } from './asked.ts';
 import type { Dependencies } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { type Format, observeErrorText } from './output.ts';
 import { complain } from './terminal.ts';
-import type { ClusterSession, Connection, Observation } from './session.ts';
+import type { ClusterSession, Connection, Contact, Observation, ObserveError } from './session.ts';
 
 /** Options of the commands that compare a cluster with a wanted state. */
 export interface LookOptions extends Connection, AskedByFlags {
@@ -18,6 +18,8 @@ export interface Look extends Observation {
   readonly resource: KubeObject;
   /** Where the wanted state came from, for the first line of a screen. */
   readonly source: string;
+  /** It is the one in the cluster. */
+  readonly inCluster: boolean;
 }
 
 interface Failure {
@@ -38,6 +40,40 @@ export async function look(
   if (result.ok) return use(result.value);
   complain(dependencies.terminal, `Error: ${result.error.message}`);
   return result.error.code;
+}
+
+/** Connects, finds out what is wanted, and lets `use` print each look at the nodes until the signal: that is how it ends well. */
+export async function followNodes(
+  options: LookOptions,
+  dependencies: Dependencies,
+  use: (seen: Observation) => void,
+): Promise<ExitCode> {
+  const { terminal, signal } = dependencies;
+  const onContact = (contact: Contact): void => complain(terminal, contactText(contact));
+  const result = await withSession(options, dependencies, async (session): Promise<Result<void, Failure>> => {
+    const asked = await whatIsWanted(session, options, dependencies);
+    if (!asked.ok) return asked;
+    for await (const seen of session.watchNodes({ ...asked.value, onContact }, signal)) {
+      if (!seen.ok) return lookFailed(seen.error);
+      use(seen.value);
+    }
+    return ok(undefined);
+  });
+  // What was under way when the reader had seen enough has not failed.
+  if (result.ok || signal.aborted) return EXIT.OK;
+  complain(terminal, `Error: ${result.error.message}`);
+  return result.error.code;
+}
+
+function contactText(contact: Contact): string {
+  switch (contact.is) {
+    case 'Lost':
+      return `Reconnecting to the API server: ${contact.why}`;
+    case 'Back':
+      return 'The API server answers again.';
+    default:
+      return unreachable(contact);
+  }
 }
 
 async function withSession<T>(
@@ -62,12 +98,15 @@ async function lookOnce(
   const asked = await whatIsWanted(session, options, dependencies);
   if (!asked.ok) return asked;
   const seen = await session.observe(asked.value.resource);
-  if (seen.ok) return ok({ ...asked.value, ...seen.value });
-  const message = observeErrorText(seen.error);
-  return seen.error.kind === 'Invalid' ? misused(message) : failed(message);
+  return seen.ok ? ok({ ...asked.value, ...seen.value }) : lookFailed(seen.error);
 }
 
-type Wanted = Pick<Look, 'resource' | 'source'>;
+function lookFailed(error: ObserveError): Result<never, Failure> {
+  const message = observeErrorText(error);
+  return error.kind === 'Invalid' ? misused(message) : failed(message);
+}
+
+type Wanted = Pick<Look, 'resource' | 'source' | 'inCluster'>;
 
 /** A file, flags, the resource in the cluster, or a proposal: the first that there is. */
 async function whatIsWanted(
@@ -86,6 +125,7 @@ async function whatIsWanted(
       return ok({
         resource: governing.value,
         source: `DualStackCluster ${governing.value.metadata.name} in the cluster`,
+        inCluster: true,
       });
     }
   }
@@ -94,6 +134,7 @@ async function whatIsWanted(
   const complete = options.podNetworkCidr !== undefined && options.serviceCidr !== undefined;
   return ok({
     resource: resourceFromFlags(options, live.value),
+    inCluster: false,
     source:
       complete || options.ipFamilies?.includes(',') === false
         ? 'flags'
@@ -105,7 +146,7 @@ async function fromFile(file: string, dependencies: Dependencies): Promise<Resul
   const name = file === '-' ? 'standard input' : file;
   try {
     const resource = resourceFromFile(name, await dependencies.readText(file));
-    return resource.ok ? ok({ resource: resource.value, source: name }) : misused(resource.error);
+    return resource.ok ? ok({ resource: resource.value, source: name, inCluster: false }) : misused(resource.error);
   } catch (error) {
     return failed(`${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }

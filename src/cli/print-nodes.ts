@@ -2,12 +2,24 @@ import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
 import { type Diagnosis, fixText, triedText } from '../nodes/cause.ts';
 import { isGuarded } from '../plan/guard-steps.ts';
-import { ageText, type Cell, type Column, indented, paint, plural, type PrintOptions, table } from './text.ts';
+import {
+  ageText,
+  type Cell,
+  type Column,
+  indented,
+  growingTable,
+  paint,
+  plural,
+  type PrintOptions,
+  table,
+} from './text.ts';
 
 /** One node as people ask about it. */
 export interface NodeRow {
   readonly name: string;
   readonly ready: boolean;
+  /** It was there, and is shown for the last time. */
+  readonly deleted: boolean;
   readonly controlPlane: boolean;
   /** Families of its InternalIPs, in the order of the addresses. */
   readonly families: readonly Family[];
@@ -30,6 +42,7 @@ export function nodeRows(facts: ClusterFacts, diagnose: Diagnose): readonly Node
       (node): NodeRow => ({
         name: node.name,
         ready: node.ready,
+        deleted: false,
         controlPlane: node.controlPlane,
         families: familiesOf(node.internalIPs),
         internalIPs: node.internalIPs,
@@ -56,7 +69,32 @@ const familiesOf = (addresses: readonly string[]): readonly Family[] => [
  */
 export function printNodes(rows: readonly NodeRow[], options: PrintOptions): string {
   if (rows.length === 0) return 'No node to show.\n';
-  const columns: readonly Column[] = [
+  const lines = table(
+    nodeColumns(options.wide),
+    rows.map((row) => cells(row, options)),
+    unlimited(options),
+  );
+  return `${[...lines, ...(options.wide ? [] : fixLines(rows, options))].join('\n')}\n`;
+}
+
+/** The same table for rows that come one after another; what to do about each cause is in its wide form alone. */
+export function nodeLines(wide: boolean): (rows: readonly NodeRow[], options: PrintOptions) => string {
+  const add = growingTable(nodeColumns(wide));
+  return (rows, options) => {
+    const lines = add(
+      rows.map((row) => cells(row, options)),
+      unlimited(options),
+    );
+    return `${lines.join('\n')}\n`;
+  };
+}
+
+/** Only what has no room for everything is fitted to the screen. */
+const unlimited = (options: PrintOptions): PrintOptions =>
+  options.wide ? { ...options, width: Number.MAX_SAFE_INTEGER } : options;
+
+function nodeColumns(wide: boolean): readonly Column[] {
+  return [
     { title: 'NAME', gives: 'First' },
     { title: 'READY' },
     { title: 'FAMILIES' },
@@ -64,15 +102,8 @@ export function printNodes(rows: readonly NodeRow[], options: PrintOptions): str
     { title: 'SECOND-IP', gives: 'Last' },
     { title: 'CAUSE', gives: 'First' },
     { title: 'FOR' },
-    ...(options.wide ? ['AGE', 'ROLE', 'POD-CIDRS', 'BY', 'FIX', 'DETAIL'].map((title) => ({ title })) : []),
+    ...(wide ? ['AGE', 'ROLE', 'POD-CIDRS', 'BY', 'FIX', 'DETAIL'].map((title) => ({ title })) : []),
   ];
-  const width = options.wide ? Number.MAX_SAFE_INTEGER : options.width;
-  const lines = table(
-    columns,
-    rows.map((row) => cells(row, options)),
-    { ...options, width },
-  );
-  return `${[...lines, ...(options.wide ? [] : fixLines(rows, options))].join('\n')}\n`;
 }
 
 function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
@@ -80,7 +111,7 @@ function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
   const { diagnosis } = row;
   return [
     { text: row.name },
-    { text: row.ready ? 'True' : 'False', tone: row.ready ? 'green' : 'red' },
+    readyCell(row),
     { text: row.families.join(',') || '<none>', tone: row.families.length === FAMILIES.length ? 'green' : 'yellow' },
     { text: row.internalIPs[0] ?? '<none>' },
     { text: second ?? '-' },
@@ -101,6 +132,9 @@ function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
 
 const detailText = ({ sentence, tried }: Diagnosis): string =>
   tried === undefined ? sentence : `${sentence} ${triedText(tried)}`;
+
+const readyCell = ({ deleted, ready }: NodeRow): Cell =>
+  deleted ? { text: 'Deleted', tone: 'red' } : { text: ready ? 'True' : 'False', tone: ready ? 'green' : 'red' };
 
 function causeCell({ diagnosis, guarded }: NodeRow): Cell {
   const text = [...(diagnosis === null ? [] : [diagnosis.cause]), ...(guarded ? ['(guarded)'] : [])].join(' ');
@@ -151,26 +185,26 @@ function doText({ fix, operator }: Diagnosis, names: readonly string[]): string 
 }
 
 /** The rows as a document for machines. */
-export const nodesDocument = (rows: readonly NodeRow[]): object => ({
-  nodes: rows.map((row) => ({
-    name: row.name,
-    ready: row.ready,
-    role: row.controlPlane ? 'control-plane' : 'worker',
-    families: row.families,
-    internalIPs: row.internalIPs,
-    podCIDRs: row.podCIDRs,
-    cause: row.diagnosis?.cause ?? null,
-    family: row.diagnosis?.family ?? null,
-    message: row.diagnosis?.sentence ?? null,
-    evidence: row.diagnosis?.evidence ?? [],
-    since: row.diagnosis?.since ?? null,
-    remedy: row.diagnosis?.fix.short ?? null,
-    command: row.diagnosis?.fix.command ?? null,
-    runOn: row.diagnosis?.fix.where ?? null,
-    byOperator: row.diagnosis?.operator.may ?? false,
-    whyNotByOperator: row.diagnosis?.operator.may === false ? row.diagnosis.operator.why : null,
-    tried: row.diagnosis?.tried ?? null,
-    guarded: row.guarded,
-    createdAt: row.createdAt,
-  })),
+export const nodesDocument = (rows: readonly NodeRow[]): object => ({ nodes: rows.map(nodeDocument) });
+
+export const nodeDocument = (row: NodeRow): object => ({
+  name: row.name,
+  ready: row.ready,
+  role: row.controlPlane ? 'control-plane' : 'worker',
+  families: row.families,
+  internalIPs: row.internalIPs,
+  podCIDRs: row.podCIDRs,
+  cause: row.diagnosis?.cause ?? null,
+  family: row.diagnosis?.family ?? null,
+  message: row.diagnosis?.sentence ?? null,
+  evidence: row.diagnosis?.evidence ?? [],
+  since: row.diagnosis?.since ?? null,
+  remedy: row.diagnosis?.fix.short ?? null,
+  command: row.diagnosis?.fix.command ?? null,
+  runOn: row.diagnosis?.fix.where ?? null,
+  byOperator: row.diagnosis?.operator.may ?? false,
+  whyNotByOperator: row.diagnosis?.operator.may === false ? row.diagnosis.operator.why : null,
+  tried: row.diagnosis?.tried ?? null,
+  guarded: row.guarded,
+  createdAt: row.createdAt,
 });

@@ -87,9 +87,9 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
     'List the nodes with their families; why one is missing, since when, and what to do.',
     (options) => nodes(options as NodesOptions, dependencies),
     (command) =>
-      asking(command).addOption(
-        new Option('--only <which>', 'missing: leave out the nodes that are as wanted').choices(['missing']),
-      ),
+      asking(command)
+        .addOption(new Option('--only <which>', 'missing: leave out the nodes that are as wanted').choices(['missing']))
+        .option('-w, --watch', 'go on and print each node that changes, until Ctrl-C'),
   );
   add(
     'workloads',

@@ -36,12 +36,32 @@ export interface ClusterSession {
   watchResource(name: string, signal: AbortSignal): AsyncIterable<KubeObject | null>;
 
   /**
+   * All nodes as they are now, and again whenever something may have changed about them. Where the cluster cannot be looked at, the error comes first and
+   * alone. After that it outlives lost connections, and ends only with the signal.
+   */
+  watchNodes(options: WatchNodesOptions, signal: AbortSignal): AsyncIterable<Result<Observation, ObserveError>>;
+
+  /**
    * Proves the cluster with packets now, with the user's own rights: makes pods and Services and removes them. The error is one sentence.
    */
   probe(options: ProbeOptions): Promise<Result<Connectivity, string>>;
 
   close(): Promise<void>;
 }
+
+export interface WatchNodesOptions {
+  /** Whose wanted state the nodes are compared with. */
+  readonly resource: KubeObject;
+  /** It is in the cluster, so it is followed as well. */
+  readonly inCluster: boolean;
+  readonly onContact: (contact: Contact) => void;
+}
+
+/** Whether the API server answers. Told when that changes. */
+export type Contact =
+  | { readonly is: 'Lost'; readonly why: string }
+  /** After it was lost. */
+  | { readonly is: 'Back' };
 
 export interface ProbeOptions {
   /** Families to prove; absent: those that the resource asks for, or else those of the Service network. */

@@ -98,21 +98,30 @@ export function table(
   rows: readonly (readonly Cell[])[],
   options: PrintOptions,
 ): readonly string[] {
-  const heads = columns.map((column): Cell => ({ text: column.title, tone: 'bold' }));
-  const widths = columnWidths(columns, rows, options.width);
-  return [heads, ...rows].flatMap((row) => tableRow(row, widths, options));
+  return growingTable(columns)(rows, options);
+}
+
+/** A table to which rows are added as they come: the heads are printed once, and no column gets narrower than it was. */
+export function growingTable(
+  columns: readonly Column[],
+): (rows: readonly (readonly Cell[])[], options: PrintOptions) => readonly string[] {
+  let heads: readonly Cell[] | null = columns.map((column): Cell => ({ text: column.title, tone: 'bold' }));
+  let wanted = columns.map(({ title }) => title.length);
+  return (rows, options) => {
+    wanted = wanted.map((least, index) =>
+      rows.reduce((most, row) => Math.max(most, visibleLength(row[index]?.text ?? '')), least),
+    );
+    const widths = columnWidths(columns, wanted, options.width);
+    const printed = heads === null ? rows : [heads, ...rows];
+    heads = null;
+    return printed.flatMap((row) => tableRow(row, widths, options));
+  };
 }
 
 const LEAST_WIDTH = 10;
 
-function columnWidths(
-  columns: readonly Column[],
-  rows: readonly (readonly Cell[])[],
-  width: number,
-): readonly number[] {
-  const widths = columns.map((column, index) =>
-    Math.max(column.title.length, ...rows.map((row) => visibleLength(row[index]?.text ?? ''))),
-  );
+function columnWidths(columns: readonly Column[], wanted: readonly number[], width: number): readonly number[] {
+  const widths = [...wanted];
   const excess = (): number => widths.reduce((sum, each) => sum + each + 2, -2) - width;
   for (const turn of ['First', 'Last'] as const) {
     while (excess() > 0) {

@@ -1,6 +1,6 @@
 import type { KubeObject, ObjectRef } from '../model/object.ts';
-import type { ListQuery, PagedReader, Read, Reader } from '../model/reader.ts';
-import type { Result } from '../result.ts';
+import type { ListQuery, PagedReader, Read, Reader, ServerInfo } from '../model/reader.ts';
+import { ok, type Result } from '../result.ts';
 import type { KubeClient } from './client.ts';
 import { errorText, type KubeError } from './errors.ts';
 
@@ -15,6 +15,14 @@ export const clientReader = (client: KubeClient, signal?: AbortSignal): Reader =
     },
   };
 };
+
+export async function readServerInfo(client: KubeClient, signal?: AbortSignal): Promise<Result<ServerInfo, KubeError>> {
+  const how = signal === undefined ? {} : { signal };
+  const [version, groupVersions] = await Promise.all([client.serverVersion(how), client.groupVersions(how)]);
+  if (!version.ok) return version;
+  if (!groupVersions.ok) return groupVersions;
+  return ok({ kubernetesVersion: version.value.gitVersion, groupVersions: groupVersions.value });
+}
 
 /** Lists in pages, asked for one after another. */
 export const pagedReader = (client: KubeClient, signal?: AbortSignal): PagedReader =>

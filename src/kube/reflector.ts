@@ -23,6 +23,8 @@ export interface ReflectorOptions<T> {
   readonly onChange?: (change: CacheChange<T>) => void;
   /** Told of every failed list or watch (and handler); the reflector goes on by itself. */
   readonly onError?: (error: KubeError | Error) => void;
+  /** Told of every page of a list and every watch that the server has answered: it is there, also where nothing has changed. */
+  readonly onReached?: () => void;
   /** How long a watch may be silent before it is taken for dead. Default 150 s: the server sends bookmarks each minute. */
   readonly idleTimeoutMs?: number;
   readonly backoff?: BackoffOptions;
@@ -134,6 +136,7 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     let resourceVersion: string | undefined;
     for await (const page of client.pages(query, { signal })) {
       if (!page.ok) return { result: page, progressed: false };
+      options.onReached?.();
       for (const object of page.value.items) list.seen.add(put(object));
       resourceVersion = page.value.resourceVersion;
     }
@@ -193,6 +196,7 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
       timeoutSeconds: Math.round(WATCH_SECONDS.from + spread * random()),
       idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
       signal,
+      onOpen: () => options.onReached?.(),
       onEvent: (event) => {
         position = take(event) ?? position;
         progressed ||= position !== undefined;

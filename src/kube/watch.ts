@@ -19,6 +19,8 @@ export interface WatchOptions {
   readonly idleTimeoutMs: number;
   readonly signal: AbortSignal;
   readonly onEvent: (event: WatchEvent) => void;
+  /** Called when the server has begun to answer. */
+  readonly onOpen?: () => void;
 }
 
 /**
@@ -30,6 +32,7 @@ export async function watchOnce(options: WatchOptions): Promise<Result<void, Kub
   const subject: Subject = { verb: 'watch', object: queryText(query) };
   const opened = await client.openWatch(query, options.resourceVersion, options.timeoutSeconds, { signal });
   if (!opened.ok) return opened;
+  options.onOpen?.();
   const stream = opened.value;
 
   let silent = false;

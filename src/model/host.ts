@@ -78,7 +78,10 @@ export interface HostReport {
     readonly ipv6Disabled: boolean;
     /** Interfaces of the host on which alone IPv6 is switched off, as NetworkManager's `ipv6.method disabled` does. Absent: not told. */
     readonly ipv6DisabledOn?: readonly string[];
-    /** IPv6 settings of RHEL's network scripts, such as `eth0 IPV6INIT`: `no`. Absent: there are none. */
+    /**
+     * IPv6 settings of RHEL's network scripts, such as `eth0 IPV6INIT`: `no`, and of NetworkManager's profiles, such as `eth0 ipv6.method`:
+     * `disabled`. Absent: there are none.
+     */
     readonly networkScripts?: Readonly<Record<string, string>>;
     readonly forwarding: { readonly IPv4: boolean; readonly IPv6: boolean };
     /** `accept_ra` by interface. */

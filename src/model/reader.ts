@@ -21,6 +21,12 @@ export interface ListQuery {
   readonly fields?: readonly string[];
 }
 
+/** What a look at the cluster cannot do without: failing to read it means that nothing can be said at all. */
+export interface ServerInfo {
+  readonly kubernetesVersion: string;
+  readonly groupVersions: readonly string[];
+}
+
 /** Reads the cluster. Handed to `observe`; it can change nothing. */
 export interface Reader {
   get(ref: ObjectRef): Promise<Read<KubeObject>>;

@@ -3,7 +3,7 @@ import type { HostAddress, HostReport } from '../model/host.ts';
 import { familyOf, isLasting } from '../model/node-address.ts';
 import { fitnessOf } from '../net/choose.ts';
 import { type Family, otherFamily } from '../net/family.ts';
-import { enableCommand, type Expectation } from '../providers/expect.ts';
+import { enableCommand, type Expectation, profileCommand } from '../providers/expect.ts';
 import { fromKubelet } from './from-kubelet.ts';
 import { addressText, ipCommand, look, NETWORK_IS_YOURS, type Told } from './told.ts';
 
@@ -155,21 +155,29 @@ function without(host: Host): Told {
   };
 }
 
-/** IPv6 is off on the one interface that should have it: by the kernel's setting, which NetworkManager makes too, or by a network script. */
+/** IPv6 is off on the one interface that should have it: by the kernel's setting, which NetworkManager makes too, or by the network's configuration. */
 function disabledOnDevice({ node, report, place, device }: Host): Told | null {
   const { ipv6DisabledOn = [], networkScripts = {} } = report.network;
-  const byScript = networkScripts[`${device} IPV6INIT`] === 'no';
-  const byKernel = ipv6DisabledOn.includes(device);
-  if (!byScript && !byKernel) return null;
-  const setting = byScript ? `IPV6INIT=no in ifcfg-${device}` : `net.ipv6.conf.${device}.disable_ipv6=1`;
+  const method = networkScripts[`${device} ipv6.method`];
+  const byProfile = method === 'disabled' ? `ipv6.method=disabled in NetworkManager's profile of ${device}` : null;
+  // An old script may lie beside the profile that took its place.
+  const byScript =
+    networkScripts[`${device} IPV6INIT`] === 'no' && method === undefined ? `IPV6INIT=no in ifcfg-${device}` : null;
+  const byKernel = ipv6DisabledOn.includes(device) ? `net.ipv6.conf.${device}.disable_ipv6=1` : null;
+  const evidence = [byProfile, byScript, byKernel].filter((setting) => setting !== null);
+  const [setting] = evidence;
+  if (setting === undefined) return null;
   return {
     cause: 'FamilyDisabled',
     family: 'IPv6',
     sentence: `IPv6 is switched off on ${device} of ${node.name} (${setting}).`,
-    evidence: [setting],
+    evidence,
     fix: {
       short: `switch IPv6 on for ${device}`,
-      command: enableCommand(place.system, device) ?? `sysctl -w net.ipv6.conf.${device}.disable_ipv6=0`,
+      command:
+        byProfile === null
+          ? (enableCommand(place.system, device) ?? `sysctl -w net.ipv6.conf.${device}.disable_ipv6=0`)
+          : profileCommand(device),
       where: 'Node',
     },
     by: { why: NETWORK_IS_YOURS },
@@ -186,14 +194,17 @@ function advertisementsIgnored({ node, report, own, place, device }: Host): Told
   const speaks = own.some((address) => address.scope === 'LinkLocal' && address.interface === device);
   if (!speaks || defaultRoutes.IPv6 !== undefined) return null;
   const told = { cause: 'RouterAdvertisementsIgnored', family: 'IPv6' } as const;
-  if (networkScripts[`${device} IPV6_AUTOCONF`] === 'no' && networkScripts[`${device} DHCPV6C`] !== 'yes') {
+  const setting = askedOfNobody(device, networkScripts, acceptRA[device]);
+  if (setting !== null) {
     return {
       ...told,
-      sentence: `${node.name} takes no IPv6 address from routers: IPV6_AUTOCONF of ${device} is no.`,
-      evidence: [`IPV6_AUTOCONF=no in ifcfg-${device}`, ...own.map(addressText)],
+      sentence: `${node.name} takes no IPv6 address from routers: ${setting.says}.`,
+      evidence: [...setting.evidence, ...own.map(addressText)],
       fix: {
         short: 'have it listen to router advertisements, or give it a static address',
-        command: enableCommand(place.system, device) ?? addCommand('IPv6', device),
+        command: setting.byProfile
+          ? profileCommand(device)
+          : (enableCommand(place.system, device) ?? addCommand('IPv6', device)),
         where: 'Node',
       },
       by: { why: NETWORK_IS_YOURS },
@@ -218,6 +229,40 @@ function advertisementsIgnored({ node, report, own, place, device }: Host): Told
   };
 }
 
+interface AskedOfNobody {
+  readonly says: string;
+  readonly evidence: readonly string[];
+  readonly byProfile: boolean;
+}
+
+/** The configuration that keeps the interface from asking routers or a DHCPv6 server for an address; null: there is none. */
+function askedOfNobody(
+  device: string,
+  settings: Readonly<Record<string, string>>,
+  acceptRA: string | undefined,
+): AskedOfNobody | null {
+  const method = settings[`${device} ipv6.method`];
+  const profile = `ipv6.method=${method} in NetworkManager's profile of ${device}`;
+  if (method === 'link-local') {
+    return { says: `ipv6.method of ${device} is link-local`, evidence: [profile], byProfile: true };
+  }
+  // NetworkManager leaves it to the kernel, and that does not listen either.
+  if (method === 'ignore' && acceptRA === '0') {
+    return {
+      says: `ipv6.method of ${device} is ignore, and accept_ra is 0`,
+      evidence: [profile, `net.ipv6.conf.${device}.accept_ra=0`],
+      byProfile: true,
+    };
+  }
+  if (method !== undefined || settings[`${device} IPV6_AUTOCONF`] !== 'no' || settings[`${device} DHCPV6C`] === 'yes')
+    return null;
+  return {
+    says: `IPV6_AUTOCONF of ${device} is no`,
+    evidence: [`IPV6_AUTOCONF=no in ifcfg-${device}`],
+    byProfile: false,
+  };
+}
+
 const addCommand = (family: Family, device: string): string =>
   ipCommand(family, `address add ${family === 'IPv4' ? 'ADDRESS/24' : 'ADDRESS/64'} dev ${device}`);
 
@@ -225,7 +270,9 @@ const routeEvidence = ({ network }: HostReport, family: Family): readonly string
   network.defaultRoutes[family] === undefined ? [`no ${family} default route`] : [];
 
 const scriptEvidence = ({ network }: HostReport): readonly string[] =>
-  Object.entries(network.networkScripts ?? {}).map(([setting, value]) => `network script: ${setting}=${value}`);
+  Object.entries(network.networkScripts ?? {}).map(
+    ([setting, value]) => `${setting.includes(' ipv6.') ? 'NetworkManager' : 'network script'}: ${setting}=${value}`,
+  );
 
 /** What to do where the host is not seen. */
 export const lookAtHost = (family: Family) => look(ipCommand(family, 'address show scope global'));

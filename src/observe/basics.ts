@@ -1,14 +1,8 @@
 import type { Basics, NodeFacts } from '../model/facts.ts';
 import { asString, at, type KubeObject } from '../model/object.ts';
-import { known, type Known, unknown, type Read, type Reader } from '../model/reader.ts';
+import { known, type Known, unknown, type Read, type Reader, type ServerInfo } from '../model/reader.ts';
 import { err, ok, type Result } from '../result.ts';
 import { isToBeSeen, mayBeToBeSeen, NODE_FIELDS, type Renewals, toNodes } from './nodes.ts';
-
-/** What a look at the cluster cannot do without: failing to read it means that nothing can be said at all. */
-export interface ServerInfo {
-  readonly kubernetesVersion: string;
-  readonly groupVersions: readonly string[];
-}
 
 const NAMESPACES = ['kube-system', 'calico-system', 'tigera-operator', 'kube-flannel'] as const;
 

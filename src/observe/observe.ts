@@ -1,12 +1,12 @@
 import type { ClusterFacts, ServiceFacts } from '../model/facts.ts';
 import { asArray, asString, at, type Json } from '../model/object.ts';
 import type { PodOwner } from '../model/pod-owner.ts';
-import { known, unknown, type Known, type Read, type Reader } from '../model/reader.ts';
+import { known, unknown, type Known, type Read, type Reader, type ServerInfo } from '../model/reader.ts';
 import { fromRecordEntry, RECORDS_SECRET, type Recorded } from '../model/record.ts';
 import { readWorkload } from '../model/workload.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Registry } from '../registry.ts';
-import { readBasics, type ServerInfo } from './basics.ts';
+import { readBasics } from './basics.ts';
 import { SERVICE_FIELDS, toServiceFacts } from './services.ts';
 
 const LEASE_TRANSFER_POLICY = {

@@ -95,8 +95,7 @@ export function enableCommand(system: OperatingSystem | null, device: string): s
   if (system === null) return null;
   switch (system.configures) {
     case 'NetworkManager':
-      // The profile of the interface is asked for rather than guessed: cloud images name it `System eth0`, `cloud-init eth0` or `Wired connection 1`.
-      return `nmcli connection modify "$(nmcli -g GENERAL.CONNECTION device show ${device})" ipv6.method auto && nmcli device reapply ${device}`;
+      return profileCommand(device);
     case 'networkd':
       return system.id === 'ubuntu'
         ? `netplan set ethernets.${device}.dhcp6=true && netplan set ethernets.${device}.accept-ra=true && netplan apply`
@@ -105,3 +104,8 @@ export function enableCommand(system: OperatingSystem | null, device: string): s
       return null;
   }
 }
+
+/** Has NetworkManager's profile of an interface take IPv6 addresses from the network. */
+export const profileCommand = (device: string): string =>
+  // The profile is asked for rather than guessed: cloud images name it `System eth0`, `cloud-init eth0` or `Wired connection 1`.
+  `nmcli connection modify "$(nmcli -g GENERAL.CONNECTION device show ${device})" ipv6.method auto && nmcli device reapply ${device}`;

@@ -10,7 +10,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Cluster } from '../kube/connect.ts';
 import { errorText, type KubeError } from '../kube/errors.ts';
 import { type EventRecorder, eventRecorder } from '../kube/events.ts';
-import { clientReader, pagedReader, snapshotReader } from '../kube/reader.ts';
+import { clientReader, pagedReader, readServerInfo, snapshotReader } from '../kube/reader.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
@@ -176,11 +176,9 @@ export async function inventoryPass(deps: PassDeps): Promise<Next> {
 }
 
 async function look(request: Request, { client, clock, workloads }: PassDeps): Promise<Result<ClusterFacts, string>> {
-  const [version, groupVersions] = await Promise.all([client.serverVersion(), client.groupVersions()]);
-  if (!version.ok) return err(errorText(version.error));
-  if (!groupVersions.ok) return err(errorText(groupVersions.error));
-  const server = { kubernetesVersion: version.value.gitVersion, groupVersions: groupVersions.value };
-  return observe(snapshotReader(clientReader(client)), server, registry, request, clock.now(), () =>
+  const server = await readServerInfo(client);
+  if (!server.ok) return err(errorText(server.error));
+  return observe(snapshotReader(clientReader(client)), server.value, registry, request, clock.now(), () =>
     workloads.get(WORKLOADS_MS),
   );
 }

@@ -1,8 +1,14 @@
 import { expect, test } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
 import { proposeCIDRs } from '../../../src/cli/asked.ts';
+import type { Observation, ObserveError } from '../../../src/cli/session.ts';
+import type { NodeFacts } from '../../../src/model/facts.ts';
+import type { Diagnosis } from '../../../src/nodes/cause.ts';
+import { err, ok, type Result } from '../../../src/result.ts';
+import { clusterFacts, nodeFacts } from '../../support/facts.ts';
 import { play } from './fake-session.ts';
 import { ready, stalled, working } from './status-resource.ts';
-import { midway, tooLong } from './support.ts';
+import { finished, midway, tooLong } from './support.ts';
 
 const manifest = `
 apiVersion: v1
@@ -123,6 +129,88 @@ test('watching ends with 3 when it stalls or is deleted', async () => {
   expect((await play(['status', '-w'], { resource: working, changes: [working, stalled] })).code).toBe(3);
   const deleted = await play(['status', '-w'], { resource: working, changes: [working, null] });
   expect(deleted).toMatchObject({ code: 3, err: 'DualStackCluster cluster was deleted.\n' });
+});
+
+const seen = (...nodes: readonly NodeFacts[]): Result<Observation, ObserveError> =>
+  ok({
+    facts: clusterFacts({}, { nodes }),
+    plan: finished,
+    diagnose: ({ internalIPs, name }) => (internalIPs.length > 1 ? null : { ...LACKS, sentence: `${name} lacks one.` }),
+  });
+const LACKS: Diagnosis = {
+  cause: 'NoAddress',
+  family: 'IPv6',
+  sentence: '',
+  evidence: [],
+  since: '2026-11-02T11:00:00Z',
+  fix: { short: 'give it one', command: null, where: 'Node' },
+  operator: { may: false, why: 'It gives none.' },
+};
+const single = (name: string): NodeFacts => ({ ...nodeFacts(1), name, internalIPs: ['192.0.2.11'] });
+const dual = (name: string): NodeFacts => ({ ...single(name), internalIPs: ['192.0.2.11', '2001:db8::11'] });
+
+test.each([[true], [false]])(
+  'nodes that are watched are printed alike on a screen (%s) and in a pipe',
+  async (interactive) => {
+    const {
+      out,
+      code,
+      err: complained,
+    } = await play(['nodes', '-w'], {
+      nodes: [seen(single('a'), dual('b')), seen(dual('a'), dual('b')), seen(dual('a'), dual('b')), seen(dual('b'))],
+      interactive,
+      environment: { NO_COLOR: '1' },
+    });
+    expect(out).toBe(`\
+NAME  READY  FAMILIES   PRIMARY-IP  SECOND-IP     CAUSE      FOR
+a     True   IPv4       192.0.2.11  -             NoAddress  60m
+b     True   IPv4,IPv6  192.0.2.11  2001:db8::11  -          -
+a     True   IPv4,IPv6  192.0.2.11  2001:db8::11  -          -
+a     Deleted  IPv4,IPv6  192.0.2.11  2001:db8::11  -          -
+`);
+    expect({ code, complained }).toEqual({ code: 0, complained: '' });
+  },
+);
+
+test('of nodes that lack something, the last that is told is that they no longer do', async () => {
+  const { out, err: complained } = await play(['nodes', '-w', '--only', 'missing', '-o', 'yaml'], {
+    nodes: [
+      seen(dual('a')),
+      seen(single('a'), dual('b')),
+      seen(dual('a'), dual('b')),
+      seen(dual('b')),
+      seen(single('b')),
+      seen(),
+    ],
+  });
+  const told = parseAllDocuments(out).map(
+    (document) => document.toJS() as { event: string; name: string; cause: string },
+  );
+  expect(out).toMatch(/^---\nevent: ADDED\n/u);
+  expect(told.map(({ event, name, cause }) => `${event} ${name} ${cause}`)).toEqual([
+    'ADDED a NoAddress',
+    'MODIFIED a null',
+    'ADDED b NoAddress',
+    'DELETED b NoAddress',
+  ]);
+  expect(complained).toBe('No node to show yet.\n');
+});
+
+test('nodes are watched against what is wanted, and whether that is in the cluster', async () => {
+  const inCluster = await play(['nodes', '-w'], { resource: ready, nodes: [] });
+  expect(inCluster.watched).toMatchObject([{ resource: ready, inCluster: true }]);
+  const byFlags = await play(['nodes', '-w', '--ip-families', 'IPv4'], { resource: ready, nodes: [] });
+  expect(byFlags.watched).toMatchObject([{ resource: { spec: { ipFamilies: ['IPv4'] } }, inCluster: false }]);
+  expect(inCluster).toMatchObject({ code: 0, closed: true });
+});
+
+test.each([
+  [{ kind: 'Unreadable', message: 'Nodes cannot be listed' } as const, 1],
+  [{ kind: 'Invalid', problems: [{ path: 'spec', message: 'is wrong' }] } as const, 2],
+])('watching what cannot be looked at ends with an error', async (error, code) => {
+  const played = await play(['nodes', '-w'], { nodes: [err(error)] });
+  expect(played).toMatchObject({ code, out: '', closed: true });
+  expect(played.err).toMatch(/^Error: /u);
 });
 
 test('the session is closed, also after a failure', async () => {

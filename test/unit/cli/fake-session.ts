@@ -1,7 +1,7 @@
 import type { Dependencies } from '../../../src/cli/dependencies.ts';
 import { type ExitCode } from '../../../src/cli/exit-code.ts';
 import { runCli } from '../../../src/cli/program.ts';
-import type { ClusterSession, Observation, ObserveError } from '../../../src/cli/session.ts';
+import type { ClusterSession, Observation, ObserveError, WatchNodesOptions } from '../../../src/cli/session.ts';
 import type { Connectivity } from '../../../src/model/connectivity.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import type { Plan } from '../../../src/model/plan.ts';
@@ -13,6 +13,7 @@ export interface Scene {
   readonly plan?: Plan;
   readonly resource?: KubeObject | null;
   readonly changes?: readonly (KubeObject | null)[];
+  readonly nodes?: readonly Result<Observation, ObserveError>[];
   readonly observeError?: ObserveError;
   readonly connectError?: string;
   readonly files?: Readonly<Record<string, string>>;
@@ -27,6 +28,8 @@ export interface Played {
   readonly err: string;
   /** Resources that were looked at, and whether the session was closed. */
   readonly observed: readonly KubeObject[];
+  /** Whose nodes were followed. */
+  readonly watched: readonly WatchNodesOptions[];
   readonly closed: boolean;
   readonly started: readonly unknown[];
 }
@@ -35,6 +38,7 @@ export interface Played {
 export async function play(args: readonly string[], scene: Scene = {}): Promise<Played> {
   const said = { out: '', err: '' };
   const observed: KubeObject[] = [];
+  const watched: WatchNodesOptions[] = [];
   const started: unknown[] = [];
   let closed = false;
   const session: ClusterSession = {
@@ -48,6 +52,10 @@ export async function play(args: readonly string[], scene: Scene = {}): Promise<
     async *watchResource() {
       yield* scene.changes ?? [];
     },
+    async *watchNodes(options) {
+      watched.push(options);
+      yield* scene.nodes ?? [];
+    },
     probe: async (options) => {
       started.push(options);
       options.onProgress({ servers: [2, 2], runners: [0, 0], probed: [] });
@@ -57,8 +65,25 @@ export async function play(args: readonly string[], scene: Scene = {}): Promise<
       closed = true;
     },
   };
-  const dependencies: Dependencies = {
+  const code = await runCli(args, {
+    ...dependencies(said, scene, started),
     connect: async () => (scene.connectError === undefined ? ok(session) : err(scene.connectError)),
+  });
+  return { code, ...said, observed, watched, closed, started };
+}
+
+/** All but a cluster. What is written goes to `said`, what is started to `started`. */
+export const dependencies = (
+  said: { out: string; err: string },
+  scene: Scene = {},
+  started: unknown[] = [],
+): Dependencies => {
+  const start = async (options: unknown): Promise<ExitCode> => {
+    started.push(options);
+    return 0;
+  };
+  return {
+    connect: async () => err('there is no cluster'),
     terminal: {
       write: (text) => {
         said.out += text;
@@ -78,23 +103,9 @@ export async function play(args: readonly string[], scene: Scene = {}): Promise<
     now: () => NOW,
     everySecond: () => {},
     signal: new AbortController().signal,
-    runOperator: async (options) => {
-      started.push(options);
-      return 0;
-    },
-    serveProbe: async (options) => {
-      started.push(options);
-      return 0;
-    },
-    runProbe: async () => {
-      started.push('probe run');
-      return 0;
-    },
-    runAgent: async (options) => {
-      started.push(options);
-      return 0;
-    },
+    runOperator: start,
+    serveProbe: start,
+    runProbe: () => start('probe run'),
+    runAgent: start,
   };
-  const code = await runCli(args, dependencies);
-  return { code, ...said, observed, closed, started };
-}
+};

@@ -15,6 +15,8 @@ interface Running {
   readonly cache: Reflector<string>;
   readonly changes: CacheChange<string>[];
   readonly errors: string[];
+  /** Errors, and between them that the server was reached. */
+  readonly told: string[];
   stop(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ function start(onChange: (change: CacheChange<string>) => void = () => {}): Runn
   const stop = new AbortController();
   const changes: CacheChange<string>[] = [];
   const errors: string[] = [];
+  const told: string[] = [];
   const cache = reflector<string>({
     client: api.cluster(clock).client,
     clock,
@@ -46,13 +49,18 @@ function start(onChange: (change: CacheChange<string>) => void = () => {}): Runn
       changes.push(change);
       onChange(change);
     },
-    onError: (error) => errors.push('kind' in error ? error.kind : error.message),
+    onReached: () => told.push('reached'),
+    onError: (error) => {
+      errors.push('kind' in error ? error.kind : error.message);
+      told.push('kind' in error ? error.kind : error.message);
+    },
   });
   const run = cache.run(stop.signal);
   const one: Running = {
     cache,
     changes,
     errors,
+    told,
     stop: async () => {
       stop.abort();
       await run;
@@ -89,6 +97,19 @@ test('it lists all pages, then follows each change', async () => {
   ]);
   expect(one.cache.items().toSorted()).toEqual(['new', 'old', 'old', 'old', 'old', 'old', 'old']);
   expect(server.lists).toBe(1);
+});
+
+test('it tells when the server answers again, also when nothing has changed', async () => {
+  for (let n = 0; n < 4; n++) server.put(`cm-${n}`, 'old');
+  const one = start();
+  await eventually('the watch is open', () => server.watches === 1);
+  const before = one.told.length;
+  expect(one.told.slice(-3)).toEqual(['reached', 'reached', 'reached']);
+  server.faults.push({ on: 'watch', do: 'HangUp' }, { on: 'watch', do: 'HangUp' });
+  api.cut();
+  await eventually('the watch is open again', () => one.told.length > before && one.told.at(-1) === 'reached');
+  expect(one.told[before]).toBe('Network');
+  expect(one.changes).toHaveLength(4);
 });
 
 const faults: readonly (readonly [string, Fault])[] = [

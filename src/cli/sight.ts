@@ -1,0 +1,61 @@
+import { clusterStatusOf } from '../api/cluster-status.ts';
+import { resolve } from '../api/resolve.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { errorText } from '../kube/errors.ts';
+import { clientReader, pagedReader, readServerInfo, snapshotReader } from '../kube/reader.ts';
+import type { ClusterFacts } from '../model/facts.ts';
+import type { KubeObject } from '../model/object.ts';
+import type { Request } from '../model/request.ts';
+import { diagnose } from '../nodes/diagnose.ts';
+import { outlookOf } from '../nodes/outlook.ts';
+import { observe, type ReadWorkloads } from '../observe/observe.ts';
+import { readPodOwners } from '../observe/workloads.ts';
+import { makePlan } from '../plan/plan.ts';
+import { registry, vocabulary } from '../registry.ts';
+import { memoryOf } from '../report/memory.ts';
+import { knownOf, sinceWhen } from '../report/nodes.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Observation, ObserveError } from './session.ts';
+
+/** What was wanted, and what was there. */
+export interface Sight {
+  readonly resource: KubeObject;
+  readonly request: Request;
+  readonly facts: ClusterFacts;
+}
+
+export interface SightDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Absent: all pods are listed. */
+  readonly readWorkloads?: ReadWorkloads;
+}
+
+/** One look at everything that decides on the way from here to what the resource asks for. */
+export async function takeSight(resource: KubeObject, deps: SightDeps): Promise<Result<Sight, ObserveError>> {
+  const { client, clock, signal } = deps;
+  const request = resolve(resource['spec'], vocabulary);
+  if (!request.ok) return err({ kind: 'Invalid', problems: request.error });
+  const server = await readServerInfo(client, signal);
+  if (!server.ok) return err({ kind: 'Unreadable', message: errorText(server.error) });
+  const reader = snapshotReader(clientReader(client, signal));
+  const readWorkloads = deps.readWorkloads ?? (() => readPodOwners(pagedReader(client, signal)));
+  const facts = await observe(reader, server.value, registry, request.value, clock.now(), readWorkloads);
+  return facts.ok
+    ? ok({ resource, request: request.value, facts: facts.value })
+    : err({ kind: 'Unreadable', message: facts.error });
+}
+
+/** What follows from it. */
+export function observationOf({ resource, request, facts }: Sight): Observation {
+  const status = clusterStatusOf(resource);
+  const memory = memoryOf(status, resource.metadata.generation ?? 0);
+  const plugins = registry.bind(facts);
+  const plan = makePlan(request, facts, plugins, memory);
+  const proofs = plugins.cni.nodeProofs(plan.wanted, facts);
+  const outlook = outlookOf(plan, plugins, facts.at);
+  const since = sinceWhen(status.nodes, facts.at);
+  return { facts, plan, diagnose: (node) => diagnose(node, outlook, knownOf(node, proofs, since(node))) };
+}

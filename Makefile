@@ -41,6 +41,7 @@ e2e-control-plane-again: node_modules tools build
 
 ## Figures, each as a ratio to a reference measured in the same run.
 bench: node_modules tools build
+	@node bench/plan.ts
 	@node bench/nodes.ts
 	@node bench/run.ts
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,8 @@ import { systemClock } from '../src/runtime/clock.ts';
 /** A real kube-apiserver on a real etcd, and nothing that would change an object by itself. */
 export interface ApiServer {
   readonly kubeconfig: string;
+  /** The same as a pod has it: files of a service account, and where the server is. */
+  readonly account: { readonly folder: string; readonly environment: Readonly<Record<string, string>> };
   readonly folder: string;
   stop(): Promise<void>;
 }
@@ -56,13 +58,22 @@ export async function startApiServer(): Promise<ApiServer> {
   const server: ApiServer = {
     folder,
     kubeconfig: join(folder, 'kubeconfig'),
+    account: {
+      folder: join(folder, 'account'),
+      environment: { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(port) },
+    },
     stop: async () => {
       await Promise.all(children.map(end));
       rmSync(folder, { recursive: true });
     },
   };
   writeFileSync(server.kubeconfig, kubeconfigOf(url, join(folder, 'apiserver.crt')));
-  if (await isReady(server, children)) return server;
+  if (await isReady(server, children)) {
+    mkdirSync(server.account.folder);
+    copyFileSync(join(folder, 'apiserver.crt'), join(server.account.folder, 'ca.crt'));
+    writeFileSync(join(server.account.folder, 'token'), 'token');
+    return server;
+  }
   await server.stop();
   throw new Error(`the API server is not ready within ${READY_WITHIN_MS / 1000} s`);
 }
@@ -87,7 +98,7 @@ async function isReady({ kubeconfig }: ApiServer, children: readonly ChildProces
   while (Date.now() < deadline && children.every((child) => child.exitCode === null)) {
     await sleep(200);
     // Its certificate is made while it starts, and is its own CA.
-    const made = connect({ ...common, kubeconfig });
+    const made = await connect({ ...common, kubeconfig });
     if (!made.ok) continue;
     const answer = await made.value.client.text('/readyz');
     await made.value.close();

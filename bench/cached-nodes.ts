@@ -5,12 +5,13 @@ import { reflector } from '../src/kube/reflector.ts';
 import { NODE_FIELDS } from '../src/observe/nodes.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 
-const made = connect({
-  kubeconfig: process.argv[2] ?? '',
+// As in its pod, where there is no kubeconfig.
+const made = await connect({
+  serviceAccountFolder: process.argv[2] ?? '',
   version: 'bench',
   clock: systemClock,
   random: Math.random,
-  environment: {},
+  environment: process.env,
 });
 if (!made.ok) throw new Error(made.error);
 const stop = new AbortController();

@@ -30,11 +30,21 @@ const CAPACITY = {
   'hugepages-2Mi': '0',
 };
 
+const bytesOf = (n: number): readonly [number, number, number] => [n >> 16, (n >> 8) & 255, n & 255];
+
+export const nodeName = (n: number): string => `ip-10-${bytesOf(n).join('-')}.eu-central-1.compute.internal`;
+const ipv4Of = (n: number): string => `10.${bytesOf(n).join('.')}`;
+
+export const nodeAddresses = (n: number, dual: boolean): readonly object[] => [
+  { type: 'InternalIP', address: ipv4Of(n) },
+  { type: 'Hostname', address: nodeName(n) },
+  ...(dual ? [{ type: 'InternalIP', address: `fd12::${n.toString(16)}` }] : []),
+];
+
 /** A worker of a cloud, about 17 KB of JSON; each second one lacks IPv6. */
 export function nodeObject(n: number): KubeObject {
-  const [high, middle, low] = [n >> 16, (n >> 8) & 255, n & 255];
-  const name = `ip-10-${high}-${middle}-${low}.eu-central-1.compute.internal`;
-  const ipv4 = `10.${high}.${middle}.${low}`;
+  const [, , low] = bytesOf(n);
+  const [name, ipv4] = [nodeName(n), ipv4Of(n)];
   const podCIDR = `100.${64 + (n >> 8)}.${low}.0/24`;
   const since = '2026-10-31T08:00:00Z';
   const conditions = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'Ready'].map((type) => ({
@@ -80,11 +90,7 @@ export function nodeObject(n: number): KubeObject {
       providerID: `aws:///eu-central-1a/i-${hex(`machine-${n}`, 17)}`,
     },
     status: {
-      addresses: [
-        { type: 'InternalIP', address: ipv4 },
-        { type: 'Hostname', address: name },
-        ...(n % 2 === 0 ? [{ type: 'InternalIP', address: `fd12::${n.toString(16)}` }] : []),
-      ],
+      addresses: nodeAddresses(n, n % 2 === 0),
       capacity: CAPACITY,
       allocatable: CAPACITY,
       conditions,

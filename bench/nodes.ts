@@ -12,10 +12,16 @@ import { connect } from '../src/kube/connect.ts';
 import { errorText } from '../src/kube/errors.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { startApiServer } from './api-server.ts';
+import { benchChanges } from './changes.ts';
 import { nodeObject } from './node-objects.ts';
 
 const { values } = parseArgs({
-  options: { nodes: { type: 'string', default: '5000,15000' }, runs: { type: 'string', default: '5' } },
+  options: {
+    nodes: { type: 'string', default: '5000,15000' },
+    runs: { type: 'string', default: '5' },
+    /** `no`: only how the cache is filled. */
+    changes: { type: 'string', default: 'yes' },
+  },
 });
 const sizes = values.nodes.split(',').map(Number);
 const runs = Number(values.runs);
@@ -25,8 +31,13 @@ const TICKS = 100;
 /** As the image starts the operator. */
 const NODE_OPTIONS = '--max-semi-space-size=2';
 
+/** No kubeconfig of the user's own is found. */
+const HOMELESS = { PATH: process.env['PATH'], HOME: '/nonexistent' };
+
 const began = Date.now();
 const progress = (text: string): void => console.error(`[${((Date.now() - began) / 1000).toFixed(0)} s] ${text}`);
+
+const tell = (line: string): void => console.log(line);
 
 interface Figures {
   readonly seconds: number;
@@ -39,7 +50,7 @@ const server = await startApiServer();
 try {
   const bundle = join(server.folder, 'cached-nodes.mjs');
   await bundleOurs(bundle);
-  const made = connect({
+  const made = await connect({
     kubeconfig: server.kubeconfig,
     version: 'bench',
     clock: systemClock,
@@ -52,7 +63,8 @@ try {
     progress(`making ${size - there} Nodes`);
     there = await makeNodes(made.value.client, there, size);
     const sides = {
-      ours: () => sync(process.execPath, [NODE_OPTIONS, bundle, server.kubeconfig], size),
+      ours: () =>
+        sync(process.execPath, [NODE_OPTIONS, bundle, server.account.folder], size, server.account.environment),
       reference: () => sync(reference, [server.kubeconfig], size),
     };
     // The first of each brings files and the server's own cache into memory.
@@ -67,6 +79,8 @@ try {
     say(`nodes-${size}-synced`, 's', ours, theirs, ({ seconds }) => seconds);
     say(`nodes-${size}-peak-memory`, 'MB', ours, theirs, ({ peakMB }) => peakMB);
     say(`nodes-${size}-cpu`, 's', ours, theirs, ({ cpuSeconds }) => cpuSeconds);
+    if (size !== sizes[0] || values.changes === 'no') continue;
+    await benchChanges({ server, client: made.value.client, nodes: size, reference, progress, say: tell });
   }
 
   await made.value.close();
@@ -103,9 +117,14 @@ async function bundleOurs(outfile: string): Promise<void> {
 }
 
 /** Runs one side until it has all of them. What it took by then is read from the kernel, the same way for both. */
-async function sync(program: string, args: readonly string[], size: number): Promise<Figures> {
+async function sync(
+  program: string,
+  args: readonly string[],
+  size: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Figures> {
   const started = performance.now();
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...HOMELESS, ...environment } });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   try {
     for await (const line of createInterface({ input: child.stdout })) {

@@ -80,13 +80,13 @@ export const ROOMS = {
   agent: {
     rooms: [...PURE_WORDS, 'api', 'kube', 'runtime'],
     node: ['fs', 'fs/promises', 'path', 'http', 'https', 'net', 'os', 'events', 'stream', 'zlib'],
-    packages: ['dbus-next', 'dbus-native', 'undici'],
+    packages: ['dbus-next', 'dbus-native'],
     why: 'it takes typed settings from its own object and nothing else',
   },
   kube: {
     rooms: [...PURE_WORDS, 'runtime'],
     node: '*',
-    packages: ['@kubernetes/client-node', 'undici', 'p-queue'],
+    packages: ['@kubernetes/client-node', 'p-queue'],
     why: 'it talks to the API server and knows nothing of dual-stack',
   },
   runtime: {

@@ -56,8 +56,8 @@ const terminal: Terminal = {
 
 // The exit code is set, not forced: what is still being written to a pipe gets there.
 process.exitCode = await runCli(process.argv.slice(2), {
-  connect: (connection) =>
-    openSession(connectTo(connection), { clock, signal: commandEnd, random, provePackets: proveByCommand }),
+  connect: async (connection) =>
+    openSession(await connectTo(connection), { clock, signal: commandEnd, random, provePackets: proveByCommand }),
   terminal,
   readText: (file) => (file === '-' ? readAll(process.stdin) : readFile(file, 'utf8')),
   now: () => clock.now(),
@@ -73,13 +73,13 @@ process.exitCode = await runCli(process.argv.slice(2), {
 });
 termination.dispose();
 
-function connectTo(connection: Connection): Result<Cluster, string> {
+function connectTo(connection: Connection): Promise<Result<Cluster, string>> {
   return connect({ ...connection, version: VERSION, clock, random, environment: process.env });
 }
 
 async function startOperator(options: OperatorOptions): Promise<ExitCode> {
   const log = loggerFor(options);
-  const cluster = connectTo(options);
+  const cluster = await connectTo(options);
   if (!cluster.ok) return failed(log, cluster.error);
   try {
     const ended = await runOperator(
@@ -151,7 +151,7 @@ function endAnyway(): void {
 
 async function startAgent(options: AgentOptions): Promise<ExitCode> {
   const log = loggerFor(options).child({ node: options.nodeName });
-  const cluster = connectTo(options);
+  const cluster = await connectTo(options);
   if (!cluster.ok) return failed(log, cluster.error);
   const agent = createAgent(
     {

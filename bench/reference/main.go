@@ -1,5 +1,6 @@
 // A cache of Nodes as the author of an operator in Go would write it: controller-runtime with a typed client and a transform that
-// drops what takes most room. It says "synced N" once it has them all, and stays until it is stopped.
+// drops what takes most room. It says "synced N" once it has them all, and stays until it is stopped. With "watch" it also says
+// "changed NAME" for each Node that is changed.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/scheme"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -28,17 +30,17 @@ func trim(object any) (any, error) {
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: node-cache KUBECONFIG")
+	if len(os.Args) < 2 || len(os.Args) > 3 || (len(os.Args) == 3 && os.Args[2] != "watch") {
+		fmt.Fprintln(os.Stderr, "usage: node-cache KUBECONFIG [watch]")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(os.Args[1], len(os.Args) == 3); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(kubeconfig string) error {
+func run(kubeconfig string, watch bool) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctrl.SetLogger(logr.Discard())
@@ -59,6 +61,14 @@ func run(kubeconfig string) error {
 	informer, err := manager.GetCache().GetInformer(ctx, &corev1.Node{})
 	if err != nil {
 		return err
+	}
+	if watch {
+		told := toolscache.ResourceEventHandlerFuncs{UpdateFunc: func(_, now any) {
+			fmt.Printf("changed %s\n", now.(*corev1.Node).Name)
+		}}
+		if _, err := informer.AddEventHandler(told); err != nil {
+			return err
+		}
 	}
 	if !manager.GetCache().WaitForCacheSync(ctx) || !informer.HasSynced() {
 		return fmt.Errorf("stopped before the cache was filled")

@@ -117,7 +117,7 @@ async function wholeAnswer(
   if (!opened.ok) return err(errorText(opened.error));
   try {
     const chunks: Uint8Array[] = [];
-    await opened.value.read((chunk) => chunks.push(chunk));
+    await opened.value.read((chunk) => chunks.push(Buffer.from(chunk)));
     return ok(Buffer.concat(chunks));
   } catch (error) {
     return err(`its answer was cut: ${error instanceof Error ? error.message : String(error)}`);

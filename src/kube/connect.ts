@@ -3,6 +3,7 @@ import { ok, type Result } from '../result.ts';
 import { type KubeClient, kubeClient } from './client.ts';
 import { type ConfigOptions, type Environment, loadConfig } from './config.ts';
 import { type Connection, openConnection } from './connection.ts';
+import type { Place } from './kubeconfig.ts';
 
 export interface ConnectOptions extends ConfigOptions {
   /** Of this program, for the user agent. */
@@ -31,15 +32,19 @@ export interface Cluster {
 const LEASE_TIMEOUT_MS = 5_000;
 
 /** Everything needed to talk to the cluster that the options and the environment name. Nothing is sent yet. */
-export function connect(options: ConnectOptions): Result<Cluster, string> {
-  const loaded = loadConfig(options, options.environment);
-  if (!loaded.ok) return loaded;
-  const { config, server, context, namespace } = loaded.value;
-  const { clock, random } = options;
-  const common = { config, server, clock, userAgent: `dualstack-operator/${options.version}` };
+export async function connect(options: ConnectOptions): Promise<Result<Cluster, string>> {
+  const place = await loadConfig(options, options.environment);
+  return place.ok ? ok(clusterOf(place.value, options)) : place;
+}
+
+export function clusterOf(
+  { credentials, server, context, namespace }: Place,
+  { clock, random, version }: Pick<ConnectOptions, 'clock' | 'random' | 'version'>,
+): Cluster {
+  const common = { credentials, server, clock, userAgent: `dualstack-operator/${version}` };
   const connection = openConnection(common);
   const leaseConnection = openConnection({ ...common, timeoutMs: LEASE_TIMEOUT_MS });
-  return ok({
+  return {
     client: kubeClient({ connection, clock, random }),
     // The election has a rhythm of its own: a retry in between would only hide how long things take.
     leaseClient: kubeClient({ connection: leaseConnection, clock, random, attempts: 1 }),
@@ -50,5 +55,5 @@ export function connect(options: ConnectOptions): Result<Cluster, string> {
     close: async () => {
       await Promise.all([connection.close(), leaseConnection.close()]);
     },
-  });
+  };
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { AgentOptions, Agent as HttpsAgent, RequestOptions } from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
-import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici';
-import type { Clock } from '../runtime/clock.ts';
-import { err, ok, type Result, unreachable } from '../result.ts';
+import { Agent, validateHeaderValue } from 'node:http';
+import { Agent as TLSAgent } from 'node:https';
+import type { Clock, Timer } from '../runtime/clock.ts';
+import { err, ok, type Result } from '../result.ts';
+import type { Credentials, Proof, TLSMaterial } from './credentials.ts';
 import {
   cancelledError,
   errorFromNetwork,
@@ -12,9 +12,11 @@ import {
   type KubeError,
   type Subject,
   timeoutError,
+  unreachedError,
 } from './errors.ts';
-import { bodyOf, exchange, type Response } from './exchange.ts';
+import { bodyOf, type Dialling, exchange, type Outgoing, type Response } from './exchange.ts';
 import { isProtobuf, protobufStatus } from './protobuf/answers.ts';
+import { openStream } from './stream.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -37,7 +39,10 @@ export interface Answer {
 /** A response whose body comes in pieces for as long as the server likes. */
 export interface ByteStream {
   readonly contentType: string;
-  /** Hands on bytes as they come, until the server ends it; call it once. Rejects when the connection breaks, or what `take` throws. */
+  /**
+   * Hands on bytes as they come, until the server ends it; call it once. They are the reader's only until `take` returns. Rejects when the connection
+   * breaks, or what `take` throws.
+   */
   read(take: (chunk: Uint8Array) => void): Promise<void>;
   /** Drops the connection; then `read` rejects, if it had not ended. */
   close(): void;
@@ -57,7 +62,7 @@ export interface Connection {
 }
 
 export interface ConnectionOptions {
-  readonly config: KubeConfig;
+  readonly credentials: Credentials;
   readonly server: string;
   /** For instance `dualstack-operator/1.0.0`. */
   readonly userAgent: string;
@@ -67,6 +72,8 @@ export interface ConnectionOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** A server that is switched off says nothing. Whoever has not reached it may try the next one. */
+const CONNECT_MS = 10_000;
 /** Enough for any burst here, few enough not to be a burden on the server. Streams hold theirs and are not counted. */
 const REQUEST_CONNECTIONS = 16;
 /** Below the 90 s after which the API server itself drops idle connections, so that a request never meets one being dropped. */
@@ -78,38 +85,46 @@ const KEEP_ALIVE_MS = 30_000;
  */
 export function openConnection(options: ConnectionOptions): Connection {
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const { userAgent } = options;
+  const { credentials, userAgent } = options;
   const base = options.server.replace(/\/+$/, '');
-  const pools = poolKeeper(options.config);
+  const agents = agentKeeper(base.startsWith('http:'));
   const closed = new AbortController();
+
+  const outgoing = (req: HttpRequest, { headers }: Proof): Outgoing => {
+    const own = {
+      ...headers,
+      accept: req.accept ?? 'application/json',
+      'user-agent': userAgent,
+      ...(req.body === undefined
+        ? {}
+        : {
+            'content-type': req.contentType ?? 'application/json',
+            // Node.js leaves it out of a DELETE.
+            'content-length': String(Buffer.byteLength(req.body)),
+          }),
+    };
+    for (const [name, value] of Object.entries(own)) validateHeaderValue(name, value);
+    return {
+      method: req.method,
+      url: new URL(`${base}${req.path}`),
+      headers: own,
+      ...(req.body === undefined ? {} : { body: req.body }),
+    };
+  };
 
   const begin = async (
     req: HttpRequest,
-    pool: 'requests' | 'streams',
-    signal: AbortSignal,
+    send: (outgoing: Outgoing, proof: Proof) => Promise<Response>,
   ): Promise<Result<Response, KubeError>> => {
-    const { headers, requests, streams } = await pools.current();
-    const { origin, pathname, search } = new URL(`${base}${req.path}`);
-    const options = {
-      origin,
-      path: `${pathname}${search}`,
-      method: req.method,
-      headers: {
-        ...headers,
-        accept: req.accept ?? 'application/json',
-        'user-agent': userAgent,
-        ...(req.body === undefined ? {} : { 'content-type': req.contentType ?? 'application/json' }),
-      },
-      ...(req.body === undefined ? {} : { body: req.body }),
-    };
-    const response = await exchange(pool === 'requests' ? requests : streams, options, signal);
+    const proof = await credentials.current();
+    const response = await send(outgoing(req, proof), proof);
     return response.status < 400 ? ok(response) : err(await refusal(req, response));
   };
 
   /** Runs one exchange under the time-out, the caller's signal and `close()`, and says which of them ended it. */
   const guarded = async <T>(
     req: HttpRequest,
-    run: (controller: AbortController) => Promise<Result<T, KubeError>>,
+    run: (controller: AbortController, dialling: Dialling) => Promise<Result<T, KubeError>>,
   ): Promise<Result<T, KubeError>> => {
     const controller = new AbortController();
     const signals = [closed.signal, ...(req.signal === undefined ? [] : [req.signal])];
@@ -121,20 +136,33 @@ export function openConnection(options: ConnectionOptions): Connection {
       late = true;
       controller.abort();
     }, timeoutMs);
+    let unreached: Timer | null = null;
+    let isUnreached = false;
+    const dialling: Dialling = {
+      begun: () => {
+        unreached = options.clock.setTimeout(() => {
+          isUnreached = true;
+          controller.abort();
+        }, CONNECT_MS);
+      },
+      done: () => unreached?.cancel(),
+    };
     try {
-      return await run(controller);
+      return await run(controller, dialling);
     } catch (thrown) {
+      if (isUnreached) return err(unreachedError(req.subject, CONNECT_MS));
       if (late) return err(timeoutError(req.subject, timeoutMs));
       return err(controller.signal.aborted ? cancelledError(req.subject) : errorFromNetwork(req.subject, thrown));
     } finally {
       timer.cancel();
+      dialling.done();
       for (const signal of signals) signal.removeEventListener('abort', stop);
     }
   };
 
   const receive = (req: HttpRequest): Promise<Result<Answer, KubeError>> =>
-    guarded(req, async ({ signal }) => {
-      const begun = await begin(req, 'requests', signal);
+    guarded(req, async ({ signal }, dialling) => {
+      const begun = await begin(req, (one, proof) => exchange(one, agents.for(proof), signal, dialling));
       if (!begun.ok) return begun;
       return ok({ contentType: begun.value.header('content-type') ?? '', bytes: await bodyOf(begun.value) });
     });
@@ -147,8 +175,12 @@ export function openConnection(options: ConnectionOptions): Connection {
     },
     receive,
     open: (req) =>
-      guarded(req, async (controller) => {
-        const begun = await begin(req, 'streams', controller.signal);
+      guarded(req, async (controller, dialling) => {
+        const begun = await begin(req, (one, { tls, proxy }) =>
+          proxy === null
+            ? openStream(one, tls, controller.signal, dialling)
+            : exchange(one, proxy, controller.signal, dialling),
+        );
         if (!begun.ok) return begun;
         const close = (): void => controller.abort();
         // From here on the stream lives until its reader, its caller or `close()` ends it.
@@ -163,9 +195,10 @@ export function openConnection(options: ConnectionOptions): Connection {
         };
         return ok({ contentType: begun.value.header('content-type') ?? '', read, close });
       }),
-    close: async () => {
+    close: () => {
       closed.abort();
-      await pools.close();
+      agents.close();
+      return Promise.resolve();
     },
   };
 }
@@ -179,83 +212,36 @@ async function refusal({ subject }: HttpRequest, response: Response): Promise<Ku
     : errorFromResponse(subject, response.status, body.toString(), retryAfter);
 }
 
-interface Pools {
-  readonly requests: Dispatcher;
-  readonly streams: Dispatcher;
-}
-
-interface PoolKeeper {
-  /** The headers that prove who we are, and pools for the TLS material of this moment. */
-  current(): Promise<Pools & { readonly headers: Readonly<Record<string, string>> }>;
-  close(): Promise<void>;
+interface AgentKeeper {
+  /** The agent for the TLS material of this moment. */
+  for(proof: Proof): Agent;
+  close(): void;
 }
 
 /**
- * Asks the kubeconfig for its credentials before each request (tokens and certificates are rotated on disk, and plug-ins hand out
- * new ones), and makes new pools only when the TLS material has changed. What runs on the old pools ends there.
+ * Makes a new agent only when the TLS material has changed. What runs on the old one ends there; its idle connections end by themselves.
  */
-function poolKeeper(config: KubeConfig): PoolKeeper {
+function agentKeeper(isPlain: boolean): AgentKeeper {
   let fingerprint: string | undefined;
-  let pools: Pools | undefined;
+  let agent: Agent | undefined;
   return {
-    async current() {
-      const tls: RequestOptions = {};
-      await config.applyToHTTPSOptions(tls);
-      // client-node makes and keeps a Node agent on the way; only the material is of use here.
-      delete (tls as { agent?: HttpsAgent }).agent;
+    for({ tls, proxy }) {
+      if (proxy !== null) return proxy;
       const now = fingerprintOf(tls);
-      if (pools === undefined || now !== fingerprint) {
-        const old = pools;
-        pools = makePools(config, tls);
+      if (agent === undefined || now !== fingerprint) {
+        const how = { keepAlive: true, maxSockets: REQUEST_CONNECTIONS, timeout: KEEP_ALIVE_MS };
+        agent = isPlain ? new Agent(how) : new TLSAgent({ ...how, ...tls });
         fingerprint = now;
-        if (old !== undefined) for (const pool of [old.requests, old.streams]) pool.close().catch(() => {});
       }
-      return { ...pools, headers: headersOf(tls) };
+      return agent;
     },
-    async close() {
-      if (pools !== undefined) await Promise.all([pools.requests.destroy(), pools.streams.destroy()]);
-    },
+    close: () => agent?.destroy(),
   };
 }
 
-function headersOf(tls: RequestOptions): Record<string, string> {
-  const basic =
-    typeof tls.auth === 'string' ? { authorization: `Basic ${Buffer.from(tls.auth).toString('base64')}` } : {};
-  const named = Object.entries(tls.headers ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)]);
-  return { ...basic, ...(Object.fromEntries(named) as Record<string, string>) };
-}
-
-function fingerprintOf(tls: RequestOptions): string {
+function fingerprintOf(tls: TLSMaterial): string {
   const hash = createHash('sha256');
   for (const part of [tls.ca, tls.cert, tls.key, tls.pfx, tls.servername, tls.rejectUnauthorized])
     hash.update(JSON.stringify(part) ?? '').update('\0');
   return hash.digest('hex');
-}
-
-function makePools(config: KubeConfig, tls: RequestOptions): Pools {
-  const how = config.createDispatcherOptions(config.getCurrentCluster(), tls as AgentOptions);
-  const common = {
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    // One connection per watch makes a dead one visible and cheap to replace; HTTP/2 would tie all of them to one socket.
-    allowH2: false,
-    // Time-outs are kept in one place, `guarded`, where a test can move the clock.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  };
-  const make = (connections: number | null): Dispatcher => {
-    switch (how.type) {
-      case 'none':
-        return new Agent({ ...common, connections });
-      case 'agent':
-        return new Agent({ ...common, connections, connect: how.connect as object });
-      case 'proxy':
-        return new ProxyAgent({ ...common, connections, uri: how.uri, requestTls: how.requestTls as object });
-      case 'socks':
-        return new Socks5ProxyAgent(how.uri, { ...common, connections, requestTls: how.requestTls as object });
-      default:
-        return unreachable(how);
-    }
-  };
-  return { requests: make(REQUEST_CONNECTIONS), streams: make(null) };
 }

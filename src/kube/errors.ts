@@ -212,14 +212,7 @@ function parseOrUndefined(text: string): unknown {
 }
 
 /** Codes of failures that come before any byte of the request is sent. */
-const BEFORE_SENDING = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
+const BEFORE_SENDING = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 /** What the HTTP client threw: refused, reset, name not found, certificate not trusted … */
 export function errorFromNetwork(subject: Subject, thrown: unknown): KubeError {
@@ -245,6 +238,14 @@ export const timeoutError = (subject: Subject, timeoutMs: number): KubeError => 
   ...subject,
   kind: 'Timeout',
   message: `no answer within ${timeoutMs / 1000} s`,
+});
+
+/** Nothing was sent. */
+export const unreachedError = (subject: Subject, timeoutMs: number): KubeError => ({
+  ...subject,
+  kind: 'Network',
+  message: `no connection to the server within ${timeoutMs / 1000} s`,
+  notSent: true,
 });
 
 export const cancelledError = (subject: Subject): KubeError => ({

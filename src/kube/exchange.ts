@@ -1,82 +1,80 @@
-import type { Dispatcher } from 'undici';
+import { type Agent, request as requestPlain } from 'node:http';
+import { request as requestOverTLS } from 'node:https';
+
+/** A request as it goes out. */
+export interface Outgoing {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
 
 /** The head of a response, whose body waits until it is read. */
 export interface Response {
   readonly status: number;
   header(name: string): string | undefined;
   /**
-   * Hands on the body's bytes as they come; call it once. Ends with the body, rejects when the connection breaks, the exchange is aborted, or
-   * `take` throws. Without a stream in between: for a list of thousands of objects that is a good part of the time.
+   * Hands on the body's bytes as they come; call it once. They are the reader's only until `take` returns. Ends with the body, rejects when the
+   * connection breaks, the exchange is aborted, or `take` throws.
    */
   read(take: (chunk: Uint8Array) => void): Promise<void>;
 }
 
-const nothing = (): void => {};
+/** Hears of the time in which nothing has been sent yet. */
+export interface Dialling {
+  begun(): void;
+  done(): void;
+}
 
 /** Sends a request. Rejects when no head of a response comes; the signal ends it at any time, also while the body is read. */
-export function exchange(
-  dispatcher: Dispatcher,
-  options: Dispatcher.DispatchOptions,
-  signal: AbortSignal,
-): Promise<Response> {
+export function exchange(outgoing: Outgoing, agent: Agent, signal: AbortSignal, dialling: Dialling): Promise<Response> {
   return new Promise((begun, failed) => {
-    if (signal.aborted) return failed(aborted());
-    let take: (chunk: Uint8Array) => void = nothing;
-    const body = Promise.withResolvers<void>();
-    // Who has not begun to read, or never will, is told nothing; without a listener this would end the process.
-    body.promise.catch(nothing);
-    let current: Dispatcher.DispatchController | null = null;
-    // Before the request is on its way, as when the connection is not made yet, there is nothing to abort, and nobody to wait for either.
-    const abort = (): void => (current === null ? failed(aborted()) : current.abort(aborted()));
-    const end = (): void => signal.removeEventListener('abort', abort);
-    signal.addEventListener('abort', abort, { once: true });
-
-    dispatcher.dispatch(options, {
-      onRequestStart(controller) {
-        current = controller;
-        if (signal.aborted) controller.abort(aborted());
-      },
-      onResponseStart(controller, status, headers) {
-        controller.pause();
-        begun({
-          status,
-          header: (name) => {
-            const value = headers[name];
-            return Array.isArray(value) ? value[0] : value;
-          },
-          read: (reader) => {
-            take = reader;
-            controller.resume();
-            return body.promise;
-          },
-        });
-      },
-      onResponseData(controller, chunk) {
-        try {
-          take(chunk);
-        } catch (thrown) {
-          body.reject(thrown);
-          controller.abort(new Error('its reader failed'));
-        }
-      },
-      onResponseEnd() {
-        end();
-        body.resolve();
-      },
-      onResponseError(_, error) {
-        end();
-        failed(error);
-        body.reject(error);
-      },
+    const { method, url, headers, body } = outgoing;
+    const send = url.protocol === 'http:' ? requestPlain : requestOverTLS;
+    const request = send(url, { method, headers, agent, signal });
+    // It also tells of what breaks later, of which the answer tells its reader.
+    request.on('error', failed);
+    request.once('socket', (socket) => {
+      if (!socket.connecting) return;
+      dialling.begun();
+      socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', () => dialling.done());
     });
+    request.once('response', (answer) => {
+      let broken: Error | null = null;
+      answer.on('error', (error) => (broken = error));
+      begun({
+        status: answer.statusCode ?? 0,
+        header: (name) => {
+          const value = answer.headers[name];
+          return Array.isArray(value) ? value[0] : value;
+        },
+        read: (take) =>
+          new Promise((resolve, reject) => {
+            if (broken !== null) return reject(broken);
+            answer.on('error', reject);
+            answer.once('end', resolve);
+            // Where it has ended this comes too late to matter.
+            answer.once('close', () => reject(cutOff()));
+            answer.on('data', (chunk: Buffer) => {
+              try {
+                take(chunk);
+              } catch (thrown) {
+                reject(thrown);
+                answer.destroy();
+              }
+            });
+          }),
+      });
+    });
+    request.end(body);
   });
 }
 
-const aborted = (): Error => new Error('the request was aborted');
+export const cutOff = (): Error => new Error('the connection ended in the middle of an answer');
 
 /** The whole body. */
 export async function bodyOf(response: Response): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  await response.read((chunk) => chunks.push(chunk));
+  const chunks: Buffer[] = [];
+  await response.read((chunk) => chunks.push(Buffer.from(chunk)));
   return Buffer.concat(chunks);
 }

@@ -8,12 +8,13 @@ import type { Logger } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { workQueue } from '../runtime/queue.ts';
 import { err, ok, type Result } from '../result.ts';
+import { GATHER_MS, gathering } from './gather.ts';
 import { inTime } from './in-time.ts';
 import { makeGood } from './make-good.ts';
 import { watchedPass } from './mishaps.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import type { ImageHints } from './probe-image.ts';
-import { inventoryPass, passDeps } from './pass.ts';
+import { inventoryPass, type Next, passDeps } from './pass.ts';
 import { triggers } from './triggers.ts';
 
 export interface OperatorOptions {
@@ -170,10 +171,14 @@ async function work(
       deps.log.error('a pass ended in an unexpected error', { name, error: error.message, stack: error.stack });
     },
   });
+  const gather = gathering(deps.clock);
   const watching = triggers(
     { client: deps.cluster.client, clock: deps.clock, random: deps.random, log: deps.log },
-    (name) => queue.add(name),
-    () => queue.add(INVENTORY),
+    {
+      asked: (name) => queue.add(name),
+      around: (name) => queue.addAfter(name, gather.delay(name)),
+      nodes: () => queue.addAfter(INVENTORY, gather.delay(INVENTORY)),
+    },
   );
 
   const workOn = async (name: string): Promise<void> => {
@@ -182,6 +187,7 @@ async function work(
     try {
       const next = name === INVENTORY ? await inventoryPass(forPass) : await pass(name);
       const seconds = (deps.clock.monotonic() - started) / 1000;
+      gather.looked(name, started, isAtRest(next) ? 'Nothing' : 'Work');
       switch (next.is) {
         case 'Again':
           metrics.reconciled('requeue_after', seconds);
@@ -226,6 +232,9 @@ async function work(
   await forPass.proofs.idle();
   await watches;
 }
+
+/** Nobody waits for the next look: it is due later than what is gathered. */
+const isAtRest = (next: Next): boolean => next.is === 'Idle' || (next.is === 'Again' && next.afterMs > GATHER_MS);
 
 function onAbort(signal: AbortSignal, run: () => void): void {
   if (signal.aborted) run();

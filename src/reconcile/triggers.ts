@@ -112,11 +112,17 @@ export interface Triggers {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/**
- * Calls `wake` with the name of each DualStackCluster whenever something changed that a pass would look at, and `onNodes` when the Nodes or
- * the DualStackNodes may no longer match.
- */
-export function triggers(deps: TriggerDeps, wake: (name: string) => void, onNodes: () => void): Triggers {
+export interface Wakers {
+  /** A DualStackCluster itself has changed. */
+  readonly asked: (name: string) => void;
+  /** Something has changed that a pass over that DualStackCluster would look at. */
+  readonly around: (name: string) => void;
+  /** The Nodes and the DualStackNodes may no longer match. */
+  readonly nodes: () => void;
+}
+
+/** Watches all that a pass looks at, and wakes whom it may concern. */
+export function triggers(deps: TriggerDeps, wake: Wakers): Triggers {
   const watch = (trigger: Trigger, changed: (key: string) => void): Reflector<string> =>
     reflector<string>({
       ...deps,
@@ -132,13 +138,13 @@ export function triggers(deps: TriggerDeps, wake: (name: string) => void, onNode
           error: error instanceof Error ? error.message : errorText(error),
         }),
     });
-  const resources = watch(RESOURCE, wake);
-  const wakeAll = (): void => resources.keys().forEach(wake);
+  const resources = watch(RESOURCE, wake.asked);
+  const wakeAll = (): void => resources.keys().forEach(wake.around);
   const others = TRIGGERS.map((trigger) => ({
     trigger,
     cache: watch(trigger, () => {
       wakeAll();
-      if (NODE_KINDS.has(trigger.query.kind)) onNodes();
+      if (NODE_KINDS.has(trigger.query.kind)) wake.nodes();
     }),
   }));
 

@@ -94,7 +94,7 @@ test('the server finds no fault in the policies', async () => {
 test('the operator sees the whole cluster with the rights of its own service account', async () => {
   const token = (await must('create', 'token', 'dualstack-operator', '-n', NAMESPACE)).trim();
   const kubeconfig = await kubeconfigFor(token);
-  const operator = connectTo(kubeconfig);
+  const operator = await connectTo(kubeconfig);
   const { client } = operator;
   try {
     const [version, groupVersions] = await Promise.all([client.serverVersion(), client.groupVersions()]);

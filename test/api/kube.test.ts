@@ -17,7 +17,7 @@ let testCluster: TestCluster;
 let cluster: Cluster;
 beforeAll(async () => {
   testCluster = await startCluster({ controlPlanes: 1 });
-  cluster = connectTo(testCluster.kubeconfig);
+  cluster = await connectTo(testCluster.kubeconfig);
 });
 afterAll(async () => {
   await cluster?.close();
@@ -242,7 +242,7 @@ test('a CA that is replaced on disk is trusted from the next request on', async 
   const text = readFileSync(testCluster.kubeconfig, 'utf8');
   writeFileSync(kubeconfig, text.replace(/certificate-authority-data: .*/, `certificate-authority: ${ca}`));
   copyFileSync(join(pki, 'front-proxy-ca.crt'), ca);
-  const own = connectTo(kubeconfig);
+  const own = await connectTo(kubeconfig);
   try {
     expect(await own.client.text('/version')).toMatchObject({
       error: { kind: 'Network', message: expect.stringMatching(/certificate/i) },

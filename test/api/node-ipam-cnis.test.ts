@@ -25,7 +25,7 @@ beforeAll(async () => {
     podSubnet: `${PODS.IPv4},${PODS.IPv6}`,
     serviceSubnet: `${SERVICES.IPv4},${SERVICES.IPv6}`,
   });
-  access = connectTo(cluster.kubeconfig);
+  access = await connectTo(cluster.kubeconfig);
 });
 
 afterAll(async () => {

@@ -23,7 +23,7 @@ let cluster: Cluster;
 let client: KubeClient;
 beforeAll(async () => {
   testCluster = await startCluster({ controlPlanes: 1 });
-  cluster = connectTo(testCluster.kubeconfig);
+  cluster = await connectTo(testCluster.kubeconfig);
   client = cluster.client;
 });
 afterAll(async () => {

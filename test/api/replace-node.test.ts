@@ -41,7 +41,7 @@ beforeAll(async () => {
   await install(cluster);
   // With the rights that the operator has, and no more.
   const kubeconfig = await serviceAccountKubeconfig(cluster, 'dualstack-operator');
-  operator = connectTo(kubeconfig);
+  operator = await connectTo(kubeconfig);
   deps = { client: operator.client, clock: systemClock };
   for (const { name } of cluster.nodes) {
     await eventually(

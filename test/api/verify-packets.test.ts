@@ -34,8 +34,8 @@ beforeAll(async () => {
   const kubeconfig = join(folder, 'operator.yaml');
   const users = config.users.map((each) => ({ ...each, user: { token: token.trim() } }));
   await writeFile(kubeconfig, stringify({ ...config, users }));
-  operator = connectTo(kubeconfig);
-  admin = connectTo(cluster.kubeconfig);
+  operator = await connectTo(kubeconfig);
+  admin = await connectTo(cluster.kubeconfig);
 });
 afterAll(async () => {
   await operator?.close();

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type Cluster, connect } from '../../src/kube/connect.ts';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { type Cluster, clusterOf } from '../../src/kube/connect.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 
 export interface FakeRequest {
@@ -35,7 +32,6 @@ export async function fakeApi(): Promise<FakeApi> {
   const routes: Route[] = [discoveryRoute];
   const requests: FakeRequest[] = [];
   const clusters: Cluster[] = [];
-  const folder = mkdtempSync(join(tmpdir(), 'fake-api-'));
   let connections = 0;
   const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
@@ -66,7 +62,7 @@ export async function fakeApi(): Promise<FakeApi> {
     },
     route: (route) => routes.unshift(route),
     cluster: (clock) => {
-      const made = clusterAt(url, folder, clock);
+      const made = clusterAt(url, clock);
       clusters.push(made);
       return made;
     },
@@ -77,19 +73,23 @@ export async function fakeApi(): Promise<FakeApi> {
         server.close(() => resolve());
         server.closeAllConnections();
       });
-      rmSync(folder, { recursive: true });
     },
   };
 }
 
 /** A client of whatever listens at the address, or does not. */
-export function clusterAt(server: string, folder: string, clock: Clock): Cluster {
-  const kubeconfig = join(folder, 'kubeconfig');
-  writeFileSync(kubeconfig, kubeconfigText(server));
-  const made = connect({ kubeconfig, version: '1.2.3', clock, random: () => 0.5, environment: {} });
-  if (!made.ok) throw new Error(made.error);
-  return made.value;
-}
+export const clusterAt = (server: string, clock: Clock): Cluster =>
+  clusterOf(
+    {
+      server,
+      context: 'main',
+      namespace: 'home',
+      credentials: {
+        current: () => Promise.resolve({ tls: {}, headers: { authorization: 'Bearer very-secret' }, proxy: null }),
+      },
+    },
+    { version: '1.2.3', clock, random: () => 0.5 },
+  );
 
 export const kubeconfigText = (server: string): string =>
   JSON.stringify({
@@ -153,3 +153,17 @@ const discoveryRoute: Route = ({ path, method }, response) => {
       return false;
   }
 };
+
+/** A server that takes every connection and says nothing on it, as one whose TLS never begins. */
+export async function silentServer(): Promise<{ readonly url: string; close(): void }> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => void sockets.add(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}

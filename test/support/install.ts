@@ -153,7 +153,7 @@ export async function startAgents(
   const running = await Promise.all(
     nodes.map(async (node) => {
       const kubeconfig = await serviceAccountKubeconfig(cluster, 'dualstack-agent', node.name);
-      const access = connectTo(kubeconfig);
+      const access = await connectTo(kubeconfig);
       const log = createLogger({ level: 'debug', format: 'json', sink, now: () => Date.now() });
       const agent = createAgent(
         { nodeName: node.name, hostRoot: node.hostRoot, watch },

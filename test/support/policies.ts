@@ -31,8 +31,8 @@ export async function startWithPolicies(): Promise<PolicyScene> {
   const cluster = await startCluster({ controlPlanes: 1, workers: 1 });
   await install(cluster);
   const [operator, admin] = [
-    connectTo(await serviceAccountKubeconfig(cluster, 'dualstack-operator')),
-    connectTo(cluster.kubeconfig),
+    await connectTo(await serviceAccountKubeconfig(cluster, 'dualstack-operator')),
+    await connectTo(cluster.kubeconfig),
   ];
   return {
     cluster,

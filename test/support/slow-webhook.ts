@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { selfSigned } from './certificate.ts';
 import { urlHost } from './url-host.ts';
 
 /** Label of a ConfigMap whose creation is held up, in milliseconds. */
@@ -22,28 +18,9 @@ export interface SlowWebhook {
 
 /** An admission webhook that takes as long as the object's label says: a request in flight of a known length. */
 export async function startSlowWebhook(host = '127.0.0.1'): Promise<SlowWebhook> {
-  const folder = await mkdtemp(join(tmpdir(), 'webhook-'));
-  const [certificate, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
-  const subject = ['-subj', '/CN=slow', '-addext', `subjectAltName=IP:${host}`];
-  await promisify(execFile)('openssl', [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-days',
-    '2',
-    '-keyout',
-    key,
-    '-out',
-    certificate,
-    ...subject,
-  ]);
-  const cert = await readFile(certificate, 'utf8');
+  const { cert, key } = await selfSigned(host);
   let passed = 0;
-  const server = createServer({ cert, key: await readFile(key, 'utf8') }, (request, response) => {
+  const server = createServer({ cert, key }, (request, response) => {
     void (async () => {
       let text = '';
       for await (const chunk of request) text += String(chunk);
@@ -90,10 +67,10 @@ export async function startSlowWebhook(host = '127.0.0.1'): Promise<SlowWebhook>
     get passed() {
       return passed;
     },
-    async stop() {
+    stop() {
       server.closeAllConnections();
       server.close();
-      await rm(folder, { recursive: true, force: true });
+      return Promise.resolve();
     },
   };
 }

@@ -21,7 +21,7 @@ beforeAll(async () => {
   cluster = await startCluster({ controlPlanes: 1, workers: 1 });
   await cluster.kubectl(['apply', '-f', 'crds/dualstack.dev_dualstacknodes.yaml']);
   await cluster.kubectl(['wait', '--for=condition=Established', 'crd/dualstacknodes.dualstack.dev']);
-  access = connectTo(cluster.kubeconfig);
+  access = await connectTo(cluster.kubeconfig);
 });
 afterEach(async () => {
   await Promise.all(running.map((agent) => agent.stop()));

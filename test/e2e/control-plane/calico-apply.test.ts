@@ -19,7 +19,7 @@ let records: Readonly<Record<string, Json>> = {};
 async function start(calicoOptions: CalicoOptions): Promise<void> {
   records = {};
   cluster = await startCluster({ controlPlanes: 1, workers: 2, nodeIP: 'pair', calico: calicoOptions });
-  access = connectTo(cluster.kubeconfig);
+  access = await connectTo(cluster.kubeconfig);
   await eventually(
     'every Node has both addresses and a calico-node',
     async () =>

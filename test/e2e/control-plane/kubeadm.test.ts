@@ -27,7 +27,7 @@ let testCluster: TestCluster;
 let cluster: Cluster;
 beforeAll(async () => {
   testCluster = await startCluster({ controlPlanes: 1, workers: 1 });
-  cluster = connectTo(testCluster.kubeconfig);
+  cluster = await connectTo(testCluster.kubeconfig);
 });
 afterAll(async () => {
   await cluster?.close();

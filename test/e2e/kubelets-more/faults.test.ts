@@ -84,7 +84,7 @@ whereItRuns('faults in the middle of a conversion', () => {
 
   /** Kills the operator as soon as a Node is gone, or on its way: before its successor was made. Gives that Node's name. */
   async function killedAtDeletion(): Promise<string> {
-    const admin = connectTo(cluster.kubeconfig);
+    const admin = await connectTo(cluster.kubeconfig);
     try {
       const uids = new Map((await nodesNow(admin.client)).map(({ metadata }) => [metadata.name, metadata.uid]));
       const operators = cluster.nodes.flatMap(({ machine }) => machine.pids(/ \/app\/main\.js operator /u));

@@ -41,7 +41,7 @@ whereItRuns('flannel on 1 control plane and 1 worker', () => {
       nodeIP: 'pair',
       cni: 'none',
     });
-    access = connectTo(cluster.kubeconfig);
+    access = await connectTo(cluster.kubeconfig);
     const list = { apiVersion: 'v1', kind: 'List', items: FLANNEL_OBJECTS };
     await kubectl(['apply', '-f', '-'], JSON.stringify(list));
     await kubectl(['wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=120s']);

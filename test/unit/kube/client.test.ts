@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import { clientReader, snapshotReader } from '../../../src/kube/reader.ts';
-import { closedPort, clusterAt, type FakeApi, fakeApi, reply, status } from '../../support/fake-api.ts';
+import { closedPort, clusterAt, type FakeApi, fakeApi, reply, silentServer, status } from '../../support/fake-api.ts';
 import { hastyClock } from '../../support/hasty-clock.ts';
 
 const PATH = '/api/v1/namespaces/here/configmaps';
@@ -171,8 +168,7 @@ test('a write whose connection breaks is not sent twice', async () => {
 });
 
 test('a server that is not there is told as Network', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'closed-'));
-  const cluster = clusterAt(`http://127.0.0.1:${await closedPort()}`, folder, hastyClock(100));
+  const cluster = clusterAt(`http://127.0.0.1:${await closedPort()}`, hastyClock(100));
   try {
     expect(await cluster.client.serverVersion()).toMatchObject({
       ok: false,
@@ -180,7 +176,23 @@ test('a server that is not there is told as Network', async () => {
     });
   } finally {
     await cluster.close();
-    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a server that is not reached is given up sooner, and the write counts as not sent', async () => {
+  const silent = await silentServer();
+  const clock = hastyClock(100);
+  const cluster = clusterAt(silent.url, clock);
+  try {
+    const began = clock.monotonic();
+    expect(await cluster.client.create(object)).toMatchObject({
+      ok: false,
+      error: { kind: 'Network', notSent: true, message: 'no connection to the server within 10 s' },
+    });
+    expect(clock.monotonic() - began).toBeLessThan(60_000);
+  } finally {
+    await cluster.close();
+    silent.close();
   }
 });
 

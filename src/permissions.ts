@@ -38,7 +38,7 @@ const corePermissions: readonly Permission[] = [
     verbs: ['get', 'list', 'watch'],
   },
   {
-    why: 'give a node its second pod CIDR, which takes a new Node object, and see that nothing is lost with the old one (nodes.podCIDRs: Replace); admission policies say when',
+    why: 'give a node its second pod CIDR, which takes a new Node object, and see that nothing is lost with the old one (nodes.podCIDRs: Replace, Drain); admission policies say when',
     onlyFor: 'node-replacement',
     apiGroups: [''],
     resources: ['nodes'],
@@ -66,6 +66,13 @@ const corePermissions: readonly Permission[] = [
     verbs: ['list'],
   },
   {
+    why: 'empty a node before its Node object is replaced (nodes.podCIDRs: Drain), as far as PodDisruptionBudgets allow; admission policies say when',
+    onlyFor: 'node-drain',
+    apiGroups: [''],
+    resources: ['pods/eviction'],
+    verbs: ['create'],
+  },
+  {
     why: 'recognise distribution and CNI by what is in their namespaces, which may be made later than this role',
     apiGroups: [''],
     resources: ['configmaps', 'pods'],
@@ -85,7 +92,7 @@ const corePermissions: readonly Permission[] = [
     verbs: ['patch'],
   },
   {
-    why: 'restart no workload whose pods may not be disrupted now',
+    why: 'restart no workload, and evict no pod, that may not be disrupted now',
     apiGroups: ['policy'],
     resources: ['poddisruptionbudgets'],
     verbs: ['list'],

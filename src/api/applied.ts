@@ -25,7 +25,7 @@ export function appliedSpec(
       ...(wanted.nodeMask.IPv4 === undefined ? {} : { nodeCIDRMaskSizeIPv4: wanted.nodeMask.IPv4 }),
       ...(wanted.nodeMask.IPv6 === undefined ? {} : { nodeCIDRMaskSizeIPv6: wanted.nodeMask.IPv6 }),
     },
-    nodes: { ...request.nodes, gracePeriod: durationOf(request.nodes.gracePeriod) },
+    nodes: nodesOf(request.nodes),
     services: { migration: request.serviceMigration },
     workloads: { restart: request.workloadRestart },
     rollout: { onFailure: request.onFailure, tolerateUnavailable: request.tolerateUnavailable },
@@ -34,6 +34,12 @@ export function appliedSpec(
     ...request.options,
   };
 }
+
+const nodesOf = ({ drain, ...nodes }: Request['nodes']): NonNullable<ClusterSpec['nodes']> => ({
+  ...nodes,
+  gracePeriod: durationOf(nodes.gracePeriod),
+  ...(drain === undefined ? {} : { drain: { ...drain, timeout: durationOf(drain.timeout) } }),
+});
 
 /** A network whose CIDR is not known is left out: the schema takes no empty list. */
 const networkOf = (name: 'pods' | 'services', cidrs: readonly string[]) =>

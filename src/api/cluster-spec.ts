@@ -45,6 +45,37 @@ const clusterNetwork = z
   })
   .meta({ description: 'Networks of the cluster. Networks of nodes are found, not configured.' });
 
+/** How long something may take, such as 90s, 5m or 1h30m; a rule sees to the longest. */
+const duration = (description: string) =>
+  z
+    .string()
+    .min(2)
+    .max(16)
+    .regex(/^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$/, 'write it like 90s, 5m or 1h30m')
+    .meta({ description });
+
+const drain = z
+  .strictObject({
+    standalonePods: z
+      .enum(['Refuse', 'Evict'])
+      .meta({
+        description:
+          'Pods that no controller would make anew. Refuse: no Node is drained while there are such pods on it. Evict: they are evicted, and gone. Default: Refuse.',
+      })
+      .exactOptional(),
+    emptyDir: z
+      .enum(['Refuse', 'Evict'])
+      .meta({
+        description:
+          'Pods with emptyDir volumes. Refuse: no Node is drained while there are such pods on it. Evict: they are evicted, and what is in these volumes is gone. Default: Refuse.',
+      })
+      .exactOptional(),
+    timeout: duration(
+      'How long a drain may stand still, such as for a PodDisruptionBudget or a volume, before it counts as failed: 90s, 5m or 1h30m; at most 24h. It goes on by itself when it can. Default: 30m.',
+    ).exactOptional(),
+  })
+  .meta({ description: 'How Nodes are drained (with `podCIDRs: Drain`).' });
+
 const nodes = z
   .strictObject({
     nodeIP: z
@@ -53,16 +84,9 @@ const nodes = z
         description: "Manage: set the kubelet's --node-ip where it is needed. Leave: never touch it. Default: Manage.",
       })
       .exactOptional(),
-    gracePeriod: z
-      .string()
-      .min(2)
-      .max(16)
-      .regex(/^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$/, 'write it like 90s, 5m or 1h30m')
-      .meta({
-        description:
-          'How long a node may lack a wanted family before it counts as delayed, such as 90s, 5m or 1h30m; at most 24h. Default: 5m.',
-      })
-      .exactOptional(),
+    gracePeriod: duration(
+      'How long a node may lack a wanted family before it counts as delayed, such as 90s, 5m or 1h30m; at most 24h. Default: 5m.',
+    ).exactOptional(),
     remediation: z
       .enum(['Auto', 'None'])
       .meta({
@@ -74,9 +98,10 @@ const nodes = z
       .enum(['Keep', 'Replace', 'Drain'])
       .meta({
         description:
-          'How a Node gets its second pod CIDR where the CNI needs one. Keep: only nodes that join from now on. Replace: the Node object is replaced at once. Drain: the same after its pods have moved away. Default: Keep.',
+          'How a Node gets its second pod CIDR where the CNI needs one. Keep: only nodes that join from now on. Replace: the Node object is replaced at once. Drain: the same after its pods have moved away: cordon, evict, wait for volumes to be detached, replace, uncordon. Default: Keep.',
       })
       .exactOptional(),
+    drain: drain.exactOptional(),
     guard: z
       .enum(['None', 'Taint'])
       .meta({

@@ -1,4 +1,4 @@
-/** Longest `nodes.gracePeriod`. */
+/** Longest `nodes.gracePeriod` and `nodes.drain.timeout`. */
 export const MAX_GRACE_SECONDS = 24 * 60 * 60;
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };

@@ -49,5 +49,11 @@ export const RESTART_LABEL = 'dualstack.dev/restart';
 /** Annotation of a workload: for which networks it was restarted, so that it is not a second time. */
 export const RESTART_MARK = 'dualstack.dev/restarted';
 
+/**
+ * Annotation of a Node: this program cordoned it, and when (RFC 3339). It is set and taken away in the very request that cordons and uncordons, so
+ * a Node that somebody else cordoned never has it.
+ */
+export const CORDON_MARK = 'dualstack.dev/cordoned';
+
 /** Effect NoSchedule, on Nodes whose second family is still missing (with `nodes.guard: Taint`). */
 export const GUARD_TAINT = 'dualstack.dev/family-missing';

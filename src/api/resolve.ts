@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { Request } from '../model/request.ts';
+import type { DrainRules } from '../model/wanted.ts';
 import type { Family, PerFamily } from '../net/family.ts';
 import { parseCidr } from '../net/cidr.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -21,6 +22,9 @@ export const DEFAULTS = {
   gracePeriod: '5m',
   remediation: 'Auto',
   podCIDRs: 'Keep',
+  standalonePods: 'Refuse',
+  emptyDir: 'Refuse',
+  drainTimeout: '30m',
   guard: 'None',
   maxUnavailable: 1,
   migration: 'Selected',
@@ -63,6 +67,7 @@ function toRequest(spec: ClusterSpec, optionKeys: readonly string[]): Request {
       podCIDRs: spec.nodes?.podCIDRs ?? DEFAULTS.podCIDRs,
       guard: spec.nodes?.guard ?? DEFAULTS.guard,
       maxUnavailable: spec.nodes?.maxUnavailable ?? DEFAULTS.maxUnavailable,
+      ...(spec.nodes?.podCIDRs === 'Drain' ? { drain: drainRules(spec.nodes.drain) } : {}),
     },
     serviceMigration: spec.services?.migration ?? DEFAULTS.migration,
     workloadRestart: spec.workloads?.restart ?? DEFAULTS.restart,
@@ -73,6 +78,12 @@ function toRequest(spec: ClusterSpec, optionKeys: readonly string[]): Request {
     options: Object.fromEntries(optionKeys.flatMap((key) => (spec[key] === undefined ? [] : [[key, spec[key]]]))),
   };
 }
+
+const drainRules = (drain: NonNullable<ClusterSpec['nodes']>['drain']): DrainRules => ({
+  standalonePods: drain?.standalonePods ?? DEFAULTS.standalonePods,
+  emptyDir: drain?.emptyDir ?? DEFAULTS.emptyDir,
+  timeout: secondsOf(drain?.timeout ?? DEFAULTS.drainTimeout),
+});
 
 /** The rules have seen to it that each text is a CIDR and each family occurs once. */
 function byFamily(texts: readonly string[]): PerFamily<string> {

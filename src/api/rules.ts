@@ -193,6 +193,18 @@ const gracePeriod: Rule = {
       : [{ path: 'spec.nodes.gracePeriod', message: `"${nodes.gracePeriod}" is too long: write at most 24h` }],
 };
 
+const drainTimeout: Rule = {
+  name: 'drain-timeout',
+  fieldPath: '.nodes.drain.timeout',
+  celValue: 'self.nodes.drain.timeout',
+  cel: "!has(self.nodes) || !has(self.nodes.drain) || !has(self.nodes.drain.timeout) || duration(self.nodes.drain.timeout) <= duration('24h')",
+  message: 'must be at most 24h',
+  check: ({ nodes }) =>
+    nodes?.drain?.timeout === undefined || secondsOf(nodes.drain.timeout) <= MAX_GRACE_SECONDS
+      ? []
+      : [{ path: 'spec.nodes.drain.timeout', message: `"${nodes.drain.timeout}" is too long: write at most 24h` }],
+};
+
 /** Rules on the whole spec, without those of options. */
 export const SPEC_RULES: readonly Rule[] = [
   familiesUnique,
@@ -202,6 +214,7 @@ export const SPEC_RULES: readonly Rule[] = [
   servicePrefix,
   ...FAMILIES.map(nodeMask),
   gracePeriod,
+  drainTimeout,
 ];
 
 /** Everything that the static rules find wrong, in the order of the fields. */

@@ -1,4 +1,4 @@
-import { FIELD_MANAGER } from '../api/names.ts';
+import { CORDON_MARK, FIELD_MANAGER } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { type KubeError, errorText, isTransient } from '../kube/errors.ts';
 import { asArray, at, type JsonObject, type KubeObject, type ObjectRef } from '../model/object.ts';
@@ -124,7 +124,7 @@ const isOfController = (taint: unknown): boolean => {
 /** A merge patch; null: nothing is missing. */
 export function missingFrom(stored: KubeObject, node: KubeObject): JsonObject | null {
   const labels = absent(stored.metadata.labels, node.metadata.labels);
-  const annotations = absent(stored.metadata.annotations, node.metadata.annotations);
+  const annotations = absent(withoutMark(stored, node), node.metadata.annotations);
   const taints = asArray(at(node, 'spec', 'taints'));
   const lost = asArray(at(stored, 'spec', 'taints')).filter(
     (taint) =>
@@ -144,6 +144,13 @@ export function missingFrom(stored: KubeObject, node: KubeObject): JsonObject | 
     ...(Object.keys(spec).length === 0 ? {} : { spec }),
   };
   return Object.keys(patch).length === 0 ? null : (patch as JsonObject);
+}
+
+/** A Node that somebody has cordoned by now stays cordoned: the mark would say that it was this program. */
+function withoutMark({ metadata }: KubeObject, node: KubeObject): Readonly<Record<string, string>> | undefined {
+  if (at(node, 'spec', 'unschedulable') !== true) return metadata.annotations;
+  const { [CORDON_MARK]: _mark, ...others } = metadata.annotations ?? {};
+  return others;
 }
 
 function absent(

@@ -16,6 +16,7 @@ import type {
 import { type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nothingRun, summarize } from '../verify/summary.ts';
+import { drainNode } from './drain-node.ts';
 import { prove } from './prove.ts';
 import { provePackets } from './prove-packets.ts';
 import { replaceNode } from './replace-node.ts';
@@ -52,7 +53,7 @@ export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
     case 'EditHost':
       return editHost(step, deps);
     case 'ReplaceNode':
-      return replaceNode(step, deps);
+      return step.drain === undefined ? replaceNode(step, deps) : drainNode(step, step.drain, deps);
     case 'TransferLease':
       return transferLease(step, deps);
     case 'MigrateService':

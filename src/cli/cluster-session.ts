@@ -14,7 +14,7 @@ import { err, ok, type Result } from '../result.ts';
 import { familiesOf, resourceFromFlags } from './asked.ts';
 import { observeErrorText } from './output.ts';
 import type { ClusterSession, LiveCluster, Observation, ObserveError, ProbeOptions, ProvePackets } from './session.ts';
-import { observationOf, takeSight } from './sight.ts';
+import { observationWithLoads, takeSight } from './sight.ts';
 import { watchNodes } from './watch-nodes.ts';
 
 export interface SessionDeps {
@@ -59,7 +59,7 @@ async function look(
   { clock, signal }: SessionDeps,
 ): Promise<Result<Observation, ObserveError>> {
   const sight = await takeSight(resource, { client, clock, signal });
-  return sight.ok ? ok(observationOf(sight.value)) : sight;
+  return sight.ok ? ok(await observationWithLoads(sight.value, client, signal)) : sight;
 }
 
 async function getResource({ client }: Cluster, name?: string): Promise<Result<KubeObject | null, string>> {

@@ -8,8 +8,10 @@ import type { KubeObject } from '../model/object.ts';
 import type { Request } from '../model/request.ts';
 import { diagnose } from '../nodes/diagnose.ts';
 import { outlookOf } from '../nodes/outlook.ts';
+import { readNodeLoads } from '../observe/node-loads.ts';
 import { observe, type ReadWorkloads } from '../observe/observe.ts';
 import { readPodOwners } from '../observe/workloads.ts';
+import { nodesToDrain } from '../plan/drain.ts';
 import { makePlan } from '../plan/plan.ts';
 import { registry, vocabulary } from '../registry.ts';
 import { memoryOf } from '../report/memory.ts';
@@ -58,4 +60,16 @@ export function observationOf({ resource, request, facts }: Sight): Observation 
   const outlook = outlookOf(plan, plugins, facts.at);
   const since = sinceWhen(status.nodes, facts.at);
   return { facts, plan, diagnose: (node) => diagnose(node, outlook, knownOf(node, proofs, since(node))) };
+}
+
+/** Whose pods are looked at. Of those after them a plan tells that they will be drained, and not of what. */
+const MOST_DRAINED = 50;
+
+/** The same; where Nodes are to be drained, with what is on them. */
+export async function observationWithLoads(sight: Sight, client: KubeClient, signal: AbortSignal): Promise<Observation> {
+  const first = observationOf(sight);
+  const nodes = nodesToDrain(first.plan.steps).slice(0, MOST_DRAINED);
+  if (nodes.length === 0) return first;
+  const loads = await readNodeLoads(clientReader(client, signal), nodes);
+  return observationOf({ ...sight, facts: { ...sight.facts, loads } });
 }

@@ -11,9 +11,7 @@ import { type RetryOptions, withRetry } from './retry.ts';
 
 export type { ListQuery } from '../model/reader.ts';
 
-export interface SelectQuery extends ListQuery {
-  readonly fieldSelector?: string;
-}
+export type SelectQuery = ListQuery;
 
 export interface CallOptions {
   readonly signal?: AbortSignal;

@@ -58,5 +58,5 @@ function once<T>(answers: Map<string, Promise<T>>, key: string, ask: () => Promi
 
 const refKey = ({ apiVersion, kind, namespace, name }: ObjectRef): string =>
   [apiVersion, kind, namespace ?? '', name].join(' ');
-const queryKey = ({ apiVersion, kind, namespace, labelSelector, fields }: ListQuery): string =>
-  [apiVersion, kind, namespace ?? '', labelSelector ?? '', fields?.join() ?? 'whole'].join(' ');
+const queryKey = ({ apiVersion, kind, namespace, labelSelector, fieldSelector, fields }: ListQuery): string =>
+  [apiVersion, kind, namespace ?? '', labelSelector ?? '', fieldSelector ?? '', fields?.join() ?? 'whole'].join(' ');

@@ -1,6 +1,7 @@
 import type { Family } from '../net/family.ts';
 import type { AgentFacts } from './host.ts';
 import type { NodeHolder } from './node-holders.ts';
+import type { NodeLoad } from './node-load.ts';
 import type { JsonObject } from './object.ts';
 import type { PodOwner } from './pod-owner.ts';
 import type { ProbeImage } from './probe.ts';
@@ -21,6 +22,8 @@ export interface ClusterFacts {
   readonly coreDNS: Known<WorkloadFacts | null>;
   /** What keeps pods, in all namespaces. It may be some seconds older than the rest. */
   readonly workloads: Known<readonly PodOwner[]>;
+  /** What is on Nodes that are to be drained, by their names; absent: nobody looked. */
+  readonly loads?: Readonly<Record<string, Known<NodeLoad>>>;
   /** The admission policy by which a Lease can be passed on is installed. */
   readonly leaseTransfer: boolean;
   /** What probe pods are made of; absent: not known, so nothing can be proven with packets. */

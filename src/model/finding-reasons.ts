@@ -33,6 +33,7 @@ export const FINDING_REASONS = {
   NodesWithTwoPodCIDRs: 'Nodes hold two pod CIDRs: kube-controller-manager would not start with one family.',
   PodCIDRsMissing: 'Nodes lack the second pod CIDR that the CNI needs.',
   NodeReplacementUnsafe: 'Somebody would act on it if the Node object were gone for a moment, so it is not replaced.',
+  PodsNotDrainable: 'Pods on a Node that is to be drained would be lost, or lose data, so it is not drained.',
   PodCIDRShared: 'Two Nodes hold the same pod CIDR.',
   PodCIDROutsideNetwork: 'A Node holds a pod CIDR outside the pod network asked for.',
   ServiceCIDRMismatch: 'The ServiceCIDR object does not say what the API servers run with.',

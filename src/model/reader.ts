@@ -14,6 +14,7 @@ export interface ListQuery {
   readonly kind: string;
   readonly namespace?: string;
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
   /**
    * What is read of each object beside its name, namespace, uid and resourceVersion, as dotted paths (`spec.podCIDRs`, through lists as well). Who answers may leave
    * out all else. Absent: objects are wanted whole, and must be if they are to be written back.

@@ -114,7 +114,7 @@ export interface EditHost {
 
 /**
  * Deletes a Node object and creates the same one again at once, with other podCIDRs: they cannot be changed in place. The whole object is
- * stored before, so that whatever happens in between, the Node comes back. No pod is touched.
+ * stored before, so that whatever happens in between, the Node comes back. No pod is touched by that; where it is asked for, they are evicted before.
  */
 export interface ReplaceNode {
   readonly kind: 'ReplaceNode';
@@ -123,6 +123,22 @@ export interface ReplaceNode {
   readonly uid: string;
   /** What the Node shall have, primary first. The first one is what it has now: running pods live in it. */
   readonly podCIDRs: readonly string[];
+  /** What comes before; absent: it is replaced now. */
+  readonly drain?: Drain;
+}
+
+/** What is next on the way to a Node without pods. */
+export type Drain =
+  | { readonly is: 'Cordon' }
+  | { readonly is: 'Evict'; readonly pods: readonly PodRef[] }
+  /** Nothing to do but look; the state of the step says for what. */
+  | { readonly is: 'Await' };
+
+/** Only this very pod. */
+export interface PodRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
 }
 
 /**

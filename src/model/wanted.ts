@@ -20,6 +20,8 @@ export interface Wanted {
     readonly gracePeriod: number;
     readonly remediation: 'Auto' | 'None';
     readonly podCIDRs: 'Keep' | 'Replace' | 'Drain';
+    /** Set with `Drain`, and only then. */
+    readonly drain?: DrainRules;
     readonly guard: 'None' | 'Taint';
     readonly maxUnavailable: number;
   };
@@ -31,6 +33,14 @@ export interface Wanted {
   readonly options: Readonly<Record<string, unknown>>;
   /** First states to return to, byte for byte, where they were recorded. Empty when the way is forward. */
   readonly restore: Recorded;
+}
+
+/** What a drain may do to pods that lose something by it. */
+export interface DrainRules {
+  readonly standalonePods: 'Refuse' | 'Evict';
+  readonly emptyDir: 'Refuse' | 'Evict';
+  /** Seconds that it may stand still. */
+  readonly timeout: number;
 }
 
 /** CIDRs in family order, primary first, as component flags want them: `10.96.0.0/16,fd00:10:96::/112`. */

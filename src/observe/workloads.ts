@@ -3,6 +3,7 @@ import { asArray, asNumber, asString, at, type KubeObject } from '../model/objec
 import { type PodOwner, RESTARTABLE_KINDS, type RestartFacts } from '../model/pod-owner.ts';
 import { known, unknown, type Known, type ListQuery, type PagedReader } from '../model/reader.ts';
 import type { Family } from '../net/family.ts';
+import { type Budget, toBudget } from './budgets.ts';
 
 /** All that is read of a Pod here: one list of them is the longest that there is. */
 export const POD_FIELDS = [
@@ -130,47 +131,6 @@ function obstacleOf(kind: string, object: KubeObject): RestartFacts['obstacle'] 
   return partition > 0 ? 'Partition' : null;
 }
 
-interface Budget {
-  readonly namespace: string;
-  readonly name: string;
-  readonly allowsNone: boolean;
-  readonly covers: (labels: Readonly<Record<string, string>>) => boolean;
-}
-
-const toBudget = (object: KubeObject): Budget => ({
-  namespace: object.metadata.namespace ?? '',
-  name: object.metadata.name,
-  allowsNone: (asNumber(at(object, 'status', 'disruptionsAllowed')) ?? 0) === 0,
-  covers: selectorOf(at(object, 'spec', 'selector')),
-});
-
-/** A `LabelSelector`. An empty one covers everything, none at all covers nothing. */
-function selectorOf(selector: unknown): Budget['covers'] {
-  if (typeof selector !== 'object' || selector === null) return () => false;
-  const labels = Object.entries((at(selector, 'matchLabels') as Record<string, string> | undefined) ?? {});
-  const expressions = asArray(at(selector, 'matchExpressions'));
-  return (has) =>
-    labels.every(([key, value]) => has[key] === value) && expressions.every((expression) => meets(has, expression));
-}
-
-function meets(labels: Readonly<Record<string, string>>, expression: unknown): boolean {
-  const value = labels[asString(at(expression, 'key')) ?? ''];
-  const values = asArray(at(expression, 'values'));
-  switch (at(expression, 'operator')) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    default:
-      // An operator that is not known here: rather too careful than too bold.
-      return true;
-  }
-}
-
 /** What is kept of the pods of one owner. */
 interface Tally extends Named {
   pods: number;
@@ -227,7 +187,7 @@ function toOwner(
   const workload = workloads.get(keyOf({ kind, namespace, name }));
   if (workload === undefined) return { kind, namespace, name, pods, without, restart: null };
   const budget = budgets.find(
-    (each) => each.namespace === namespace && each.allowsNone && each.covers(workload.podLabels),
+    (each) => each.namespace === namespace && each.disruptionsAllowed === 0 && each.covers(workload.podLabels),
   );
   const restart = { ...workload.facts, budget: budget?.name ?? null, notReady, youngestPod: youngest };
   return { kind, namespace, name, pods, without, restart };

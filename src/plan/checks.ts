@@ -266,7 +266,6 @@ function checkOptions(wanted: Wanted, { services }: ClusterFacts): readonly Find
   const labelled = single.find(({ labels }) => labels[MIGRATE_LABEL] === 'true');
   const selected = wanted.serviceMigration === 'Selected' ? labelled : undefined;
   const asked = [
-    ...(wanted.nodes.podCIDRs === 'Drain' ? ['spec.nodes.podCIDRs: Drain'] : []),
     ...(wanted.serviceMigration === 'All' ? ['spec.services.migration: All'] : []),
     ...(selected === undefined
       ? []

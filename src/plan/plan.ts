@@ -14,6 +14,7 @@ import { checkCluster } from './checks.ts';
 import { dnsRecords, dnsSteps } from './dns-steps.ts';
 import { guard } from './guard-steps.ts';
 import { packetsSteps } from './packets-step.ts';
+import { uncordonSteps } from './drain.ts';
 import { checkPodCIDRs, podCIDRSteps } from './pod-cidrs.ts';
 import { FIRST_FAMILIES_KEY, isRecordLost, recordLostFinding, recordStep } from './record-step.ts';
 import { remedySteps } from './remedy-steps.ts';
@@ -36,13 +37,15 @@ export function makePlan(
   const isLost = isRecordLost(facts, live, memory);
   const recordables = isLost ? [] : recordablesOf(facts, plugins, live);
   const guarded = guard(wanted, facts, plugins.cni.nodeProofs(wanted, facts));
+  const replacing = podCIDRSteps(wanted, facts, plugins);
   const own = plugins.distribution.steps(wanted, facts);
   const steps = inOrder(wanted.direction, [
     recordStep(facts, recordables),
     ...guarded.steps,
     ...(own.some(({ kind }) => kind === 'EditHost') ? remedySteps(wanted, facts, memory) : []),
     ...own,
-    ...podCIDRSteps(wanted, facts, plugins),
+    ...uncordonSteps(wanted, facts, replacing),
+    ...replacing,
     ...plugins.cni.steps(wanted, facts),
     ...dnsSteps(wanted, facts),
     ...workloadSteps(wanted, facts, memory),
@@ -74,7 +77,7 @@ export function makePlan(
 const isCuredBySteps = (finding: Finding, steps: readonly Step[]): boolean =>
   (finding.reason === 'NodesWithoutFamily' &&
     steps.some((step) => step.kind === 'EditHost' && step.phase === 'NodeIPs' && isUnderWay(step))) ||
-  (finding.reason === 'NodesWithTwoPodCIDRs' && steps.some((step) => step.phase === 'PodCIDRs' && isUnderWay(step)));
+  (finding.reason === 'NodesWithTwoPodCIDRs' && steps.some((step) => step.kind === 'ReplaceNode' && isUnderWay(step)));
 
 const isUnderWay = ({ state }: Step): boolean => state.is === 'Pending' || state.is === 'InProgress';
 

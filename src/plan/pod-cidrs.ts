@@ -1,11 +1,12 @@
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
-import type { Step, StepState } from '../model/step.ts';
+import type { ReplaceNode, Step, StepState } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { addressOf } from '../net/address.ts';
 import { type Cidr, networkOf, overlaps, parseCidr } from '../net/cidr.ts';
 import type { Family } from '../net/family.ts';
+import { checkDrains, isCordonedByUs, withDrain } from './drain.ts';
 
 const GROUP = 'pod-cidrs';
 
@@ -13,10 +14,10 @@ const GROUP = 'pod-cidrs';
  * One step for each Node that shall get its second pod CIDR, or lose it again on the way back. The API lets nobody change podCIDRs, so the Node
  * object is replaced. Only where it was asked for, and forward only for network plug-ins that read podCIDRs; back for all, because
  * kube-controller-manager does not start with one family while a Node holds two. Workers first, but before any other the one whose kubelet has not
- * been seen since it was replaced.
+ * been seen since it was replaced, and then one whose drain has begun.
  */
 export function podCIDRSteps(wanted: Wanted, facts: ClusterFacts, { cni }: BoundPlugins): readonly Step[] {
-  if (wanted.nodes.podCIDRs !== 'Replace') return [];
+  if (wanted.nodes.podCIDRs === 'Keep') return [];
   // Of a network plug-in that nobody here knows only the user can tell, and has told by asking.
   if (wanted.direction === 'Forward' && !cni.usesNodeIPAM && cni.name !== 'Unmanaged') return [];
   if (facts.nodes.every((node) => node.podCIDRs.length === 0)) return [];
@@ -26,12 +27,17 @@ export function podCIDRSteps(wanted: Wanted, facts: ClusterFacts, { cni }: Bound
   const isTolerated = wanted.direction === 'Back' || away <= wanted.tolerateUnavailable;
   return workersFirst(facts.nodes)
     .map((node) => ({ node, lack: lackOf(node, facts.at) }))
-    .toSorted((a, b) => Number(a.lack === null) - Number(b.lack === null))
+    .toSorted((a, b) => turnOf(a.node, a.lack) - turnOf(b.node, b.lack))
     .map(({ node, lack }) => {
       const goal = goals.get(node.name) ?? null;
       const state = lack === null ? stateOf(node, goal, isTolerated) : awaitedState(node, lack, isTolerated);
-      return replaceStep(wanted, node, goal, state);
+      return withDrain(replaceStep(wanted, node, goal, state), node, wanted, facts, isTolerated);
     });
+}
+
+function turnOf(node: NodeFacts, lack: Lack | null): number {
+  if (lack !== null) return 0;
+  return isCordonedByUs(node) ? 1 : 2;
 }
 
 const workersFirst = (nodes: readonly NodeFacts[]): readonly NodeFacts[] =>
@@ -69,7 +75,12 @@ function* freeSubnets(wanted: Wanted, family: Family, used: readonly Cidr[]): Ge
   }
 }
 
-function replaceStep(wanted: Wanted, node: NodeFacts, goal: readonly string[] | null, state: StepState): Step {
+function replaceStep(
+  wanted: Wanted,
+  node: NodeFacts,
+  goal: readonly string[] | null,
+  state: StepState,
+): Step & ReplaceNode {
   const after = (goal ?? node.podCIDRs).join(',');
   const before = node.podCIDRs.join(',');
   return {
@@ -160,18 +171,19 @@ export function checkPodCIDRs(
   { cni }: BoundPlugins,
   steps: readonly Step[],
 ): readonly Finding[] {
-  const open = new Set(
-    steps.flatMap((step) => (step.kind === 'ReplaceNode' && step.state.is === 'Pending' ? [step.node] : [])),
-  );
+  const open = new Set(steps.flatMap((step) => (step.kind === 'ReplaceNode' && isOpen(step) ? [step.node] : [])));
   const nodes = facts.nodes.filter((node) => open.has(node.name));
   return [
     ...shared(facts.nodes),
-    ...(wanted.direction === 'Forward' && cni.usesNodeIPAM && wanted.nodes.podCIDRs !== 'Replace'
+    ...(wanted.direction === 'Forward' && cni.usesNodeIPAM && wanted.nodes.podCIDRs === 'Keep'
       ? missing(wanted, facts.nodes)
       : []),
-    ...(nodes.length === 0 ? [] : [...notReady(wanted, facts.nodes), ...held(nodes), ...calico(facts, cni)]),
+    ...(nodes.length === 0 ? [] : [...notReady(wanted, facts.nodes), ...held(wanted, nodes), ...calico(facts, cni)]),
+    ...checkDrains(wanted, facts, steps),
   ];
 }
+
+const isOpen = ({ state, drain }: Step & ReplaceNode): boolean => state.is === 'Pending' || drain !== undefined;
 
 /** Two Nodes that were given the same at the same moment. Pods of one of them cannot be reached. */
 function shared(nodes: readonly NodeFacts[]): readonly Finding[] {
@@ -206,7 +218,7 @@ function missing({ families, nodes: { podCIDRs } }: Wanted, nodes: readonly Node
       object: nodeRef(first),
       message: `${lacking.length} of ${nodes.length} Nodes have a pod CIDR of one family only, and this network plug-in takes the addresses of pods from them: ${listOf(lacking)}. spec.nodes.podCIDRs is ${podCIDRs}.`,
       remedy:
-        'Set spec.nodes.podCIDRs: Replace (each Node object is absent for a moment, no pod is touched), or make these nodes anew once kube-controller-manager has both networks.',
+        'Set spec.nodes.podCIDRs: Replace (each Node object is absent for a moment, no pod is touched) or Drain (its pods move away before), or make these nodes anew once kube-controller-manager has both networks.',
       blocks: ['Pools', 'CNIConfig', 'CNIAgents'],
     },
   ];
@@ -234,13 +246,17 @@ const REMEDIES = {
   Cloud:
     'Make new nodes and remove the old ones instead: nodes that join now are given a pod CIDR of each family by themselves.',
   Volumes:
-    'Move the pods that use them away (kubectl drain) until the volumes are detached; the Node is then replaced by itself.',
+    'Set spec.nodes.podCIDRs: Drain, or move the pods that use them away (kubectl drain) until the volumes are detached; the Node is then replaced by itself.',
   Finalizer: 'Have its owner take the finalizer away while the Node is replaced.',
 } as const;
 
-/** One finding for each kind of obstacle, so that hundreds of Nodes of one cloud are one sentence. */
-function held(nodes: readonly NodeFacts[]): readonly Finding[] {
-  return (['Machine', 'Cloud', 'Volumes', 'Finalizer'] as const).flatMap((kind): readonly Finding[] => {
+/**
+ * One finding for each kind of obstacle, so that hundreds of Nodes of one cloud are one sentence. A drain takes volumes out of the way; what goes by the Node
+ * object itself does not care whether there are pods on it.
+ */
+function held({ nodes: { drain } }: Wanted, nodes: readonly NodeFacts[]): readonly Finding[] {
+  const kinds = ['Machine', 'Cloud', ...(drain === undefined ? (['Volumes'] as const) : []), 'Finalizer'] as const;
+  return kinds.flatMap((kind): readonly Finding[] => {
     const concerned = nodes.filter(({ holders }) => holders.some(({ is }) => is === kind));
     const [first] = concerned;
     const holder = first?.holders.find(({ is }) => is === kind);

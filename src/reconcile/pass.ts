@@ -4,7 +4,7 @@ import { clusterStatusOf } from '../api/cluster-status.ts';
 import type { ClusterStatus } from '../api/cluster-status.ts';
 import { conditionOf } from '../api/conditions.ts';
 import { governing } from '../api/governing.ts';
-import { API_VERSION, CLUSTER, FIELD_MANAGER, FINALIZER } from '../api/names.ts';
+import { API_VERSION, CLUSTER, CORDON_MARK, FIELD_MANAGER, FINALIZER } from '../api/names.ts';
 import { resolve } from '../api/resolve.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Cluster } from '../kube/connect.ts';
@@ -28,8 +28,10 @@ import { err, ok, type Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { judge, type Seen } from './judge.ts';
+import { freeNodes } from './free-nodes.ts';
 import { makeGood } from './make-good.ts';
 import type { NodeMetrics } from './node-metrics.ts';
+import { judgeWithLoads, type LoadCache, loadCache } from './node-loads.ts';
 import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
 import { afterAct } from './memory.ts';
 import { outcomeText } from './outcome-text.ts';
@@ -51,6 +53,7 @@ export interface PassDeps {
   readonly namespace: string;
   readonly newId: () => string;
   readonly workloads: WorkloadCache;
+  readonly loads: LoadCache;
   readonly proofs: ProofRuns;
   /** Absent: nobody counts. */
   readonly nodeMetrics?: NodeMetrics;
@@ -74,6 +77,7 @@ export const passDeps = (
   proofs: proofRuns(signal),
   probeImage: imageFinder(deps.cluster.client, options.image),
   workloads: workloadCache(() => readPodOwners(pagedReader(deps.cluster.client)), deps.clock),
+  loads: loadCache(clientReader(deps.cluster.client), deps.clock),
   events: eventRecorder({
     client: deps.cluster.client,
     clock: deps.clock,
@@ -115,7 +119,8 @@ export async function pass(name: string, deps: PassDeps): Promise<Next> {
     if (read.error.kind !== 'NotFound') return backOff(read.error, deps);
     deps.proofs.breakOff(name);
     deps.nodeMetrics?.shown(undefined);
-    return { is: 'Gone' };
+    const freed = await freeNodes(deps);
+    return freed.ok ? { is: 'Gone' } : backOff(freed.error, deps);
   }
   const subject = subjectOf(name, read.value);
 
@@ -162,8 +167,12 @@ export async function mishap(name: string, message: string, times: number, deps:
 export async function inventoryPass(deps: PassDeps): Promise<Next> {
   const begun = await makeGood(deps);
   if (!begun.ok) return { is: 'BackOff', afterMs: WHILE_MISSING_MS };
-  const nodes = await deps.client.list({ apiVersion: 'v1', kind: 'Node', fields: [] });
+  const nodes = await deps.client.list({ apiVersion: 'v1', kind: 'Node', fields: ['metadata.annotations'] });
   if (!nodes.ok) return backOff(nodes.error, deps);
+  if (nodes.value.items.some(({ metadata }) => metadata.annotations?.[CORDON_MARK] !== undefined)) {
+    const freed = await freeNodes(deps);
+    if (!freed.ok) return backOff(freed.error, deps);
+  }
   const kept = await keepInventory(
     deps.client,
     nodes.value.items.map((node) => node.metadata.name),
@@ -194,9 +203,9 @@ async function withImage(facts: Result<ClusterFacts, string>, deps: PassDeps): P
 async function advance(subject: Subject, request: Request, facts: ClusterFacts, deps: PassDeps): Promise<Next> {
   const { generation } = subject;
   const seen = { request, facts, status: subject.status, generation, deleting: subject.deleting };
-  const first = judge(seen);
+  const first = await judgeWithLoads(seen, deps.loads);
   const looked = mustBeFresh(first.decision, subject.status)
-    ? judge({ ...seen, facts: { ...facts, workloads: await deps.workloads.get(0) } })
+    ? judge({ ...seen, facts: { ...first.facts, workloads: await deps.workloads.get(0) } })
     : first;
   const { decision } = looked;
   if (decision.is === 'Act' && decision.step.kind === 'VerifyPackets') {

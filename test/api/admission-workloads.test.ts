@@ -310,6 +310,7 @@ test('what only some ask for can be left out of the operator’s rights', async 
   };
   const [all, fewer] = [await bindings('default'), await bindings('minimal')];
   expect(all.filter((name) => !fewer.includes(name)).toSorted()).toEqual([
+    'dualstack-operator-node-drain',
     'dualstack-operator-node-replacement',
     'dualstack-operator-workload-restart',
   ]);

@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../../src/result.ts';
 
 /** A write as the server saw it. */
 export interface Write {
-  readonly verb: 'create' | 'apply' | 'mergePatch' | 'delete';
+  readonly verb: 'create' | 'createSubresource' | 'apply' | 'mergePatch' | 'delete';
   /** `DualStackCluster cluster/status`, `Secret dualstack-system/dualstack-records`. */
   readonly on: string;
   readonly body: unknown;
@@ -55,6 +55,17 @@ const withMeta = (before: KubeObject | undefined, change: KubeObject['metadata']
   ...change,
 });
 
+/** RFC 7386: null removes a field, lists are replaced. */
+function merged(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+  const out: Record<string, unknown> = { ...(target as object | undefined) };
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete out[key];
+    else out[key] = merged(out[key], value);
+  }
+  return out;
+}
+
 /** A Go server gives keys back in alphabetical order, and what JSON cannot say is not stored. */
 function asStored(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asStored);
@@ -98,14 +109,16 @@ export function fakeKube(objects: readonly KubeObject[]): FakeKube {
         const found = stored.get(keyOf(ref));
         return found === undefined ? failure('get', refText(ref), 'NotFound') : ok(found);
       }),
-    list: ({ kind, namespace, labelSelector }: Parameters<KubeClient['list']>[0]) =>
+    list: ({ kind, namespace, labelSelector, fieldSelector }: Parameters<KubeClient['list']>[0]) =>
       asked('list', kind, () => {
         const labels = (labelSelector ?? '').split(',').filter((each) => each !== '');
         const ofKind = [...stored.values()].filter((object) => object.kind === kind);
         if (ofKind.length === 0 && !BUILT_IN.includes(kind)) return failure('list', kind, 'NotFound');
+        const [, node] = (fieldSelector ?? '').split('spec.nodeName=');
         const items = ofKind.filter(
-          ({ metadata }) =>
+          ({ metadata, spec }) =>
             (namespace === undefined || metadata.namespace === namespace) &&
+            (node === undefined || (spec as { readonly nodeName?: string } | undefined)?.nodeName === node) &&
             labels.every((each) => {
               const [key = '', value] = each.split('=');
               return metadata.labels?.[key] === value;
@@ -152,16 +165,23 @@ export function fakeKube(objects: readonly KubeObject[]): FakeKube {
           if (metadata?.resourceVersion !== undefined && metadata.resourceVersion !== before.metadata.resourceVersion) {
             return failure('mergePatch', refText(ref), 'Conflict');
           }
-          const after = store(before, {
-            ...before,
-            ...patch,
-            metadata: withMeta(before, metadata ?? before.metadata),
-          });
+          const after = store(before, merged(before, patch) as KubeObject);
           const isGone = after.metadata.deletionTimestamp !== undefined && after.metadata.finalizers?.length === 0;
           if (isGone) stored.delete(keyOf(ref));
           return ok(after);
         },
         patch,
+      ),
+    /** Evictions are all that there is: the pod goes at once. */
+    createSubresource: (ref: ObjectRef, subresource: string, body: unknown) =>
+      asked(
+        'createSubresource',
+        `${refText(ref)}/${subresource}`,
+        () => {
+          const existed = stored.delete(keyOf(ref));
+          return existed ? ok({}) : failure('create eviction of', refText(ref), 'NotFound');
+        },
+        body,
       ),
     delete: (ref: ObjectRef) =>
       asked('delete', refText(ref), () => {

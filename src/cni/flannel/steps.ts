@@ -78,7 +78,7 @@ function configState(
 
 /** Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps this step from being done. */
 const isToldAsFinding = ({ nodes: { podCIDRs } }: Wanted, lacking: readonly NodeFacts[]): boolean =>
-  podCIDRs !== 'Replace' && lacking.every((node) => node.podCIDRs.length > 0);
+  podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
 
 const hasPodCIDR = (node: NodeFacts, { family }: Goal): boolean =>
   node.podCIDRs.some((cidr) => cidr.includes(':') === (family === 'IPv6'));

@@ -97,7 +97,7 @@ function waitsForPodCIDRs(
   if (direction === 'Back') return null;
   const lacking = nodes.filter((node) => !families.every((family) => hasPodCIDR(node, family)));
   // Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps the step from being done.
-  const isToldAsFinding = podCIDRs !== 'Replace' && lacking.every((node) => node.podCIDRs.length > 0);
+  const isToldAsFinding = podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
   if (lacking.length === 0 || isToldAsFinding) return null;
   const some = lacking.slice(0, 5).map((node) => node.name);
   return {

@@ -50,6 +50,19 @@ test('what is left out gets its default', () => {
   });
 });
 
+test.each<[string, object, object]>([
+  ['left out', {}, { standalonePods: 'Refuse', emptyDir: 'Refuse', timeout: 1800 }],
+  [
+    'written',
+    { drain: { standalonePods: 'Evict', emptyDir: 'Evict', timeout: '1h30m' } },
+    { standalonePods: 'Evict', emptyDir: 'Evict', timeout: 5400 },
+  ],
+])('how Nodes are drained, %s, counts only where they are', (_name, nodes, drain) => {
+  expect(resolved({ ipFamilies: ['IPv4', 'IPv6'], nodes: { ...nodes, podCIDRs: 'Drain' } }).nodes.drain).toEqual(drain);
+  const kept = resolved({ ipFamilies: ['IPv4', 'IPv6'], nodes: { ...nodes, podCIDRs: 'Replace' } });
+  expect(kept.nodes).not.toHaveProperty('drain');
+});
+
 test('what is written counts', () => {
   const request = resolved({
     ...DUAL,

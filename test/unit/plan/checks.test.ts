@@ -22,7 +22,7 @@ test('every finding has a documented reason, a sentence and a remedy', () => {
   const facts = nodesOf((node) => ({ ...node, agent: null, internalIPs: ['10.244.0.9'] }));
   const findings = findingsOf(
     facts,
-    asked({ nodes: { guard: 'Taint', podCIDRs: 'Drain' }, workloads: { restart: 'All' } }),
+    asked({ nodes: { guard: 'Taint' }, services: { migration: 'All' }, workloads: { restart: 'All' } }),
   );
   expect(findings.length).toBeGreaterThanOrEqual(3);
   for (const { reason, message, remedy } of findings) {
@@ -168,10 +168,7 @@ test('options that are taken and not carried out are said, each by its field', (
     workloads: { restart: 'Selected' },
   });
   const said = findingsOf(clusterScene(), request).filter(({ reason }) => reason === 'OptionNotCarriedOut');
-  expect(said.map(({ message }) => message.split(' is ')[0])).toEqual([
-    'spec.nodes.podCIDRs: Drain',
-    'spec.services.migration: All',
-  ]);
+  expect(said.map(({ message }) => message.split(' is ')[0])).toEqual(['spec.services.migration: All']);
   expect(said.every(({ blocks }) => blocks.length === 0)).toBe(true);
 });
 

@@ -201,7 +201,7 @@ test('no subnet is left: the step failed and says so', () => {
 
 test.each<[string, Wanted, BoundPlugins, number]>([
   ['not asked for', wantedDual(), plugins(), 0],
-  ['to be drained, which is another way', wantedDual({ nodes: { podCIDRs: 'Drain' } }), plugins(), 0],
+  ['to be drained before', wantedDual({ nodes: { podCIDRs: 'Drain' } }), plugins(), 3],
   ['a network plug-in with addresses of its own', forward(), plugins('Calico', false), 0],
   ['one that nobody knows', forward(), plugins('Unmanaged', false), 3],
   ['back, whatever the network plug-in is', back(), plugins('Calico', false), 3],

@@ -2,6 +2,8 @@ import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
 import { clusterStatusOf } from '../../../src/api/cluster-status.ts';
 import type { KubeObject, ObjectRef } from '../../../src/model/object.ts';
 import { known } from '../../../src/model/reader.ts';
+import { clientReader } from '../../../src/kube/reader.ts';
+import { loadCache } from '../../../src/reconcile/node-loads.ts';
 import type { PassDeps } from '../../../src/reconcile/pass.ts';
 import { proofRuns } from '../../../src/reconcile/proof-runs.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
@@ -130,6 +132,7 @@ export function scene(objects: readonly KubeObject[]): Scene {
       namespace: 'dualstack-system',
       newId: () => `id${(ids += 1)}`,
       workloads: { get: () => Promise.resolve(known([])) },
+      loads: loadCache(clientReader(kube.client), clock),
       events: {
         record: (_regarding, { reason }) => {
           events.push(reason);

@@ -43,7 +43,9 @@ async function cordon({ node, uid }: ReplaceNode, { client, clock }: DrainDeps):
   if (!read.ok) return read.error.kind === 'NotFound' ? { is: 'Unchanged' } : refused(read.error);
   const { metadata } = read.value;
   if (metadata.uid !== uid || at(read.value, 'spec', 'unschedulable') === true) return { is: 'Unchanged' };
-  const annotations = { [CORDON_MARK]: new Date(clock.now()).toISOString() };
+  // One that somebody uncordoned in the middle of its drain has the mark already.
+  const isMarked = metadata.annotations?.[CORDON_MARK] !== undefined;
+  const annotations = isMarked ? {} : { [CORDON_MARK]: new Date(clock.now()).toISOString() };
   const patch = { metadata: { annotations, resourceVersion: metadata.resourceVersion }, spec: { unschedulable: true } };
   const patched = await client.mergePatch(ref, patch, MANAGER);
   return patched.ok ? { is: 'Changed', what: `cordoned Node ${node} to drain it` } : refused(patched.error);
@@ -61,7 +63,7 @@ async function evictAll(node: string, pods: readonly PodRef[], { client }: Drain
   const [refusal] = refusals;
   if (evicted.length === 0) return refusal === undefined ? { is: 'Unchanged' } : refused(refusal);
   const but = refusal === undefined ? '' : `; ${refusals.length} not yet: ${errorText(refusal)}`;
-  return { is: 'Changed', what: `evicted ${evicted.length} pods of Node ${node} (${evicted.join(', ')})${but}` };
+  return { is: 'Changed', what: `evicted ${evicted.length} pod(s) of Node ${node} (${evicted.join(', ')})${but}` };
 }
 
 /** Without a grace period of its own: each pod has what it asks for. One that is gone, or is another by now, counts as evicted. */

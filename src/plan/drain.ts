@@ -63,12 +63,12 @@ function nextOf(
   if (free.length > 0) return { state: { is: 'Pending' }, drain: { is: 'Evict', pods: free.map(refOf) } };
   const [held, ...more] = pods.filter((pod) => !pod.terminating);
   if (held !== undefined) {
-    const rest = more.length === 0 ? '' : `, and ${more.length} more pods on ${node.name} wait as well`;
-    return awaiting(`Pod ${podText(held)} on ${node.name} is not evicted: ${held.heldBy ?? ''}${rest}`);
+    const rest = more.length === 0 ? '' : `, as ${more.length} more`;
+    return awaiting(`Pod ${podText(held)} on ${node.name} is not evicted${rest}: ${held.heldBy ?? ''}`);
   }
   const [going] = pods;
   if (going !== undefined) {
-    return awaiting(`${countText(pods.length)} on ${node.name} have not ended yet, among them Pod ${podText(going)}`);
+    return awaiting(`${countText(pods.length)} on ${node.name} still to end, among them Pod ${podText(going)}`);
   }
   const volume = node.holders.find(({ is }) => is === 'Volumes')?.sign ?? attachments.map(attachmentText)[0];
   if (volume !== undefined) return awaiting(`${volume} is not detached from ${node.name} yet`);

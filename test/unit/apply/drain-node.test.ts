@@ -33,6 +33,15 @@ test('cordon and mark are one write', async () => {
   expect(kube.get(REF)?.metadata.annotations).toEqual({ note: 'x', [MARK]: NOW });
 });
 
+test('a Node that somebody uncordoned in the middle of its drain is cordoned again, and its mark stays as it is', async () => {
+  const kube = fakeKube([node({}, { [MARK]: 'before' })]);
+  expect(await drainNode(STEP, { is: 'Cordon' }, depsOf(kube))).toMatchObject({ is: 'Changed' });
+  expect(kube.get(REF)).toMatchObject({
+    metadata: { annotations: { [MARK]: 'before' } },
+    spec: { unschedulable: true },
+  });
+});
+
 test.each<[string, readonly KubeObject[]]>([
   ['it is cordoned by now, by somebody else', [node({ unschedulable: true })]],
   ['it is another one by now', [{ ...node(), metadata: { ...node().metadata, uid: 'new' } }]],
@@ -70,7 +79,7 @@ test('each pod is evicted by its uid, with the grace period of its own', async (
   const kube = fakeKube([podNamed('a')]);
   expect(await drainNode(STEP, { is: 'Evict', pods: [refTo('a')] }, depsOf(kube))).toEqual({
     is: 'Changed',
-    what: 'evicted 1 pods of Node worker-1 (shop/a)',
+    what: 'evicted 1 pod(s) of Node worker-1 (shop/a)',
   });
   expect(kube.writes).toEqual([
     {
@@ -93,7 +102,7 @@ test.each<[string, number, (name: string) => KubeErrorKind | null, object, numbe
     'one held by a budget',
     3,
     (name) => (name === 'p0' ? 'TooManyRequests' : null),
-    { is: 'Changed', what: expect.stringMatching(/evicted 2 pods .*p1, shop\/p2\); 1 not yet: .*p0/u) },
+    { is: 'Changed', what: expect.stringMatching(/evicted 2 pod\(s\) .*p1, shop\/p2\); 1 not yet: .*p0/u) },
     3,
   ],
   [

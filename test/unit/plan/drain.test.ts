@@ -80,7 +80,7 @@ test.each<[string, Partial<NodeFacts>, NodeLoad | null | 'Unreadable', string, s
     { pods: [loadPod('a', { heldBy: HELD }), loadPod('b', { heldBy: HELD })], attachments: [] },
     'InProgress',
     'Await',
-    /^Pod shop\/a on worker-2 is not evicted: PodDisruptionBudget shop\/web allows no more disruptions now, and 1 more pods/u,
+    /^Pod shop\/a on worker-2 is not evicted, as 1 more: PodDisruptionBudget shop\/web allows no more disruptions now$/u,
   ],
   [
     'they end',
@@ -88,7 +88,7 @@ test.each<[string, Partial<NodeFacts>, NodeLoad | null | 'Unreadable', string, s
     { pods: [loadPod('a', { terminating: true })], attachments: [] },
     'InProgress',
     'Await',
-    /^1 pod on worker-2 have not ended yet, among them Pod shop\/a/u,
+    /^1 pod on worker-2 still to end, among them Pod shop\/a/u,
   ],
   [
     'a volume is attached',

@@ -122,7 +122,7 @@ const isReady = (pod: KubeObject): boolean =>
   );
 
 /** What a drain must not touch: pods of DaemonSets and mirrors of static pods, by their uids. */
-async function staying(): Promise<readonly unknown[]> {
+async function staying(): Promise<readonly string[]> {
   const pods = await podsIn('kube-system');
   return pods
     .filter(
@@ -130,8 +130,8 @@ async function staying(): Promise<readonly unknown[]> {
         metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined ||
         metadata.ownerReferences?.some(({ kind }) => kind === 'DaemonSet'),
     )
-    .map(({ metadata }) => [metadata.name, metadata.uid])
-    .toSorted();
+    .map(({ metadata }) => `${metadata.name} ${metadata.uid}`)
+    .toSorted((a, b) => a.localeCompare(b));
 }
 
 /** All of a Node that is not given anew to each object, or written by controllers all the time. */
@@ -257,6 +257,8 @@ test('a volume that is attached is waited for', async () => {
   expect([await isCordoned(name), await isMarked(name)]).toEqual([false, false]);
 }, 120_000);
 
+const isOn = (pod: KubeObject, node: string): boolean => at(pod, 'spec', 'nodeName') === node && isReady(pod);
+
 // cordon, evict, rehearse, keep, delete, create (once or more), drop, uncordon
 const CRASHES = [
   ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => ['worker-1', n] as const),
@@ -292,10 +294,11 @@ test.each(CRASHES)(
   120_000,
 );
 
+const isCordon = ({ outcome }: Turn): boolean => outcome?.is === 'Changed' && outcome.what.startsWith('cordoned');
+
 test('nobody asks for it any more in the middle of a drain: own cordons are ended, others stay', async () => {
   const name = 'worker-1';
   const wanted = drained(podCIDRsOf(asKube(await nodeOf(name))).length === 2 ? ONE : BOTH);
-  const isCordon = ({ outcome }: Turn): boolean => outcome?.is === 'Changed' && outcome.what.startsWith('cordoned');
   await until(isCordon, wanted, [name]);
   // By hand, which the drain undoes as long as it is asked for.
   await cluster.kubectl(['uncordon', name]);

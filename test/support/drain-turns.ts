@@ -46,6 +46,8 @@ async function look(wanted: Wanted, only: readonly string[], client: KubeClient)
   return decide(plan, seen, asked(), NO_MEMORY, 1);
 }
 
+const random = (): string => 'x';
+
 export interface Turn {
   readonly decision: Decision;
   readonly outcome: Outcome | null;
@@ -57,7 +59,6 @@ export async function turn(wanted: Wanted, only: readonly string[], client: Kube
   expect(problem).toBeNull();
   const decision = await look(wanted, only, client);
   if (decision.is !== 'Act') return { decision, outcome: null };
-  const random = () => 'x';
   const { signal } = new AbortController();
   const deps = { client, clock: systemClock, namespace: 'dualstack-system', suffix: random, attempt: random, signal };
   return { decision, outcome: await execute(decision.step, deps) };

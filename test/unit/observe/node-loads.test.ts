@@ -156,13 +156,14 @@ test.each<[string, readonly KubeObject[], readonly (RegExp | null)[]]>([
   );
 });
 
+const attachment = (name: string, nodeName: string): KubeObject => ({
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'VolumeAttachment',
+  metadata: { name },
+  spec: { nodeName },
+});
+
 test('volumes are those attached to this Node', async () => {
-  const attachment = (name: string, nodeName: string): KubeObject => ({
-    apiVersion: 'storage.k8s.io/v1',
-    kind: 'VolumeAttachment',
-    metadata: { name },
-    spec: { nodeName },
-  });
   expect((await loadOf(attachment('va-1', NODE), attachment('va-2', 'worker-2'))).attachments).toEqual(['va-1']);
 });
 

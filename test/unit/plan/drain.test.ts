@@ -152,9 +152,10 @@ test('without Drain nothing of it is in a step', () => {
   expect([step.state.is, step.drain, step.diff.length]).toEqual(['Pending', undefined, 1]);
 });
 
+const order = (change: Readonly<Record<string, Partial<NodeFacts>>>): string[] =>
+  stepsOf(cluster(change)).map((step) => (step.kind === 'ReplaceNode' ? step.node : ''));
+
 test('a drain that has begun comes before others, also before a worker; after a Node whose kubelet is awaited', () => {
-  const order = (change: Readonly<Record<string, Partial<NodeFacts>>>): string[] =>
-    stepsOf(cluster(change)).map((step) => (step.kind === 'ReplaceNode' ? step.node : ''));
   expect(order({})).toEqual(['worker-2', 'worker-3', 'cp-1']);
   expect(order({ 'worker-3': OURS })).toEqual(['worker-3', 'worker-2', 'cp-1']);
   expect(order({ 'cp-1': OURS })).toEqual(['cp-1', 'worker-2', 'worker-3']);

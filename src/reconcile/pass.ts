@@ -4,7 +4,7 @@ import { clusterStatusOf } from '../api/cluster-status.ts';
 import type { ClusterStatus } from '../api/cluster-status.ts';
 import { conditionOf } from '../api/conditions.ts';
 import { governing } from '../api/governing.ts';
-import { API_VERSION, CLUSTER, CORDON_MARK, FIELD_MANAGER, FINALIZER } from '../api/names.ts';
+import { API_VERSION, CLUSTER, FIELD_MANAGER, FINALIZER } from '../api/names.ts';
 import { resolve } from '../api/resolve.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Cluster } from '../kube/connect.ts';
@@ -169,10 +169,8 @@ export async function inventoryPass(deps: PassDeps): Promise<Next> {
   if (!begun.ok) return { is: 'BackOff', afterMs: WHILE_MISSING_MS };
   const nodes = await deps.client.list({ apiVersion: 'v1', kind: 'Node', fields: ['metadata.annotations'] });
   if (!nodes.ok) return backOff(nodes.error, deps);
-  if (nodes.value.items.some(({ metadata }) => metadata.annotations?.[CORDON_MARK] !== undefined)) {
-    const freed = await freeNodes(deps);
-    if (!freed.ok) return backOff(freed.error, deps);
-  }
+  const freed = await freeNodes(deps, nodes.value.items);
+  if (!freed.ok) return backOff(freed.error, deps);
   const kept = await keepInventory(
     deps.client,
     nodes.value.items.map((node) => node.metadata.name),

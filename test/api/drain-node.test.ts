@@ -268,6 +268,9 @@ const CRASHES = [
 test.each(CRASHES)(
   'drained %s: the process dies %s write %i, and another ends what it began',
   async (name, when, n) => {
+    if (name === 'worker-1') {
+      await eventually('it has a pod to evict', async () => (await webPods()).some((pod) => isOn(pod, name)), 60_000);
+    }
     const before = await nodeOf(name);
     const has = podCIDRsOf(asKube(before));
     const wanted = drained(has.length === 2 ? ONE : BOTH);
@@ -284,6 +287,7 @@ test.each(CRASHES)(
       },
       60_000,
     );
+    if (n <= (name === 'worker-1' ? 8 : 5)) expect(process.dead()).toBe(true);
     await until(isDone, wanted, [name]);
     const after = await nodeOf(name);
     expect(after.metadata.uid).not.toBe(before.metadata.uid);

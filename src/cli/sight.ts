@@ -66,7 +66,11 @@ export function observationOf({ resource, request, facts }: Sight): Observation 
 const MOST_DRAINED = 50;
 
 /** The same; where Nodes are to be drained, with what is on them. */
-export async function observationWithLoads(sight: Sight, client: KubeClient, signal: AbortSignal): Promise<Observation> {
+export async function observationWithLoads(
+  sight: Sight,
+  client: KubeClient,
+  signal: AbortSignal,
+): Promise<Observation> {
   const first = observationOf(sight);
   const nodes = nodesToDrain(first.plan.steps).slice(0, MOST_DRAINED);
   if (nodes.length === 0) return first;

@@ -84,7 +84,7 @@ beforeAll(async () => {
     nodeIP: 'pair',
   });
   await install(cluster);
-  operator = connectTo(await serviceAccountKubeconfig(cluster, 'dualstack-operator'));
+  operator = await connectTo(await serviceAccountKubeconfig(cluster, 'dualstack-operator'));
   await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }, wish('Drain'), web, budget(3));
   await eventually('a pod runs on each worker', async () => (await webPods()).filter(isReady).length === 3, 60_000);
   for (const { name } of cluster.nodes) {

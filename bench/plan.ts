@@ -22,6 +22,7 @@ function nodesOf(count: number): readonly NodeFacts[] {
       JSON.parse(
         (texts[n % 2] ?? '')
           .replaceAll('NAME', `worker-${n}`)
+          .replaceAll(/10\.244\.\d+\.0\/24/gu, `${100 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}.0/24`)
           .replaceAll('192.0.2.11', `10.${bytesOf(n)}`)
           .replaceAll('2001:db8::11', `2001:db8::1:${(n >> 16).toString(16)}:${(n & 65_535).toString(16)}`),
       ) as NodeFacts,
@@ -31,7 +32,7 @@ function nodesOf(count: number): readonly NodeFacts[] {
 function milliseconds(count: number): number {
   const facts = clusterScene({ nodes: [...controlPlanes(), ...nodesOf(count)] });
   const request = asked({
-    clusterNetwork: { pods: { cidrBlocks: ['fd00:10:200::/47'] }, services: { cidrBlocks: ['fd00:10:96::/112'] } },
+    clusterNetwork: { pods: { cidrBlocks: ['fd00:10:200::/48'] }, services: { cidrBlocks: ['fd00:10:96::/112'] } },
   });
   let status = { observedGeneration: -1 };
   const times = Array.from({ length: RUNS }, () => {

@@ -25,6 +25,20 @@ export const addressBits = (family: Family): 32 | 128 => (family === 'IPv4' ? 32
  * Upper case and long forms of IPv6 are read; `text` of the result is canonical.
  */
 export function parseAddress(text: string): Result<Address, IPProblem> {
+  const before = read.get(text);
+  if (before !== undefined) return before;
+  // Emptied rather than thinned out: a pass fills it again in no time.
+  if (read.size >= MOST_READ) read.clear();
+  const result = parse(text);
+  read.set(text, result);
+  return result;
+}
+
+/** A pass over thousands of nodes asks for the same addresses again and again, and reading one takes some microseconds. */
+const read = new Map<string, Result<Address, IPProblem>>();
+const MOST_READ = 65_536;
+
+function parse(text: string): Result<Address, IPProblem> {
   if (text.includes('%')) return problem('Zone', `"${text}" has a zone: leave out "%" and what follows it`);
   // Both readers take a prefix length as well, which an address does not have.
   if (text.includes('/')) return problem('Malformed', `"${text}" is a CIDR where one address is wanted`);

@@ -187,11 +187,9 @@ const isOpen = ({ state, drain }: Step & ReplaceNode): boolean => state.is === '
 
 /** Two Nodes that were given the same at the same moment. Pods of one of them cannot be reached. */
 function shared(nodes: readonly NodeFacts[]): readonly Finding[] {
-  const byCIDR = new Map<string, NodeFacts[]>();
-  for (const node of nodes) {
-    for (const text of node.podCIDRs) byCIDR.set(text, [...(byCIDR.get(text) ?? []), node]);
-  }
-  return [...byCIDR].flatMap(([text, holders]): readonly Finding[] => {
+  const given = nodes.flatMap((node) => node.podCIDRs.map((text) => ({ text, node })));
+  return [...Map.groupBy(given, ({ text }) => text)].flatMap(([text, entries]): readonly Finding[] => {
+    const holders = entries.map(({ node }) => node);
     const newest = holders.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0];
     if (newest === undefined || holders.length < 2) return [];
     return [

@@ -68,13 +68,9 @@ function chooseNodes(ready: readonly NodeFacts[], suspects: Suspects): readonly 
 }
 
 function groupsOf(nodes: readonly NodeFacts[]): readonly (readonly NodeFacts[])[] {
-  const groups = new Map<string, NodeFacts[]>();
-  for (const node of nodes) {
-    const zone = node.labels['topology.kubernetes.io/zone'] ?? '';
-    const key = `${node.controlPlane ? 'control-plane' : 'worker'}/${zone}`;
-    groups.set(key, [...(groups.get(key) ?? []), node]);
-  }
-  return [...groups.entries()]
+  const place = ({ controlPlane, labels }: NodeFacts): string =>
+    `${controlPlane ? 'control-plane' : 'worker'}/${labels['topology.kubernetes.io/zone'] ?? ''}`;
+  return [...Map.groupBy(nodes, place)]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([, members]) => members.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)));
 }

@@ -42,14 +42,8 @@ function currentOf({ steps }: Plan, decision: Decision, memory: Memory): PlanCur
   };
 }
 
-function grouped(steps: readonly Step[]): readonly PlanStepStatus[] {
-  const groups = new Map<string, Step[]>();
-  for (const step of steps) {
-    const key = `${step.phase} ${step.group} ${step.kind}`;
-    groups.set(key, [...(groups.get(key) ?? []), step]);
-  }
-  return [...groups.values()].map(entryOf);
-}
+const grouped = (steps: readonly Step[]): readonly PlanStepStatus[] =>
+  [...Map.groupBy(steps, ({ phase, group, kind }) => `${phase} ${group} ${kind}`).values()].map(entryOf);
 
 function entryOf(steps: readonly Step[]): PlanStepStatus {
   const telling = steps.find((step) => !isSatisfied(step)) ?? steps[0];

@@ -18,10 +18,13 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { agent }: Calic
   const { env, workload } = agent.value;
   const ip6 = env['IP6'];
   const inForce = ip6?.is === 'Value' && ip6.value === 'autodetect';
-  const nodes = agentNodes(facts, agent.value).map((node) => {
-    const pods = workload.pods.filter((pod) => pod.node === node.name && !pod.terminating);
-    return [node.name, proofOf(node, pods, inForce, facts.at)] as const;
-  });
+  const pods = Map.groupBy(
+    workload.pods.filter((pod) => !pod.terminating),
+    (pod) => pod.node,
+  );
+  const nodes = agentNodes(facts, agent.value).map(
+    (node) => [node.name, proofOf(node, pods.get(node.name) ?? [], inForce, facts.at)] as const,
+  );
   return known({ inForce, nodes: Object.fromEntries(nodes) });
 }
 

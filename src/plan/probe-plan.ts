@@ -67,10 +67,11 @@ function chooseNodes(ready: readonly NodeFacts[], suspects: Suspects): readonly 
   return [...first, ...others].slice(0, MOST_NODES);
 }
 
+const placeOf = ({ controlPlane, labels }: NodeFacts): string =>
+  `${controlPlane ? 'control-plane' : 'worker'}/${labels['topology.kubernetes.io/zone'] ?? ''}`;
+
 function groupsOf(nodes: readonly NodeFacts[]): readonly (readonly NodeFacts[])[] {
-  const place = ({ controlPlane, labels }: NodeFacts): string =>
-    `${controlPlane ? 'control-plane' : 'worker'}/${labels['topology.kubernetes.io/zone'] ?? ''}`;
-  return [...Map.groupBy(nodes, place)]
+  return [...Map.groupBy(nodes, placeOf)]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([, members]) => members.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)));
 }

@@ -1,6 +1,7 @@
 import { Address4, Address6 } from 'ip-address';
 import { err, ok, type Result } from '../result.ts';
 import type { Family } from './family.ts';
+import { remembered } from './remembered.ts';
 
 /** One IP address without zone and without prefix length. */
 export interface Address {
@@ -24,19 +25,7 @@ export const addressBits = (family: Family): 32 | 128 => (family === 'IPv4' ? 32
  * Reads an address as strictly as Kubernetes does for new fields: no leading zeros, no zone, no IPv4-mapped IPv6, no white space.
  * Upper case and long forms of IPv6 are read; `text` of the result is canonical.
  */
-export function parseAddress(text: string): Result<Address, IPProblem> {
-  const before = read.get(text);
-  if (before !== undefined) return before;
-  // Emptied rather than thinned out: a pass fills it again in no time.
-  if (read.size >= MOST_READ) read.clear();
-  const result = parse(text);
-  read.set(text, result);
-  return result;
-}
-
-/** A pass over thousands of nodes asks for the same addresses again and again, and reading one takes some microseconds. */
-const read = new Map<string, Result<Address, IPProblem>>();
-const MOST_READ = 65_536;
+export const parseAddress: (text: string) => Result<Address, IPProblem> = remembered((text) => parse(text));
 
 function parse(text: string): Result<Address, IPProblem> {
   if (text.includes('%')) return problem('Zone', `"${text}" has a zone: leave out "%" and what follows it`);

@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '../result.ts';
 import { type Address, addressBits, addressOf, type IPProblem, parseAddress } from './address.ts';
 import type { Family } from './family.ts';
+import { remembered } from './remembered.ts';
 
 /** A network: all addresses that share the first `prefix` bits. */
 export interface Cidr {
@@ -16,7 +17,9 @@ export interface Cidr {
  * Reads a CIDR. The address part follows `parseAddress`; the prefix length is plain decimal without leading zeros. Host bits may be
  * set and are cleared in the result: who wants only canonical text asks `isCanonical`.
  */
-export function parseCidr(text: string): Result<Cidr, IPProblem> {
+export const parseCidr: (text: string) => Result<Cidr, IPProblem> = remembered((text) => parse(text));
+
+function parse(text: string): Result<Cidr, IPProblem> {
   const slash = text.indexOf('/');
   if (slash < 0) {
     return err({ code: 'PrefixMissing', message: `"${text}" has no prefix length: write it like 10.96.0.0/16` });

@@ -15,14 +15,16 @@ const bytesOf = (n: number): string => `${n >> 16}.${(n >> 8) & 255}.${n & 255}`
 
 /** Each second one lacks IPv6. */
 function nodesOf(count: number): readonly NodeFacts[] {
-  const texts = [true, false].map((ipv6) => JSON.stringify(nodeFacts(1, { name: 'NAME', ipv6 })));
+  // Pods take their addresses from Calico's pools, as in clusters of that size: Nodes have no podCIDRs.
+  const texts = [true, false].map((ipv6) =>
+    JSON.stringify(nodeFacts(1, { name: 'NAME', ipv6 }, { podCIDRs: [] })),
+  );
   return Array.from(
     { length: count },
     (_, n) =>
       JSON.parse(
         (texts[n % 2] ?? '')
           .replaceAll('NAME', `worker-${n}`)
-          .replaceAll(/10\.244\.\d+\.0\/24/gu, `${100 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}.0/24`)
           .replaceAll('192.0.2.11', `10.${bytesOf(n)}`)
           .replaceAll('2001:db8::11', `2001:db8::1:${(n >> 16).toString(16)}:${(n & 65_535).toString(16)}`),
       ) as NodeFacts,

@@ -37,9 +37,10 @@ export function checkNodes(wanted: Wanted, facts: ClusterFacts, own: KubeadmFact
 
 /** A node is not touched while more of the others are away than is tolerated. What has begun goes on. */
 function notReady(wanted: Wanted, facts: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
-  const isBegun = (node: NodeFacts): boolean =>
-    steps.some((step) => step.kind === 'EditHost' && step.node === node.name && step.state.is === 'InProgress');
-  const away = facts.nodes.filter((node) => !node.ready && !isBegun(node));
+  const begun = new Set(
+    steps.flatMap((step) => (step.kind === 'EditHost' && step.state.is === 'InProgress' ? [step.node] : [])),
+  );
+  const away = facts.nodes.filter((node) => !node.ready && !begun.has(node.name));
   const isDone = steps.every((step) => step.state.is === 'Satisfied');
   if (wanted.direction === 'Back' || isDone || away.length <= wanted.tolerateUnavailable) return [];
   const [first] = away;
@@ -55,12 +56,14 @@ function notReady(wanted: Wanted, facts: ClusterFacts, steps: readonly Step[]): 
 }
 
 function stopped(facts: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
+  const openByNode = Map.groupBy(
+    steps.flatMap((step) => (step.kind === 'EditHost' && step.state.is !== 'Satisfied' ? [step] : [])),
+    ({ node }) => node,
+  );
   return facts.nodes
     .filter((node) => node.agent?.report?.stopped === true)
     .flatMap((node): readonly Finding[] => {
-      const open = steps.filter(
-        (step) => step.kind === 'EditHost' && step.node === node.name && step.state.is !== 'Satisfied',
-      );
+      const open = openByNode.get(node.name) ?? [];
       if (open.length === 0) return [];
       return [
         {

@@ -67,20 +67,42 @@ export async function startTraffic(
     nodes.map((node) => proberPod(node, rate, urlsFrom(node, targets))),
   );
   await ready(kubectl, 'app=prober');
+  const allFailures = async (): Promise<readonly Failure[]> => {
+    const each = await Promise.all(nodes.map((node) => failuresOf(kubectl, node, targets)));
+    return each.flat().toSorted((a, b) => a.at - b.at);
+  };
+  const early = await untilCalm(allFailures);
 
   return {
     async streams() {
       const each = await Promise.all(nodes.map((node) => resultsOf(kubectl, node, targets)));
-      return each.flat();
+      return each.flat().map((stream) => ({
+        ...stream,
+        failed:
+          stream.failed -
+          early.filter(({ from, to, kind }) => from === stream.from && to === stream.to && kind === stream.kind).length,
+      }));
     },
-    async failures() {
-      const each = await Promise.all(nodes.map((node) => failuresOf(kubectl, node, targets)));
-      return each.flat().toSorted((a, b) => a.at - b.at);
-    },
+    failures: async () => (await allFailures()).slice(early.length),
     async stop() {
       await kubectl(['delete', 'namespace', NAMESPACE, '--wait=false']);
     },
   };
+}
+
+const CALM_MS = 2_000;
+const CALM_WITHIN_MS = 30_000;
+
+/** Waits for the rules that each node's kube-proxy writes for the new Services in its own time. Gives the requests that came before them. */
+async function untilCalm(failures: () => Promise<readonly Failure[]>): Promise<readonly Failure[]> {
+  const deadline = performance.now() + CALM_WITHIN_MS;
+  for (;;) {
+    await sleep(CALM_MS);
+    const seen = await failures();
+    if ((seen.at(-1)?.at ?? 0) < Date.now() - CALM_MS) return seen;
+    if (performance.now() > deadline)
+      throw new Error(`requests fail with nothing under way: ${JSON.stringify(seen.slice(-3))}`);
+  }
 }
 
 /** What went wrong, in a line for each stream that lost something. */

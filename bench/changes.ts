@@ -205,7 +205,8 @@ const countOf = (cluster: KubeObject): number => asNumber(at(cluster, 'status', 
 
 /** The kinds, a namespace, and a resource of which nothing is to be carried out. */
 async function install(client: KubeClient): Promise<void> {
-  const manifests = readdirSync(CRDS).map((file) => parse(readFileSync(join(CRDS, file), 'utf8')) as KubeObject);
+  const files = readdirSync(CRDS).filter((file) => file.startsWith('dualstack.dev_'));
+  const manifests = files.map((file) => parse(readFileSync(join(CRDS, file), 'utf8')) as KubeObject);
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'dualstack-system' } };
   for (const object of [...manifests, namespace]) {
     const created = await client.create(object);

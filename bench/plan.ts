@@ -16,9 +16,7 @@ const bytesOf = (n: number): string => `${n >> 16}.${(n >> 8) & 255}.${n & 255}`
 /** Each second one lacks IPv6. */
 function nodesOf(count: number): readonly NodeFacts[] {
   // Pods take their addresses from Calico's pools, as in clusters of that size: Nodes have no podCIDRs.
-  const texts = [true, false].map((ipv6) =>
-    JSON.stringify(nodeFacts(1, { name: 'NAME', ipv6 }, { podCIDRs: [] })),
-  );
+  const texts = [true, false].map((ipv6) => JSON.stringify(nodeFacts(1, { name: 'NAME', ipv6 }, { podCIDRs: [] })));
   return Array.from(
     { length: count },
     (_, n) =>

@@ -170,29 +170,23 @@ async function startOperator({ server, client, nodes, progress }: ChangesBench):
     },
   });
   const watching = cache.run(stopping.signal);
-  const rests = async (): Promise<void> => {
-    let length = -1;
-    while (length !== versions.length) {
-      length = versions.length;
-      await sleep(5_000);
-    }
-  };
-  await until('the status counts the Nodes', () => (versions.at(-1)?.dualStack ?? -1) >= 0);
+  /** Each second one has both families. */
+  const base = Math.ceil(nodes / 2);
+  const rests = (): Promise<void> =>
+    until('the status counts the Nodes as they are', () => versions.at(-1)?.dualStack === base);
   progress(`${nodes} DualStackNodes are being made`);
   await rests();
-  let base = 0;
   return {
     async begin() {
       await rests();
-      base = versions.at(-1)?.dualStack ?? 0;
-      versions = [];
+      versions = versions.slice(-1);
     },
     async seen(node, n) {
       const counts = (): number | undefined => versions.find(({ dualStack }) => dualStack >= base + n + 1)?.at;
       await until(`the status counts ${node}`, () => counts() !== undefined);
       return counts() ?? Number.NaN;
     },
-    writes: () => versions.length,
+    writes: () => versions.length - 1,
     async stop() {
       stopping.abort();
       await watching;

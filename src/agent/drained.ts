@@ -30,11 +30,14 @@ const UNWAITED = [
 export interface Before {
   readonly helpers: number;
   readonly unwaited: number;
+  /** What serves requests other than watches. */
+  readonly requests: readonly Goroutines[];
 }
 
 export const beforeShutdown = (picture: readonly Goroutines[]): Before => ({
   helpers: total(picture.filter(isHelper)),
   unwaited: total(picture.filter(isUnwaited)),
+  requests: picture.filter(isOtherRequest),
 });
 
 export type Drained =
@@ -64,8 +67,29 @@ export function judgeDrained(before: readonly Before[], difference: readonly Gor
     : { is: 'Drained' };
 }
 
+const HANDLER = /\/endpoints\/handlers\.|\.ServeHTTP$/;
+const RUNTIME = /^(?:runtime|sync|internal)\b/;
+
+/** The requests that a stopping server still answers, each as "handler, at the function that it waits in", for a log. */
+export function stillAnswered(before: readonly Before[], difference: readonly Goroutines[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const entry of [...(before.at(-1)?.requests ?? []), ...difference.filter(isOtherRequest)]) {
+    const name = requestName(entry);
+    counts.set(name, (counts.get(name) ?? 0) + entry.count);
+  }
+  return [...counts].filter(([, count]) => count > 0).map(([name, count]) => `${count} × ${name}`);
+}
+
+function requestName({ stack }: Goroutines): string {
+  return `${short(stack.find((name) => HANDLER.test(name)))}, at ${short(stack.find((name) => !RUNTIME.test(name)))}`;
+}
+
+/** A function's name without the path of its package. */
+const short = (name: string | undefined): string => name?.split('/').at(-1) ?? '?';
+
 const total = (entries: readonly Goroutines[]): number => entries.reduce((sum, { count }) => sum + count, 0);
-const most = (before: readonly Before[], key: keyof Before): number => Math.max(0, ...before.map((one) => one[key]));
+const most = (before: readonly Before[], key: 'helpers' | 'unwaited'): number =>
+  Math.max(0, ...before.map((one) => one[key]));
 const hasCome = ({ count }: Goroutines): boolean => count > 0;
 const runAt = ({ stack }: Goroutines): number => stack.findIndex((name) => RUN.test(name));
 

@@ -1,7 +1,7 @@
 import { err, ok } from '../result.ts';
 import type { Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { beforeShutdown, judgeDrained } from './drained.ts';
+import { beforeShutdown, judgeDrained, stillAnswered } from './drained.ts';
 import type { Before } from './drained.ts';
 import type { HostFiles } from './files.ts';
 import { parseGoroutines } from './goroutines.ts';
@@ -61,6 +61,8 @@ const APISERVER = 'kube-apiserver';
 const PROFILE = '/debug/pprof/goroutine';
 /** Closely at first: most servers have answered everything within a second of the kubelet's signal. The kubelet's patience ends after 30 s. */
 const DELAYS_SECONDS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 19, 24];
+/** After this it is said what is waited for. */
+const LONG_SECONDS = 3;
 /** Enough for a server under heavy load; one that takes longer is not asked. */
 const PREPARE_MS = 10_000;
 /** Between the last answer and the signal: what the kernel still holds is on its way. */
@@ -83,7 +85,7 @@ export function makeShortener(deps: ShortenDeps): Shortener {
 
   const end = async (target: Target, questions: Questions, signal: AbortSignal): Promise<void> => {
     note = 'The old API server answers its last requests.';
-    const drained = await whenDrained(questions, signal);
+    const drained = await whenDrained(deps, questions, signal);
     if (signal.aborted) return;
     if (!drained.ok) return leave(drained.error);
     await settle(deps, target, signal);
@@ -172,9 +174,14 @@ async function ask(
   }
 }
 
-async function whenDrained({ before, answers }: Questions, signal: AbortSignal): Promise<Result<void, string>> {
+async function whenDrained(
+  { log }: ShortenDeps,
+  { before, answers }: Questions,
+  signal: AbortSignal,
+): Promise<Result<void, string>> {
   let why = 'the kubelet has not told it to end';
-  for (const pending of answers) {
+  for (const [at, pending] of answers.entries()) {
+    const seconds = DELAYS_SECONDS[at] ?? 0;
     const answer = await pending;
     if (signal.aborted) return err('it is over');
     const parsed = answer.ok ? parseGoroutines(answer.value) : answer;
@@ -182,6 +189,10 @@ async function whenDrained({ before, answers }: Questions, signal: AbortSignal):
     const drained = judgeDrained(before, parsed.value);
     if (drained.is === 'Drained') return ok(undefined);
     if (drained.is === 'Busy') why = drained.why;
+    // Whoever keeps an API server from ending is worth knowing, and the server itself does not say it.
+    if (seconds >= LONG_SECONDS) {
+      log('the old API server has not ended yet', { seconds, why, requests: stillAnswered(before, parsed.value) });
+    }
   }
   return err(why);
 }

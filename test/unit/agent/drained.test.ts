@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { array, assert, boolean, integer, property, record, string, subarray } from 'fast-check';
-import { beforeShutdown, judgeDrained } from '../../../src/agent/drained.ts';
+import { beforeShutdown, judgeDrained, stillAnswered } from '../../../src/agent/drained.ts';
 import type { Goroutines } from '../../../src/agent/goroutines.ts';
 import { parseGoroutines } from '../../../src/agent/goroutines.ts';
 import { atWork, drained, HELPERS, some, stacks } from '../../support/api-server-stacks.ts';
@@ -87,4 +87,13 @@ test('what is no profile is an error, also one that was cut', () => {
   const whole = goroutineProfile(drained());
   for (let length = 0; length < whole.length; length += 7)
     expect(parseGoroutines(whole.subarray(0, length)).ok).toBe(false);
+});
+
+test('what a stopping server still answers is told by its handlers, also where it began before the edit', () => {
+  const before = [beforeShutdown(atWork()), beforeShutdown(atWork(some(5, stacks.list), some(3, stacks.watch)))];
+  expect(stillAnswered(before, drained(some(-1, stacks.list), some(1, stacks.exec)))).toEqual([
+    '1 × handlers.ListResource.func1, at handlers.ListResource.func1',
+    '1 × proxy.(*UpgradeAwareHandler).ServeHTTP, at io.Copy',
+  ]);
+  expect(stillAnswered(before, drained(some(-2, stacks.list)))).toEqual([]);
 });

@@ -18,5 +18,3 @@ export type BackendsByService = Readonly<Record<string, Backends>>;
 
 export const serviceKey = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
   `${namespace}/${name}`;
-
-export const NO_BACKENDS: Backends = { slices: { IPv4: 0, IPv6: 0 }, endpoints: { IPv4: 0, IPv6: 0 }, pods: null };

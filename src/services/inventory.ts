@@ -1,6 +1,6 @@
 import type { ClusterFacts, ServiceFacts } from '../model/facts.ts';
 import { known, unknown, type Known } from '../model/reader.ts';
-import { type Backends, NO_BACKENDS, serviceKey } from '../model/service.ts';
+import { type Backends, serviceKey } from '../model/service.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
 import type { Site } from '../providers/load-balancers.ts';
@@ -55,7 +55,9 @@ const notes = (service: ServiceFacts, stack: Stack, site: Site): readonly string
 
 export function backendsOf(service: ServiceFacts, { backends }: ClusterFacts): Known<Backends> {
   if (backends === undefined) return unknown('nobody has looked');
-  return backends.known ? known(backends.value[serviceKey(service)] ?? NO_BACKENDS) : backends;
+  if (!backends.known) return backends;
+  const found = backends.value[serviceKey(service)];
+  return found === undefined ? unknown('it was made after pods and EndpointSlices were looked at') : known(found);
 }
 
 export function stackOf({ type, policy, families }: ServiceFacts): Stack {

@@ -110,6 +110,13 @@ const corePermissions: readonly Permission[] = [
     verbs: ['get', 'list', 'watch'],
   },
   {
+    why: 'give Services their second family, and take it back (services.migration); an admission policy says what of them may change',
+    onlyFor: 'service-migration',
+    apiGroups: [''],
+    resources: ['services'],
+    verbs: ['patch'],
+  },
+  {
     why: 'see what is behind each Service, and of which families it is',
     apiGroups: ['discovery.k8s.io'],
     resources: ['endpointslices'],

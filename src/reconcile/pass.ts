@@ -37,7 +37,7 @@ import { afterAct } from './memory.ts';
 import { outcomeText } from './outcome-text.ts';
 import { proofRuns, type ProofRuns } from './proof-runs.ts';
 import type { ServiceMetrics } from './service-metrics.ts';
-import { type WorkloadCache, workloadCache } from './workload-cache.ts';
+import { freshPods, type WorkloadCache, workloadCache } from './workload-cache.ts';
 
 /** When to look again. */
 export type Next =
@@ -207,7 +207,7 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
   const seen = { request, facts, status: subject.status, generation, deleting: subject.deleting };
   const first = await judgeWithLoads(seen, deps.loads);
   const looked = mustBeFresh(first.decision, subject.status)
-    ? judge({ ...seen, facts: { ...first.facts, workloads: await deps.workloads.get(0) } })
+    ? judge({ ...seen, facts: { ...first.facts, ...(await freshPods(deps.workloads)) } })
     : first;
   const { decision } = looked;
   if (decision.is === 'Act' && decision.step.kind === 'VerifyPackets') {
@@ -280,15 +280,16 @@ const isUnknown = (decision: Decision): boolean => decision.is === 'Wait' && dec
 
 /** An old list must neither restart anything, nor be what "all is done" is first said by. */
 const mustBeFresh = (decision: Decision, { conditions }: ClusterStatus): boolean =>
-  isAboutWorkloads(decision) || (decision.is === 'Done' && conditionOf(conditions ?? [], 'Ready')?.status !== 'True');
+  isAboutPods(decision) || (decision.is === 'Done' && conditionOf(conditions ?? [], 'Ready')?.status !== 'True');
 
-const isAboutWorkloads = (decision: Decision): boolean => 'step' in decision && decision.step.phase === 'Workloads';
+const isAboutPods = (decision: Decision): boolean =>
+  'step' in decision && ['Services', 'Workloads'].includes(decision.step.phase);
 
 function nextAfter(decision: Decision, looked: Looked): Next {
   switch (decision.is) {
     case 'Wait':
     case 'Act':
-      return { is: 'Again', afterMs: isAboutWorkloads(decision) ? WHILE_RESTARTING_MS : WHILE_WAITING_MS };
+      return { is: 'Again', afterMs: isAboutPods(decision) ? WHILE_RESTARTING_MS : WHILE_WAITING_MS };
     case 'Failed':
       // A roll-back that was just decided on begins with the next pass.
       return { is: 'Again', afterMs: looked.memory.rollBack?.state === 'Running' ? AFTER_ACT_MS : WHILE_BLOCKED_MS };

@@ -12,6 +12,12 @@ export interface WorkloadCache {
   backends(maxAgeMs: number): Promise<Known<BackendsByService>>;
 }
 
+/** Both as they are now. */
+export async function freshPods(cache: WorkloadCache): Promise<PodSurvey> {
+  const [workloads, backends] = await Promise.all([cache.get(0), cache.backends(0)]);
+  return { workloads, backends };
+}
+
 export function workloadCache(read: () => Promise<PodSurvey>, clock: Clock): WorkloadCache {
   let last: { readonly at: number; readonly survey: PodSurvey } | null = null;
   let reading: { readonly at: number; readonly survey: Promise<PodSurvey> } | null = null;

@@ -3,7 +3,7 @@ import type { ServiceFacts } from '../model/facts.ts';
 import { asArray, asString, at } from '../model/object.ts';
 import type { Family } from '../net/family.ts';
 import { POLICIES, type Policy } from './api-server.ts';
-import type { FamilyChange, Verdict } from './verdict.ts';
+import type { FamilyChange, Situation, Verdict } from './verdict.ts';
 
 /** What a Service said of its families before this program changed it. */
 export type FirstState = FamilyChange;
@@ -43,26 +43,36 @@ export function undoChange(first: FirstState, served: readonly Family[]): Family
 }
 
 /** What becomes of a Service when a family leaves: what this program added goes, the rest is for those to decide who asked for it. */
-export function backWay(service: ServiceFacts, wanted: readonly Family[]): Verdict {
+export function backWay(service: ServiceFacts, { wanted, served }: Pick<Situation, 'wanted' | 'served'>): Verdict {
   const { namespace, name, families } = service;
-  const [first] = families;
+  const [primary] = families;
   const leaving = families.filter((family) => !wanted.includes(family));
-  if (leaving.length === 0) return { is: 'AsWanted' };
-  if (first === undefined || !wanted.includes(first)) {
+  if (leaving.length === 0) return undoing(service, served) ?? { is: 'AsWanted' };
+  if (primary === undefined || !wanted.includes(primary)) {
     return {
       is: 'Blocked',
       reason: 'PrimaryLeaves',
-      why: `its first family is ${first ?? 'not known'}, which leaves, and cannot change.`,
+      why: `its first family is ${primary ?? 'not known'}, which leaves, and cannot change.`,
       remedy: `Delete it and make it anew: kubectl -n ${namespace} get service ${name} -o yaml shows what it is made of.`,
     };
   }
-  const change: FamilyChange = { policy: 'SingleStack', families: [first] };
-  if (firstStateOf(service)?.families.length === 1) return { is: 'Migrate', change };
-  const patch = JSON.stringify({ spec: { ipFamilyPolicy: change.policy, ipFamilies: change.families } });
+  if (firstStateOf(service)?.families.length === 1) {
+    return undoing(service, served) ?? { is: 'Wait', reason: 'ServedUnknown', why: 'what it can be put back to is not known' };
+  }
+  const patch = JSON.stringify({ spec: { ipFamilyPolicy: 'SingleStack', ipFamilies: [primary] } });
   return {
     is: 'Blocked',
     reason: 'AskedByHand',
     why: `it has ${leaving.join(', ')}, and this program did not give it.`,
     remedy: `Make it single-stack when no client needs ${leaving.join(', ')}: kubectl -n ${namespace} patch service ${name} -p '${patch}'.`,
   };
+}
+
+/** The next change on the way back to what a Service said before this program changed it; null: there is none, or none now. */
+export function undoing(service: ServiceFacts, served: Situation['served']): Verdict | null {
+  const first = firstStateOf(service);
+  if (first === null || !served.known || first.families[0] !== service.families[0]) return null;
+  const change = undoChange(first, served.value);
+  const isThere = change.policy === service.policy && change.families.join() === service.families.join();
+  return isThere ? null : { is: 'Migrate', change };
 }

@@ -11,6 +11,7 @@ export const SERVICE_REASONS = {
   PodsLackFamily: 'Too many of its ready pods have no address of the second family yet.',
   EndpointsLackFamily: 'It has no selector, and nobody has made EndpointSlices of the second family for it.',
   KeptByOther: 'Something else keeps it and would put its own values back.',
+  PutBack: 'It was migrated, and somebody has put it back: that is told instead of fought.',
   LoadBalancerCannot: 'Its load balancer is known not to serve both families.',
   LoadBalancerNeeds: 'Its load balancer serves both families only with an annotation that it does not have.',
   LoadBalancerNotKnown: 'Whether its load balancer keeps the address that it has is not known.',

@@ -1,11 +1,11 @@
-import { MIGRATE_LABEL } from '../api/names.ts';
+import { FIRST_STATE, MIGRATE_LABEL } from '../api/names.ts';
 import type { ServiceFacts } from '../model/facts.ts';
 import type { Known } from '../model/reader.ts';
 import { type Backends, serviceKey } from '../model/service.ts';
 import { type Family, otherFamily } from '../net/family.ts';
 import { balancerAnswer, type Site } from '../providers/load-balancers.ts';
 import { unreachable } from '../result.ts';
-import { backWay } from './back.ts';
+import { backWay, firstStateOf, undoing } from './back.ts';
 import type { ServiceReason } from './reasons.ts';
 import type { FamilyChange, Situation, Verdict } from './verdict.ts';
 
@@ -13,9 +13,10 @@ import type { FamilyChange, Situation, Verdict } from './verdict.ts';
 export function judge(service: ServiceFacts, backends: Known<Backends>, situation: Situation): Verdict {
   const exempt = whyExempt(service);
   if (exempt !== null) return { is: 'Exempt', reason: exempt };
-  if (situation.wanted.length < 2) return backWay(service, situation.wanted);
+  if (situation.wanted.length < 2) return backWay(service, situation);
+  // To leave out what has been changed is how a person says that it shall be undone.
+  if (isLeftOut(service)) return undoing(service, situation.served) ?? { is: 'Exempt', reason: 'LeftOut' };
   if (situation.wanted.every((family) => service.families.includes(family))) return { is: 'AsWanted' };
-  if (isLeftOut(service)) return { is: 'Exempt', reason: 'LeftOut' };
   if (isClusterDNS(service)) return wait('ClusterDNS', 'it is migrated as soon as the pods of cluster DNS have both families');
 
   const blocked = whyBlocked(service, situation);
@@ -74,6 +75,14 @@ function whyBlocked(service: ServiceFacts, { site }: Situation): Verdict | null 
     if (blocked !== null) return blocked;
   }
   const { owner, namespace, name } = service;
+  if (firstStateOf(service) !== null) {
+    return {
+      is: 'Blocked',
+      reason: 'PutBack',
+      why: 'it was given both families by this program, and somebody has taken one away again.',
+      remedy: `Find out who; to have it changed once more: kubectl -n ${namespace} annotate service ${name} ${FIRST_STATE}-`,
+    };
+  }
   if (owner === null || !owner.watches || isLabelled(service)) return null;
   const { policy, families } = toBothFamilies(service);
   return {

@@ -38,6 +38,9 @@ const SITUATION: Situation = {
   site: { cloud: null, minor: 36 },
 };
 
+const LEFT_OUT = { 'dualstack.dev/migrate': 'false' };
+const GIVEN = { 'dualstack.dev/first-state': firstStateText({ policy: 'SingleStack', families: ['IPv4'] }) };
+
 const word = (verdict: Verdict): string => ('reason' in verdict ? `${verdict.is} ${verdict.reason}` : verdict.is);
 const judged = (service: ServiceFacts, backends: Backends = WHOLE, change: Partial<Situation> = {}): string =>
   word(judge(service, known(backends), { ...SITUATION, ...change }));
@@ -82,6 +85,10 @@ test.each<[string, ServiceFacts, Backends, Partial<Situation>, string]>([
   ['back, and given by hand', web({ families: ['IPv4', 'IPv6'] }), WHOLE, { wanted: ['IPv4'] }, 'Blocked AskedByHand'],
   ['back, and its first family leaves', web({ families: ['IPv6'] }), WHOLE, { wanted: ['IPv4'] }, 'Blocked PrimaryLeaves'],
   ['back, and it has one', web(), WHOLE, { wanted: ['IPv4'] }, 'AsWanted'],
+  ['put back by another hand', web({ annotations: GIVEN }), WHOLE, {}, 'Blocked PutBack'],
+  ['given both, and left out since', web({ families: ['IPv4', 'IPv6'], annotations: GIVEN, labels: LEFT_OUT }), WHOLE, {}, 'Migrate'],
+  ['given both, and left out when nothing is asked for', web({ families: ['IPv4', 'IPv6'], annotations: GIVEN, labels: LEFT_OUT }), WHOLE, { migration: 'None' }, 'Migrate'],
+  ['given both, and its label is gone', web({ families: ['IPv4', 'IPv6'], annotations: GIVEN, labels: {} }), WHOLE, {}, 'AsWanted'],
 ])('%s', (_, service, backends, change, expected) => {
   expect(judged(service, backends, change)).toBe(expected);
 });
@@ -148,11 +155,12 @@ test('in every situation: what is changed is what the API server takes, asked fo
         expect(wanted.length > 1 ? FAMILIES.every((family) => shape.families.includes(family)) : true).toBe(true);
       }
       if (verdict.is !== 'Migrate') return;
-      if (wanted.length > 1) {
-        expect(migration === 'All' ? label !== 'false' : migration === 'Selected' && label === 'true').toBe(true);
+      const isUndone = wanted.length < 2 || label === 'false';
+      if (!isUndone) {
+        expect(migration === 'All' || (migration === 'Selected' && label === 'true')).toBe(true);
         expect(FAMILIES.every((family) => served.includes(family))).toBe(true);
       } else expect(first).toContain('SingleStack');
-      const answer = answerToPatch(shape, verdict.change, wanted.length > 1 ? served : FAMILIES);
+      const answer = answerToPatch(shape, verdict.change, isUndone ? FAMILIES : served);
       expect({ of: shapeText(shape), answer }).toMatchObject({
         answer: { is: 'Stored', shape: { families: verdict.change.families } },
       });
@@ -179,6 +187,7 @@ test('every reason is given by some Service', () => {
   note(web(), podsBehind(1, 0));
   note(web({ selector: false }), slicesBehind(1, 0));
   note(web({ owner: ARGO, labels: {} }));
+  note(web({ annotations: GIVEN }));
   note(balanced({ labels: {} }));
   note(balanced(), WHOLE, { site });
   note(balanced(), WHOLE, { site: { ...site, cloud: 'gcp' } });

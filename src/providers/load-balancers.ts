@@ -1,8 +1,5 @@
 import { CLOUDS, type CloudID } from './clouds.ts';
 
-/** Who gives a LoadBalancer Service its address from outside. */
-export type Balancer = CloudID | 'metallb';
-
 /**
  * What becomes of a LoadBalancer Service that gets a second family. `Can`: an address of the second family beside the first. `Needs`: that, if it carries an
  * annotation. `FirstOnly`: it keeps what it has. `Cannot`: it is known not to work. `NotKnown`: nobody has told.

@@ -40,9 +40,7 @@ export type Answer =
 /** The answer to a new Service. `served`: families that the server gives out addresses of, its default first. */
 export function answerToCreate(asked: Omit<Shape, 'addresses'>, served: readonly Family[]): Answer {
   const shape: Shape = { ...asked, addresses: [] };
-  const misplaced = whyMisplaced(shape);
-  if (misplaced !== null) return misplaced;
-  return shape.type === 'ExternalName' ? stored(shape) : settle(shape, null, served);
+  return placed(shape.type === 'ExternalName' ? stored(shape) : settle(shape, null, served));
 }
 
 /** The answer to a merge patch of a Service that is there. */
@@ -52,12 +50,12 @@ export function answerToPatch(before: Shape, change: Change, served: readonly Fa
     policy: change.policy ?? before.policy,
     families: change.families ?? before.families,
   };
-  const misplaced = whyMisplaced(after);
-  if (misplaced !== null) return misplaced;
-  if (after.type === 'ExternalName') return stored(after);
-  if (isLeftAsItIs(before, after)) return stored(before);
-  return settle(after, before, served);
+  if (after.type === 'ExternalName') return placed(stored(after));
+  return isLeftAsItIs(before, after) ? stored(before) : placed(settle(after, before, served));
 }
+
+/** What the type does not allow is looked at last: an answer before that names other fields. */
+const placed = (answer: Answer): Answer => (answer.is === 'Stored' ? (whyMisplaced(answer.shape) ?? answer) : answer);
 
 const stored = (shape: Shape): Answer => ({ is: 'Stored', shape });
 const refused = (field: string, why: string): Extract<Answer, { is: 'Refused' }> => ({ is: 'Refused', field, why });

@@ -33,7 +33,7 @@ describe.each<[Family, Family]>([
   ['IPv6', 'IPv4'],
 ])('an API server whose default is %s', (first, second) => {
   let cluster: TestCluster;
-  /** Services that were made so far. */
+  /** Services that were made so far: one of each shape, and those of a shape that were made while the server had one family and both. */
   const made = new Map<string, Shape>();
 
   beforeAll(async () => {
@@ -63,10 +63,11 @@ describe.each<[Family, Family]>([
 
   /** Differences between the server's answer and the one that was told beforehand. */
   async function createAll(served: readonly Family[]): Promise<readonly string[]> {
+    const shapes = new Set<string>();
     return differences(ALL_ASKED, async (asked, index) => {
       const name = `s${served.length}-${index}`;
       const answer = await tryCreate(cluster, asked, name, false);
-      if (answer.is === 'Stored') made.set(name, answer.shape);
+      if (answer.is === 'Stored' && shapes.size < shapes.add(shapeText(answer.shape)).size) made.set(name, answer.shape);
       return differenceOf(`create ${shapeText(asked)}`, answerToCreate(asked, served), answer);
     });
   }
@@ -84,7 +85,7 @@ describe.each<[Family, Family]>([
 
   test('new Services, and changes of them, while it has one family', async () => {
     expect(await createAll([first])).toEqual([]);
-    expect(made.size).toBeGreaterThan(40);
+    expect(made.size).toBeGreaterThan(20);
     expect(await patchAll([first])).toEqual([]);
   }, 180_000);
 
@@ -93,7 +94,7 @@ describe.each<[Family, Family]>([
     expect(await patchAll([first, second])).toEqual([]);
     const before = made.size;
     expect(await createAll([first, second])).toEqual([]);
-    expect(made.size).toBeGreaterThan(before + 80);
+    expect(made.size).toBeGreaterThan(before + 40);
     expect(await patchAll([first, second])).toEqual([]);
   }, 300_000);
 

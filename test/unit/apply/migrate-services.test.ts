@@ -39,18 +39,16 @@ async function run({ objects, services, refuse, stopAfterMs }: Scene) {
   if (refuse !== undefined) kube.refuse = (_verb, on) => refuse(on);
   const stop = new AbortController();
   const step: MigrateServices = { kind: 'MigrateServices', services };
-  let outcome: Outcome | null = null;
-  const running = migrateServices(step, { client: kube.client, clock, signal: stop.signal }).then((done) => {
-    outcome = done;
-  });
+  const ended: Outcome[] = [];
+  const running = migrateServices(step, { client: kube.client, clock, signal: stop.signal });
+  void running.then((outcome) => ended.push(outcome));
   let elapsed = 0;
-  while (outcome === null) {
+  while (ended.length === 0) {
     if (stopAfterMs !== undefined && elapsed >= stopAfterMs) stop.abort();
     await clock.advance(10);
     elapsed += 10;
   }
-  await running;
-  return { kube, outcome: outcome as Outcome, elapsed };
+  return { kube, outcome: await running, elapsed };
 }
 
 test('families and first state go in one request, and the rest of the Service stays', async () => {

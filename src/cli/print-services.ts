@@ -1,16 +1,16 @@
 import type { Backends } from '../model/service.ts';
 import { FAMILIES } from '../net/family.ts';
 import { countServices, type ServiceView, type Stack, verdictText, verdictWord } from '../services/inventory.ts';
-import { type Cell, type Column, indented, paint, plural, type PrintOptions, table, type Tone } from './text.ts';
+import { type Cell, type Column, indented, paint, plural, type PrintOptions, table, type Tone, wrap } from './text.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'NAMESPACE' },
-  { title: 'NAME', gives: 'Last' },
+  { title: 'NAME', gives: 'First' },
   { title: 'TYPE' },
   { title: 'POLICY' },
   { title: 'FAMILIES' },
-  { title: 'PODS-V4/V6' },
-  { title: 'MIGRATION', gives: 'First' },
+  { title: 'PODS-4/6' },
+  { title: 'MIGRATION', gives: 'Last' },
 ];
 
 const MORE: readonly Column[] = [
@@ -28,23 +28,26 @@ export function printServices(views: readonly ServiceView[], options: PrintOptio
   if (views.length === 0) return 'No Service to show.\n';
   const lines = table(
     [...COLUMNS, ...(options.wide ? MORE : [])],
-    views.map((view) => [...cells(view), ...(options.wide ? moreCells(view) : [])]),
+    views.map((view) => [...cells(view, options), ...(options.wide ? moreCells(view) : [])]),
     options.wide ? { ...options, width: Number.MAX_SAFE_INTEGER } : options,
   );
-  return `${[...lines, ...(options.wide ? [] : [...countLines(views), ...todoLines(views, options)])].join('\n')}\n`;
+  return `${[...lines, ...(options.wide ? [] : [...countLines(views, options), ...todoLines(views, options)])].join('\n')}\n`;
 }
 
 const TONES: Readonly<Record<Stack, Tone>> = { Dual: 'green', Single: 'yellow', Trapped: 'red', None: 'dim' };
 
-const cells = ({ service, stack, verdict, backends }: ServiceView): readonly Cell[] => [
+const cells = ({ service, stack, verdict, backends }: ServiceView, { wide }: PrintOptions): readonly Cell[] => [
   { text: service.namespace },
   { text: service.name },
   { text: service.headless ? 'Headless' : service.type },
-  { text: service.policy === '' ? '-' : service.policy },
+  { text: (wide ? service.policy : shortPolicy(service.policy)) || '-' },
   { text: service.families.join(',') || '-', tone: TONES[stack] },
   { text: backends.known ? podsText(backends.value) : '?' },
   { text: verdictWord(verdict) },
 ];
+
+/** `Single`, `Prefer`, `Require`: the rest of the word says nothing more. */
+const shortPolicy = (policy: string): string => policy.replace(/(?:Dual)?Stack$/u, '');
 
 /** Ready pods with an address of a family: `3/3` IPv4 and IPv6. Without a selector the ready endpoints of its slices. */
 const podsText = ({ pods, endpoints }: Backends): string =>
@@ -63,15 +66,15 @@ function moreCells(view: ServiceView): readonly Cell[] {
   ];
 }
 
-function countLines(views: readonly ServiceView[]): readonly string[] {
+function countLines(views: readonly ServiceView[], { width }: PrintOptions): readonly string[] {
   const { total, dualStack, trapped, blocked, pending } = countServices(views);
   const parts = [
     `${dualStack} of ${plural(total, 'Service')} dual-stack`,
     ...(pending > 0 ? [`${pending} pending`] : []),
     ...(blocked > 0 ? [`${blocked} blocked`] : []),
-    ...(trapped > 0 ? [`${trapped} trapped (PreferDualStack with one family)`] : []),
+    ...(trapped > 0 ? [`${trapped} trapped (they ask for both families and have one)`] : []),
   ];
-  return ['', parts.join(', ')];
+  return ['', ...wrap(parts.join(', '), width)];
 }
 
 /** So many Services are told one by one; the rest is in `-o wide`. */

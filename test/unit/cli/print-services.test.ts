@@ -43,7 +43,7 @@ const views = viewsOf(ALL);
 test('those that wait for somebody come first', () => {
   const lines = printServices(views, screen({ wide: true })).split('\n');
   expect(lines.map((line) => line.split(/ {2,}/u).slice(0, 7))).toEqual([
-    ['NAMESPACE', 'NAME', 'TYPE', 'POLICY', 'FAMILIES', 'PODS-V4/V6', 'MIGRATION'],
+    ['NAMESPACE', 'NAME', 'TYPE', 'POLICY', 'FAMILIES', 'PODS-4/6', 'MIGRATION'],
     ['shop', 'edge', 'LoadBalancer', 'SingleStack', 'IPv4', '3/3', 'LoadBalancerNotKnown'],
     ['shop', 'trapped', 'ClusterIP', 'PreferDualStack', 'IPv4', '3/3', 'NotAsked'],
     ['shop', 'slow', 'ClusterIP', 'SingleStack', 'IPv4', '3/1', 'PodsLackFamily'],

@@ -2,7 +2,7 @@ import { FIRST_STATE } from '../api/names.ts';
 import type { ServiceFacts } from '../model/facts.ts';
 import { asArray, asString, at } from '../model/object.ts';
 import type { Family } from '../net/family.ts';
-import { POLICIES, type Policy } from './api-server.ts';
+import { POLICIES } from './api-server.ts';
 import type { FamilyChange, Situation, Verdict } from './verdict.ts';
 
 /** What a Service said of its families before this program changed it. */
@@ -17,7 +17,7 @@ export function firstStateOf({ annotations }: ServiceFacts): FirstState | null {
   const text = annotations[FIRST_STATE];
   if (text === undefined) return null;
   const parsed = parse(text);
-  const policy = POLICIES.find((each): each is Policy => each === asString(at(parsed, 'ipFamilyPolicy')));
+  const policy = POLICIES.find((each) => each === asString(at(parsed, 'ipFamilyPolicy')));
   const families = asArray(at(parsed, 'ipFamilies'));
   return policy === undefined || families.length === 0 || !families.every(isFamily) ? null : { policy, families };
 }

@@ -8,6 +8,9 @@ export function notesOn(service: ServiceFacts, site: Site): readonly string[] {
   const [, second = 'IPv6'] = families;
   return [
     ...rangeNotes(service, second),
+    ...(service.type === 'NodePort' || service.type === 'LoadBalancer'
+      ? [`Its node ports are then open on the ${second} addresses of the nodes too: see that firewalls cover these.`]
+      : []),
     ...(service.headless && !service.selector
       ? [`Its DNS records are made of EndpointSlices that others keep: ${second} ones come from there alone.`]
       : []),

@@ -13,11 +13,17 @@ import type { FamilyChange, Situation, Verdict } from './verdict.ts';
 export function judge(service: ServiceFacts, backends: Known<Backends>, situation: Situation): Verdict {
   const exempt = whyExempt(service);
   if (exempt !== null) return { is: 'Exempt', reason: exempt };
-  if (situation.wanted.length < 2) return backWay(service, situation);
+  const { wanted } = situation;
+  const isWhole = wanted.every((family) => service.families.includes(family));
+  if (isClusterDNS(service)) {
+    return isWhole && service.families.length <= wanted.length
+      ? { is: 'AsWanted' }
+      : wait('ClusterDNS', 'it is changed together with the pods of cluster DNS');
+  }
+  if (wanted.length < 2) return backWay(service, situation);
   // To leave out what has been changed is how a person says that it shall be undone.
   if (isLeftOut(service)) return undoing(service, situation.served) ?? { is: 'Exempt', reason: 'LeftOut' };
-  if (situation.wanted.every((family) => service.families.includes(family))) return { is: 'AsWanted' };
-  if (isClusterDNS(service)) return wait('ClusterDNS', 'it is migrated as soon as the pods of cluster DNS have both families');
+  if (isWhole) return { is: 'AsWanted' };
 
   const blocked = whyBlocked(service, situation);
   if (blocked !== null) return blocked;

@@ -47,6 +47,8 @@ const judged = (service: ServiceFacts, backends: Backends = WHOLE, change: Parti
 
 const ARGO = { text: 'label argocd.argoproj.io/instance: shop', watches: true };
 const HELM = { text: 'label app.kubernetes.io/managed-by: Helm', watches: false };
+const dns = (change: Partial<ServiceFacts> = {}): ServiceFacts =>
+  web({ namespace: 'kube-system', name: 'kube-dns', labels: {}, ...change });
 const balanced = (change: Partial<ServiceFacts> = {}): ServiceFacts => web({ type: 'LoadBalancer', ...change });
 
 test.each<[string, ServiceFacts, Backends, Partial<Situation>, string]>([
@@ -62,7 +64,10 @@ test.each<[string, ServiceFacts, Backends, Partial<Situation>, string]>([
   ['called so elsewhere', web({ name: 'kubernetes' }), WHOLE, {}, 'Migrate'],
   ['a name in DNS', web({ type: 'ExternalName', families: [] }), WHOLE, {}, 'Exempt ExternalName'],
   ['of a proof', web({ labels: { 'dualstack.dev/probe': 'x' } }), WHOLE, { migration: 'All' }, 'Exempt Probe'],
-  ['cluster DNS', web({ namespace: 'kube-system', name: 'kube-dns', labels: {} }), WHOLE, {}, 'Wait ClusterDNS'],
+  ['cluster DNS', dns(), WHOLE, {}, 'Wait ClusterDNS'],
+  ['cluster DNS with both', dns({ families: ['IPv4', 'IPv6'] }), WHOLE, {}, 'AsWanted'],
+  ['cluster DNS on the way back', dns({ families: ['IPv4', 'IPv6'] }), WHOLE, { wanted: ['IPv4'] }, 'Wait ClusterDNS'],
+  ['cluster DNS back again', dns(), WHOLE, { wanted: ['IPv4'] }, 'AsWanted'],
   ['one family is served', web(), WHOLE, { served: known(['IPv4']) }, 'Wait ServerSingleStack'],
   ['what is served is not known', web(), WHOLE, { served: unknown('403') }, 'Wait ServedUnknown'],
   ['no pod has the family', web(), podsBehind(3, 0), {}, 'Wait PodsLackFamily'],

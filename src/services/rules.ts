@@ -143,10 +143,14 @@ function whyNotYet(service: ServiceFacts, backends: Known<Backends>, { served }:
   const lacking = families.find((family) => !served.value.includes(family));
   if (lacking !== undefined) return wait('ServerSingleStack', `the API servers give out no ${lacking} addresses yet`);
   if (!backends.known) return wait('BackendsUnknown', `what is behind ${serviceKey(service)} is not known: ${backends.why}`);
-  return whyTooFew(backends.value, families);
+  return whyTooFew(service, backends.value, families);
 }
 
-function whyTooFew({ pods, endpoints }: Backends, [first, second]: readonly Family[]): Verdict | null {
+function whyTooFew(
+  { namespace, name }: ServiceFacts,
+  { pods, endpoints }: Backends,
+  [first, second]: readonly Family[],
+): Verdict | null {
   if (first === undefined || second === undefined) return null;
   if (pods !== null) {
     const having = pods.having[second];
@@ -154,12 +158,14 @@ function whyTooFew({ pods, endpoints }: Backends, [first, second]: readonly Fami
       ? null
       : wait('PodsLackFamily', `${pods.ready - having} of its ${pods.ready} ready pods have no ${second} address`);
   }
-  return isEnough(endpoints[first], endpoints[second])
-    ? null
-    : wait(
-        'EndpointsLackFamily',
-        `it has ${endpoints[first]} ready ${first} endpoints and ${endpoints[second]} of ${second}: make EndpointSlices of addressType ${second} for it`,
-      );
+  if (isEnough(endpoints[first], endpoints[second])) return null;
+  // No controller will ever make them.
+  return {
+    is: 'Blocked',
+    reason: 'EndpointsLackFamily',
+    why: `it has no selector, and ${endpoints[first]} ready ${first} endpoints and ${endpoints[second]} of ${second}.`,
+    remedy: `Make EndpointSlices of addressType ${second} for it, or leave it out: kubectl -n ${namespace} label service ${name} ${MIGRATE_LABEL}=false --overwrite.`,
+  };
 }
 
 /**

@@ -76,7 +76,7 @@ test.each<[string, ServiceFacts, Backends, Partial<Situation>, string]>([
   ['two of four lack it', web(), podsBehind(4, 2), {}, 'Wait PodsLackFamily'],
   ['no pod is behind it', web(), podsBehind(0, 0), {}, 'Migrate'],
   ['headless', web({ headless: true, clusterIPs: ['None'] }), podsBehind(3, 0), {}, 'Wait PodsLackFamily'],
-  ['endpoints of one family by hand', web({ selector: false }), slicesBehind(2, 0), {}, 'Wait EndpointsLackFamily'],
+  ['endpoints of one family by hand', web({ selector: false }), slicesBehind(2, 0), {}, 'Blocked EndpointsLackFamily'],
   ['endpoints of both by hand', web({ selector: false }), slicesBehind(2, 2), {}, 'Migrate'],
   ['GitOps keeps it', web({ owner: ARGO, labels: {} }), WHOLE, { migration: 'All' }, 'Blocked KeptByOther'],
   ['GitOps keeps it, and it is labelled', web({ owner: ARGO }), WHOLE, {}, 'Migrate'],

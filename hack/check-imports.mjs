@@ -18,7 +18,11 @@ export const ROOMS = {
   net: { pure: true, rooms: ['result.ts'], why: 'addresses know nothing of Kubernetes' },
   model: { pure: true, rooms: PURE_WORDS, why: 'these are the words that all rooms share' },
   api: { pure: true, rooms: PURE_WORDS, why: 'the resources are described without the program around them' },
-  plan: { pure: true, rooms: [...PURE_WORDS, 'api', 'nodes', 'services'], why: 'the same facts must always give the same plan' },
+  plan: {
+    pure: true,
+    rooms: [...PURE_WORDS, 'api', 'nodes', 'services'],
+    why: 'the same facts must always give the same plan',
+  },
   report: {
     pure: true,
     rooms: [...PURE_WORDS, 'api', 'nodes', 'services', 'plan'],

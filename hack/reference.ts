@@ -28,7 +28,11 @@ export function reference(vocabulary: Vocabulary): string {
       ['name', 'on', 'meaning'],
       [
         [code(`${MIGRATE_LABEL}=true`), 'Service', 'It gets the second family (`services.migration: Selected`).'],
-        [code(`${MIGRATE_LABEL}=false`), 'Service', 'It is left out, and put back to its first state where it was migrated.'],
+        [
+          code(`${MIGRATE_LABEL}=false`),
+          'Service',
+          'It is left out, and put back to its first state where it was migrated.',
+        ],
         [code(FIRST_STATE), 'Service', 'Annotation: what it said of its families before they were changed.'],
         [code(`${RESTART_LABEL}=true`), 'workload', 'Its pods are made anew (`workloads.restart: Selected`).'],
         [code(`${RESTART_LABEL}=false`), 'workload', 'It is left out (`workloads.restart: All`).'],

@@ -87,10 +87,12 @@ function todoLines(views: readonly ServiceView[], options: PrintOptions): readon
   return [
     '',
     paint('What stands in the way', 'bold', options),
-    ...concerned.slice(0, TOLD).flatMap((view) => [
-      ...indented(`${view.service.namespace}/${view.service.name}: ${verdictText(view)}`, '  ', options.width),
-      ...view.notes.flatMap((note) => indented(note, '    ', options.width)),
-    ]),
+    ...concerned
+      .slice(0, TOLD)
+      .flatMap((view) => [
+        ...indented(`${view.service.namespace}/${view.service.name}: ${verdictText(view)}`, '  ', options.width),
+        ...view.notes.flatMap((note) => indented(note, '    ', options.width)),
+      ]),
     ...(more > 0 ? [`  and ${plural(more, 'other Service')}: -o wide`] : []),
   ];
 }

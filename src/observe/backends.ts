@@ -32,7 +32,10 @@ export async function surveyPods(read: PagedReader): Promise<PodSurvey> {
   const workloads = await readPodOwners(read, (pod) => addPod(pod, byLabel));
   if (failure !== null) return { workloads, backends: unknown(failure) };
   if (!workloads.known) return { workloads, backends: workloads };
-  return { workloads, backends: known(Object.fromEntries([...counts].map(([key, count]) => [key, toBackends(count)]))) };
+  return {
+    workloads,
+    backends: known(Object.fromEntries([...counts].map(([key, count]) => [key, toBackends(count)]))),
+  };
 }
 
 interface Count {
@@ -85,7 +88,8 @@ const isServing = (endpoint: unknown): boolean => at(endpoint, 'conditions', 're
 
 function addPod(pod: KubeObject, byLabel: Selectors): void {
   const phase = at(pod, 'status', 'phase');
-  if (pod.metadata.deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed' || !isReady(pod)) return;
+  if (pod.metadata.deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed' || !isReady(pod))
+    return;
   const labels = pod.metadata.labels ?? {};
   for (const [key, value] of Object.entries(labels)) {
     for (const count of byLabel.get(labelKey(pod.metadata.namespace ?? '', key, value)) ?? []) {

@@ -67,7 +67,11 @@ export function balancerAnswer(service: Balanced, site: Site): BalancerAnswer {
       return hetzner(service);
     case 'openstack':
       return site.minor < OPENSTACK_SINCE
-        ? { is: 'Cannot', says: `its load balancers cannot serve such Services before 1.${OPENSTACK_SINCE}`, source: KKP }
+        ? {
+            is: 'Cannot',
+            says: `its load balancers cannot serve such Services before 1.${OPENSTACK_SINCE}`,
+            source: KKP,
+          }
         : {
             is: 'FirstOnly',
             says: 'openstack-cloud-controller-manager makes one load balancer, of the first family',

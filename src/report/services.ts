@@ -2,7 +2,14 @@ import type { ServiceException, ServicesStatus } from '../api/cluster-status.ts'
 import { clip, LIMITS } from '../api/fields.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { Wanted } from '../model/wanted.ts';
-import { countServices, isAmong, serviceViews, type ServiceView, verdictText, verdictWord } from '../services/inventory.ts';
+import {
+  countServices,
+  isAmong,
+  serviceViews,
+  type ServiceView,
+  verdictText,
+  verdictWord,
+} from '../services/inventory.ts';
 
 /** Counts of Services, and those on which somebody has to act, or that wait; undefined: they could not be read. */
 export function servicesStatus(facts: ClusterFacts, wanted: Wanted): ServicesStatus | undefined {

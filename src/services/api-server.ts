@@ -145,9 +145,7 @@ function whyContradicting(
       : null;
   }
   const isReduced = before !== null && families.length > 0 && families.length < before.families.length;
-  return isReduced
-    ? refused('spec.ipFamilyPolicy', "must be 'SingleStack' to release the secondary IP family")
-    : null;
+  return isReduced ? refused('spec.ipFamilyPolicy', "must be 'SingleStack' to release the secondary IP family") : null;
 }
 
 /** The first family of a Service with cluster IPs stays. */

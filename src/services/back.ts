@@ -57,7 +57,13 @@ export function backWay(service: ServiceFacts, { wanted, served }: Pick<Situatio
     };
   }
   if (firstStateOf(service)?.families.length === 1) {
-    return undoing(service, served) ?? { is: 'Wait', reason: 'ServedUnknown', why: 'what it can be put back to is not known' };
+    return (
+      undoing(service, served) ?? {
+        is: 'Wait',
+        reason: 'ServedUnknown',
+        why: 'what it can be put back to is not known',
+      }
+    );
   }
   const patch = JSON.stringify({ spec: { ipFamilyPolicy: 'SingleStack', ipFamilies: [primary] } });
   return {

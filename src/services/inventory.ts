@@ -28,10 +28,12 @@ export function serviceViews(facts: ClusterFacts, wanted: Wanted): Known<readonl
   if (!facts.services.known) return facts.services;
   const situation = situationOf(facts, wanted);
   const views = facts.services.value.map((service) => viewOf(service, facts, situation));
-  return known(views.toSorted((a, b) => rankOf(a) - rankOf(b) || compare(serviceKey(a.service), serviceKey(b.service))));
+  return known(
+    views.toSorted((a, b) => rankOf(a) - rankOf(b) || compare(serviceKey(a.service), serviceKey(b.service))),
+  );
 }
 
-export const situationOf = (facts: ClusterFacts, wanted: Wanted): Situation => ({
+const situationOf = (facts: ClusterFacts, wanted: Wanted): Situation => ({
   served: servedFamilies(facts),
   wanted: wanted.families,
   migration: wanted.serviceMigration,
@@ -53,14 +55,14 @@ function viewOf(service: ServiceFacts, facts: ClusterFacts, situation: Situation
 const notes = (service: ServiceFacts, stack: Stack, site: Site): readonly string[] =>
   stack === 'Single' || stack === 'Trapped' ? notesOn(service, site) : [];
 
-export function backendsOf(service: ServiceFacts, { backends }: ClusterFacts): Known<Backends> {
+function backendsOf(service: ServiceFacts, { backends }: ClusterFacts): Known<Backends> {
   if (backends === undefined) return unknown('nobody has looked');
   if (!backends.known) return backends;
   const found = backends.value[serviceKey(service)];
   return found === undefined ? unknown('it was made after pods and EndpointSlices were looked at') : known(found);
 }
 
-export function stackOf({ type, policy, families }: ServiceFacts): Stack {
+function stackOf({ type, policy, families }: ServiceFacts): Stack {
   if (type === 'ExternalName') return 'None';
   if (families.length > 1) return 'Dual';
   return policy === 'SingleStack' ? 'Single' : 'Trapped';
@@ -70,9 +72,11 @@ export function stackOf({ type, policy, families }: ServiceFacts): Stack {
  * Families that the API servers give out addresses of, their default first. Servers that have no ServiceCIDR show it by the addresses that are there, which
  * proves what they serve and not what they do not.
  */
-export function servedFamilies({ serviceCIDR, services }: ClusterFacts): Known<readonly Family[]> {
+function servedFamilies({ serviceCIDR, services }: ClusterFacts): Known<readonly Family[]> {
   if (serviceCIDR.known) return known(serviceCIDR.value.map(familyOf));
-  const given = services.known ? services.value.flatMap(({ clusterIPs }) => clusterIPs.filter(isAddress).map(familyOf)) : [];
+  const given = services.known
+    ? services.value.flatMap(({ clusterIPs }) => clusterIPs.filter(isAddress).map(familyOf))
+    : [];
   const seen = [...new Set(given)];
   return seen.length === FAMILIES.length ? known(seen) : serviceCIDR;
 }

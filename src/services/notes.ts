@@ -39,5 +39,7 @@ function ownerNotes({ owner, appliedBy }: ServiceFacts, fields: string): readonl
     ...(owner === null || owner.watches ? [] : [owner.text]),
     ...appliedBy.map((manager) => `applied by ${manager}`),
   ];
-  return keepers.length === 0 ? [] : [`${keepers.join(', ')}: set ${fields} there as well, or it is lost with the next change.`];
+  return keepers.length === 0
+    ? []
+    : [`${keepers.join(', ')}: set ${fields} there as well, or it is lost with the next change.`];
 }

@@ -121,7 +121,8 @@ function whyBalancerBlocks(service: ServiceFacts, site: Site): Verdict | null {
         is: 'Blocked',
         reason: 'LoadBalancerCannot',
         why: `${answer.says}.`,
-        remedy: 'Leave it as it is, and make a second Service of type NodePort or ClusterIP with both families for the same pods.',
+        remedy:
+          'Leave it as it is, and make a second Service of type NodePort or ClusterIP with both families for the same pods.',
       };
     case 'NotKnown':
       if (isLabelled(service)) return null;
@@ -142,7 +143,8 @@ function whyNotYet(service: ServiceFacts, backends: Known<Backends>, { served }:
   const { families } = toBothFamilies(service);
   const lacking = families.find((family) => !served.value.includes(family));
   if (lacking !== undefined) return wait('ServerSingleStack', `the API servers give out no ${lacking} addresses yet`);
-  if (!backends.known) return wait('BackendsUnknown', `what is behind ${serviceKey(service)} is not known: ${backends.why}`);
+  if (!backends.known)
+    return wait('BackendsUnknown', `what is behind ${serviceKey(service)} is not known: ${backends.why}`);
   return whyTooFew(service, backends.value, families);
 }
 

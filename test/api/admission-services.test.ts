@@ -75,7 +75,12 @@ test('it may set the families and its own annotation, and take the annotation aw
   expect(after.metadata.annotations).toEqual({ note: 'of people', 'dualstack.dev/first-state': '{}' });
   expect(at(after, 'spec', 'ipFamilyPolicy')).toBe('PreferDualStack');
 
-  const back = { ...one, resourceVersion: after.metadata.resourceVersion ?? '', policy: 'SingleStack', firstState: null } as const;
+  const back = {
+    ...one,
+    resourceVersion: after.metadata.resourceVersion ?? '',
+    policy: 'SingleStack',
+    firstState: null,
+  } as const;
   expect(await migrateServices({ kind: 'MigrateServices', services: [back] }, deps)).toMatchObject({ is: 'Changed' });
   expect((await sure(scene.admin.get(WEB))).metadata.annotations).toEqual({ note: 'of people' });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { migrateServices } from '../../src/apply/migrate-services.ts';
-import { type Cluster } from '../../src/kube/connect.ts';
+import type { Cluster } from '../../src/kube/connect.ts';
 import { pagedReader } from '../../src/kube/reader.ts';
 import { at, type KubeObject } from '../../src/model/object.ts';
 import { known } from '../../src/model/reader.ts';
@@ -104,7 +104,9 @@ test('all are migrated, though it is broken off five times; then each byte of th
       ipFamilies: ['IPv4', 'IPv6'],
       clusterIPs: isHeadless ? clusterIPs : [clusterIPs[0], expect.stringMatching(/^fd00:10:96::/u)],
     });
-    expect(at(object, 'metadata', 'annotations', FIRST_STATE)).toBe('{"ipFamilyPolicy":"SingleStack","ipFamilies":["IPv4"]}');
+    expect(at(object, 'metadata', 'annotations', FIRST_STATE)).toBe(
+      '{"ipFamilyPolicy":"SingleStack","ipFamilies":["IPv4"]}',
+    );
   }
 
   expect(await carryOut(wantedSingle())).toBeGreaterThan(BREAKS);

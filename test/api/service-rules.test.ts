@@ -54,7 +54,9 @@ describe.each<[Family, Family]>([
       `addresses of ${families.join()} are given out, and of no other family`,
       async () => {
         const all = await tryCreate(cluster, { ...PLAIN, policy }, 'probe', true).catch(() => null);
-        const both = await tryCreate(cluster, { ...PLAIN, policy: 'RequireDualStack' }, 'probe', true).catch(() => null);
+        const both = await tryCreate(cluster, { ...PLAIN, policy: 'RequireDualStack' }, 'probe', true).catch(
+          () => null,
+        );
         return all?.is === 'Stored' && both?.is === (families.length > 1 ? 'Stored' : 'Refused');
       },
       DEADLINE_MS,
@@ -67,7 +69,8 @@ describe.each<[Family, Family]>([
     return differences(ALL_ASKED, async (asked, index) => {
       const name = `s${served.length}-${index}`;
       const answer = await tryCreate(cluster, asked, name, false);
-      if (answer.is === 'Stored' && shapes.size < shapes.add(shapeText(answer.shape)).size) made.set(name, answer.shape);
+      if (answer.is === 'Stored' && shapes.size < shapes.add(shapeText(answer.shape)).size)
+        made.set(name, answer.shape);
       return differenceOf(`create ${shapeText(asked)}`, answerToCreate(asked, served), answer);
     });
   }

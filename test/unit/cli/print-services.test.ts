@@ -74,7 +74,9 @@ test.each<[(typeof ONLY)[number], readonly string[]]>([
 });
 
 test('the document for machines', () => {
-  expect(servicesDocument(viewsOf([shop('next', { owner: { text: 'label x', watches: false }, appliedBy: ['ci'] })]))).toEqual({
+  expect(
+    servicesDocument(viewsOf([shop('next', { owner: { text: 'label x', watches: false }, appliedBy: ['ci'] })])),
+  ).toEqual({
     counts: { total: 1, dualStack: 0, singleStack: 1, trapped: 0, blocked: 0, pending: 1 },
     services: [
       {

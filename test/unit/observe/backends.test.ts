@@ -56,7 +56,12 @@ const pod = (name: string, shape: PodShape = {}): KubeObject => ({
   },
 });
 
-const slice = (name: string, of: string | null, addressType: string, ready: readonly (boolean | undefined)[]): KubeObject => ({
+const slice = (
+  name: string,
+  of: string | null,
+  addressType: string,
+  ready: readonly (boolean | undefined)[],
+): KubeObject => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
   metadata: { name, namespace: 'shop', ...(of === null ? {} : { labels: { 'kubernetes.io/service-name': of } }) },

@@ -66,7 +66,9 @@ test('cluster DNS is left to its own step', () => {
 
 test('thousands are changed a hundred at a time, and it goes on where it was', () => {
   const name = (n: number): string => `s${String(n).padStart(4, '0')}`;
-  const all = Array.from({ length: 1000 }, (_, n) => shop(name(n), n < 150 ? { ...BOTH, annotations: given(SINGLE) } : {}));
+  const all = Array.from({ length: 1000 }, (_, n) =>
+    shop(name(n), n < 150 ? { ...BOTH, annotations: given(SINGLE) } : {}),
+  );
   const step = only(factsWith(all));
   expect(step.services.map((each) => each.name)).toEqual(Array.from({ length: 100 }, (_, n) => name(150 + n)));
   expect(step.target).toBe('Services (850 to change, 0 waiting, 150 done)');
@@ -108,7 +110,10 @@ test('Services that cannot be read are waited for where any may be asked for', (
 });
 
 test('on the way back: what was given is taken, and what was asked for by hand stays', () => {
-  const step = only(factsWith([shop('ours', { ...BOTH, annotations: given(SINGLE) }), shop('theirs', BOTH)]), wantedSingle());
+  const step = only(
+    factsWith([shop('ours', { ...BOTH, annotations: given(SINGLE) }), shop('theirs', BOTH)]),
+    wantedSingle(),
+  );
   expect(step.services).toEqual([
     { namespace: 'shop', name: 'ours', resourceVersion: '100', ...SINGLE, firstState: null },
   ]);

@@ -1,5 +1,10 @@
 import { expect, test } from '@jest/globals';
-import { type Balanced, BALANCER_ANNOTATIONS, balancerAnswer, type Site } from '../../../src/providers/load-balancers.ts';
+import {
+  type Balanced,
+  BALANCER_ANNOTATIONS,
+  balancerAnswer,
+  type Site,
+} from '../../../src/providers/load-balancers.ts';
 import { siteOf } from '../../../src/providers/site.ts';
 
 const AWS_TYPE = 'service.beta.kubernetes.io/aws-load-balancer-type';

@@ -1,7 +1,13 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { Family } from '../../../src/net/family.ts';
-import { answerToCreate, answerToPatch, type Change, type Policy, type Shape } from '../../../src/services/api-server.ts';
+import {
+  answerToCreate,
+  answerToPatch,
+  type Change,
+  type Policy,
+  type Shape,
+} from '../../../src/services/api-server.ts';
 import { ALL_CHANGES, SERVED, storedBy } from '../../support/service-shapes.ts';
 
 const V4: readonly Family[] = ['IPv4'];

@@ -17,7 +17,11 @@ test.each<[string, Partial<ServiceFacts>, RegExp]>([
   ['the ranges of a load balancer', { type: 'LoadBalancer', sourceRanges: ['192.0.2.0/24'] }, /names no IPv6 range/u],
   ['an IPv6 Service', { type: 'LoadBalancer', families: ['IPv6'], sourceRanges: ['::/0'] }, /names no IPv4 range/u],
   ['headless without selector', { headless: true, selector: false }, /EndpointSlices that others keep/u],
-  ['Helm', { owner: { text: 'label managed-by: Helm', watches: false } }, /managed-by: Helm: set ipFamilyPolicy: Prefer/u],
+  [
+    'Helm',
+    { owner: { text: 'label managed-by: Helm', watches: false } },
+    /managed-by: Helm: set ipFamilyPolicy: Prefer/u,
+  ],
   ['server-side apply', { appliedBy: ['ci'] }, /applied by ci: set/u],
 ])('%s is told', (_, change, words) => {
   expect(notes(change)).toMatch(words);

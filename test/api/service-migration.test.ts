@@ -96,7 +96,7 @@ test('all are migrated, though it is broken off five times; then each byte of th
 
   const dual = await list();
   for (const [index, object] of dual.entries()) {
-    const { clusterIPs, ...rest } = before[index]?.['spec'] as { readonly clusterIPs: readonly string[] };
+    const { clusterIPs, ...rest } = before[index]!['spec'] as { readonly clusterIPs: readonly string[] };
     const isHeadless = clusterIPs[0] === 'None';
     expect(object['spec']).toEqual({
       ...rest,

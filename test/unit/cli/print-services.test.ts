@@ -3,7 +3,7 @@ import { printServices, servicesDocument } from '../../../src/cli/print-services
 import type { ServiceFacts } from '../../../src/model/facts.ts';
 import { known } from '../../../src/model/reader.ts';
 import { type Backends, serviceKey } from '../../../src/model/service.ts';
-import { isAmong, ONLY, serviceViews } from '../../../src/services/inventory.ts';
+import { isAmong, type Only, serviceViews } from '../../../src/services/inventory.ts';
 import { clusterFacts, serviceFacts, wantedDual } from '../../support/facts.ts';
 import { play } from './fake-session.ts';
 import { screen, tooLong } from './support.ts';
@@ -64,7 +64,7 @@ test('below the table: how many, and what stands in the way', () => {
   expect(tooLong(text)).toEqual([]);
 });
 
-test.each<[(typeof ONLY)[number], readonly string[]]>([
+test.each<[Only, readonly string[]]>([
   ['single', ['edge', 'trapped', 'slow', 'next', 'quiet']],
   ['trapped', ['trapped']],
   ['blocked', ['edge']],

@@ -64,8 +64,9 @@ test('cluster DNS is left to its own step', () => {
   expect(serviceSteps(wantedDual({ serviceMigration: 'All' }), factsWith([dns]))).toEqual([]);
 });
 
+const name = (n: number): string => `s${String(n).padStart(4, '0')}`;
+
 test('thousands are changed a hundred at a time, and it goes on where it was', () => {
-  const name = (n: number): string => `s${String(n).padStart(4, '0')}`;
   const all = Array.from({ length: 1000 }, (_, n) =>
     shop(name(n), n < 150 ? { ...BOTH, annotations: given(SINGLE) } : {}),
   );

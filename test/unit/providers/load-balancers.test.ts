@@ -51,8 +51,9 @@ test.each<[string, Balanced, Site, string]>([
   }
 });
 
+const node = (providerID: string) => ({ providerID, osImage: '', labels: {} });
+
 test('the site is told by the first node that knows its cloud', () => {
-  const node = (providerID: string) => ({ providerID, osImage: '', labels: {} });
   expect(siteOf([node(''), node('hcloud://7'), node('aws://x')], 'v1.34.2')).toEqual({ cloud: 'hetzner', minor: 34 });
   expect(siteOf([], 'v1.36.3-gke.1')).toEqual({ cloud: null, minor: 36 });
 });

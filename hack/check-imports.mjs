@@ -18,13 +18,21 @@ export const ROOMS = {
   net: { pure: true, rooms: ['result.ts'], why: 'addresses know nothing of Kubernetes' },
   model: { pure: true, rooms: PURE_WORDS, why: 'these are the words that all rooms share' },
   api: { pure: true, rooms: PURE_WORDS, why: 'the resources are described without the program around them' },
-  plan: { pure: true, rooms: [...PURE_WORDS, 'api', 'nodes'], why: 'the same facts must always give the same plan' },
+  plan: {
+    pure: true,
+    rooms: [...PURE_WORDS, 'api', 'nodes', 'services'],
+    why: 'the same facts must always give the same plan',
+  },
   report: {
     pure: true,
-    rooms: [...PURE_WORDS, 'api', 'nodes', 'plan'],
+    rooms: [...PURE_WORDS, 'api', 'nodes', 'services', 'plan'],
     why: 'the same pass must always give the same status',
   },
-  services: { pure: true, rooms: [...PURE_WORDS, 'api'], why: 'inventory and rules are computed from facts' },
+  services: {
+    pure: true,
+    rooms: [...PURE_WORDS, 'api', 'providers'],
+    why: 'inventory and rules are computed from facts',
+  },
   distributions: {
     pure: true,
     rooms: [...PURE_WORDS, 'api'],

@@ -4,6 +4,7 @@ import {
   CATEGORY,
   CLUSTER,
   FINALIZER,
+  FIRST_STATE,
   GUARD_TAINT,
   MIGRATE_LABEL,
   NODE,
@@ -12,6 +13,7 @@ import {
 } from '../src/api/names.ts';
 import { CONDITION_REASONS, FINDING_REASONS, NODE_REASONS } from '../src/api/reasons.ts';
 import type { Vocabulary } from '../src/api/vocabulary.ts';
+import { SERVICE_REASONS } from '../src/services/reasons.ts';
 import { asArray, asNumber, asString, at, type JsonObject } from '../src/model/object.ts';
 
 /** The reference of all fields, rules and reasons, made of the same schemas as the CustomResourceDefinitions. */
@@ -26,6 +28,12 @@ export function reference(vocabulary: Vocabulary): string {
       ['name', 'on', 'meaning'],
       [
         [code(`${MIGRATE_LABEL}=true`), 'Service', 'It gets the second family (`services.migration: Selected`).'],
+        [
+          code(`${MIGRATE_LABEL}=false`),
+          'Service',
+          'It is left out, and put back to its first state where it was migrated.',
+        ],
+        [code(FIRST_STATE), 'Service', 'Annotation: what it said of its families before they were changed.'],
         [code(`${RESTART_LABEL}=true`), 'workload', 'Its pods are made anew (`workloads.restart: Selected`).'],
         [code(`${RESTART_LABEL}=false`), 'workload', 'It is left out (`workloads.restart: All`).'],
         [code(RESTART_MARK), 'workload', 'Annotation: for which networks it was restarted.'],
@@ -38,6 +46,8 @@ export function reference(vocabulary: Vocabulary): string {
     reasons(CONDITION_REASONS),
     '### In findings (`status.plan.blockers` and `warnings`)',
     reasons(FINDING_REASONS),
+    '### Of Services (`status.services.exceptions`)',
+    reasons(SERVICE_REASONS),
     '### In conditions of a DualStackNode',
     reasons(NODE_REASONS),
     '',

@@ -104,10 +104,23 @@ const corePermissions: readonly Permission[] = [
     verbs: ['patch'],
   },
   {
-    why: 'find Services whose addresses would clash',
+    why: 'find Services whose addresses would clash, and those that lack a family',
     apiGroups: [''],
     resources: ['services'],
     verbs: ['get', 'list', 'watch'],
+  },
+  {
+    why: 'give Services their second family, and take it back (services.migration); an admission policy says what of them may change',
+    onlyFor: 'service-migration',
+    apiGroups: [''],
+    resources: ['services'],
+    verbs: ['patch'],
+  },
+  {
+    why: 'see what is behind each Service, and of which families it is',
+    apiGroups: ['discovery.k8s.io'],
+    resources: ['endpointslices'],
+    verbs: ['list'],
   },
   {
     why: 'see which networks Services are given addresses from',

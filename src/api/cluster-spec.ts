@@ -153,7 +153,7 @@ export const baseShape = {
         .enum(['None', 'Selected', 'All'])
         .meta({
           description:
-            'Which Services get the second family. Selected: those labelled dualstack.dev/migrate=true. Not carried out yet, which a warning says; the cluster DNS Service gets it in any case. Default: Selected.',
+            'Which Services get the second family, when nothing speaks against it. Selected: those labelled dualstack.dev/migrate=true. All: all but those labelled dualstack.dev/migrate=false. The cluster DNS Service gets it in any case. Default: Selected.',
         })
         .exactOptional(),
     })

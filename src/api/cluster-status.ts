@@ -203,6 +203,31 @@ const workloads = z.strictObject({
   ),
 });
 
+const services = z.strictObject({
+  total: count('Number of Services with a cluster IP, or headless.'),
+  dualStack: count('Services with both families.'),
+  singleStack: count('Services with one family.'),
+  pending: count('Services that shall get the second family, or lose it, and have not.'),
+  trapped: count(
+    'Services that ask for both families and have one: the API server gives them the other only when they are changed.',
+  ).exactOptional(),
+  blocked: count('Services that are not changed before somebody has done something.').exactOptional(),
+  exceptions: listOf(
+    z.strictObject({
+      namespace: name('Its namespace.'),
+      name: name('Its name.'),
+      families: families('Families that it has.'),
+      state: z
+        .enum(['Dual', 'Single', 'Trapped'])
+        .meta({ description: 'Trapped: it asks for both families and has one.' }),
+      reason: name('Next, NotAsked, or why not: one of the documented reasons.'),
+      message: text('What becomes of it, or what to do.'),
+    }),
+    LIMITS.exceptions,
+    'Those that are blocked, trapped or pending, in this order; at most 50.',
+  ).exactOptional(),
+});
+
 /** What the operator tells, but for `applied`, which has the shape of the spec. */
 export const statusShape = {
   observedGeneration: generation('Generation of the spec that this status is about; -1: no operator has looked yet.'),
@@ -229,15 +254,7 @@ export const statusShape = {
   ).exactOptional(),
   plan: plan.meta({ description: 'The ordered steps from the live cluster to what is wanted.' }).exactOptional(),
   nodes: nodes.meta({ description: 'Families of the Nodes.' }).exactOptional(),
-  services: z
-    .strictObject({
-      total: count('Number of Services with a cluster IP.'),
-      dualStack: count('Services with both families.'),
-      singleStack: count('Services with one family.'),
-      pending: count('Services that shall get the second family and have not.'),
-    })
-    .meta({ description: 'Families of the Services.' })
-    .exactOptional(),
+  services: services.meta({ description: 'Families of the Services.' }).exactOptional(),
   workloads: workloads.meta({ description: 'Families of the pods, by what keeps them.' }).exactOptional(),
   appliedGeneration: generation('Generation of the spec that was last applied in full.').exactOptional(),
   verified: z
@@ -289,6 +306,8 @@ export type PlanStepStatus = z.infer<typeof planStep>;
 export type PlanCurrent = z.infer<typeof current>;
 export type FindingStatus = z.infer<typeof finding>;
 export type NodesStatus = z.infer<typeof nodes>;
+export type ServicesStatus = z.infer<typeof services>;
+export type ServiceException = NonNullable<ServicesStatus['exceptions']>[number];
 export type WorkloadsStatus = z.infer<typeof workloads>;
 export type WorkloadException = WorkloadsStatus['exceptions'][number];
 export type NodeException = NodesStatus['exceptions'][number];

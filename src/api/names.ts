@@ -40,8 +40,11 @@ export const FIELD_MANAGER = 'dualstack-operator';
 /** On a DualStackCluster: keeps it until `deletionPolicy` has been carried out. */
 export const FINALIZER = 'dualstack.dev/revert';
 
-/** On a Service, value `true`: give it both families (with `services.migration: Selected`). */
+/** On a Service, value `true`: give it both families (with `services.migration: Selected`); `false`: never do, and undo what was done. */
 export const MIGRATE_LABEL = 'dualstack.dev/migrate';
+
+/** Annotation of a Service: what it said of its families before this program changed that, as JSON. */
+export const FIRST_STATE = 'dualstack.dev/first-state';
 
 /** On a workload, value `true`: make its pods anew (with `workloads.restart: Selected`); `false`: never do. */
 export const RESTART_LABEL = 'dualstack.dev/restart';

@@ -32,7 +32,8 @@ export const CONDITION_REASONS = {
   SingleStack: 'One family is there.',
   Mixed: 'Some have both families and some do not.',
   NodesPending: 'Nodes that are down have not been converted; they are when they are back.',
-  WorkloadsPending: 'Workloads cannot be restarted now; they are when what holds them up is over.',
+  WorkloadsPending:
+    'Workloads cannot be restarted, or Services changed, now; they are when what holds them up is over.',
   Undetermined: 'It could not be told.',
   NotManaged: 'This part is left to the user.',
   ProbesPassed: 'Every check of the last proof was as wanted, and nothing was changed since.',

@@ -17,6 +17,7 @@ import { type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nothingRun, summarize } from '../verify/summary.ts';
 import { drainNode } from './drain-node.ts';
+import { migrateServices } from './migrate-services.ts';
 import { prove } from './prove.ts';
 import { provePackets } from './prove-packets.ts';
 import { replaceNode } from './replace-node.ts';
@@ -58,6 +59,8 @@ export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
       return transferLease(step, deps);
     case 'MigrateService':
       return migrateService(step, deps);
+    case 'MigrateServices':
+      return migrateServices(step, deps);
     case 'Verify':
       return { is: 'Proven', proof: await prove(step, { ...deps, suffix: deps.suffix() }) };
     case 'VerifyPackets':

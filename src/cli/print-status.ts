@@ -125,8 +125,13 @@ function rollBackLines(rollBack: NonNullable<StatusView['rollBack']>, options: P
 function factLines(view: StatusView, options: PrintOptions): readonly string[] {
   const { kubernetesVersion, distribution, cni, primaryFamily } = view.detected;
   const found = [kubernetesVersion, distribution, cni, primaryFamily && `${primaryFamily} first`].filter(Boolean);
-  const { total, dualStack, pending } = view.services;
-  const services = [`${dualStack ?? 0} of ${total ?? 0} dual-stack`, ...(pending ? [`${pending} pending`] : [])];
+  const { total, dualStack, pending, blocked, trapped } = view.services;
+  const services = [
+    `${dualStack ?? 0} of ${total ?? 0} dual-stack`,
+    ...(pending ? [`${pending} pending`] : []),
+    ...(blocked ? [`${blocked} blocked`] : []),
+    ...(trapped ? [`${trapped} trapped`] : []),
+  ];
   return [
     ...(found.length === 0 ? [] : wrap(`Cluster:   ${found.join(', ')}`, options.width, '           ')),
     ...(view.nodes === null ? [] : nodeLines(view.nodes, options)),

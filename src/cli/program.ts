@@ -9,6 +9,8 @@ import { FORMATS } from './output.ts';
 import { plan } from './plan.ts';
 import type { LookOptions } from './look.ts';
 import { complain } from './terminal.ts';
+import { ONLY } from '../services/inventory.ts';
+import { services, type ServicesOptions } from './services.ts';
 import { status, type StatusOptions } from './status.ts';
 import { verify, type VerifyOptions } from './verify.ts';
 import { workloads, type WorkloadsOptions } from './workloads.ts';
@@ -98,6 +100,18 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
     (command) =>
       asking(command).addOption(
         new Option('--only <which>', 'single: leave out those whose pods are all as wanted').choices(['single']),
+      ),
+  );
+  add(
+    'services',
+    'List the Services with their families, what is behind them, and what becomes of each or stands in its way.',
+    (options) => services(options as ServicesOptions, dependencies),
+    (command) =>
+      asking(command).addOption(
+        new Option(
+          '--only <which>',
+          'single: of one family; trapped: of those, that ask for both; blocked: that need you; pending: that are changed next',
+        ).choices(ONLY),
       ),
   );
   add(

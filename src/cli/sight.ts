@@ -8,9 +8,9 @@ import type { KubeObject } from '../model/object.ts';
 import type { Request } from '../model/request.ts';
 import { diagnose } from '../nodes/diagnose.ts';
 import { outlookOf } from '../nodes/outlook.ts';
+import { type PodSurvey, surveyPods } from '../observe/backends.ts';
 import { readNodeLoads } from '../observe/node-loads.ts';
-import { observe, type ReadWorkloads } from '../observe/observe.ts';
-import { readPodOwners } from '../observe/workloads.ts';
+import { observe, type ReadBackends, type ReadWorkloads } from '../observe/observe.ts';
 import { nodesToDrain } from '../plan/drain.ts';
 import { makePlan } from '../plan/plan.ts';
 import { registry, vocabulary } from '../registry.ts';
@@ -43,11 +43,21 @@ export async function takeSight(resource: KubeObject, deps: SightDeps): Promise<
   const server = await readServerInfo(client, signal);
   if (!server.ok) return err({ kind: 'Unreadable', message: errorText(server.error) });
   const reader = snapshotReader(clientReader(client, signal));
-  const readWorkloads = deps.readWorkloads ?? (() => readPodOwners(pagedReader(client, signal)));
-  const facts = await observe(reader, server.value, registry, request.value, clock.now(), readWorkloads);
+  const now = clock.now();
+  const facts =
+    deps.readWorkloads === undefined
+      ? await observe(reader, server.value, registry, request.value, now, ...podReads(client, signal))
+      : await observe(reader, server.value, registry, request.value, now, deps.readWorkloads);
   return facts.ok
     ? ok({ resource, request: request.value, facts: facts.value })
     : err({ kind: 'Unreadable', message: facts.error });
+}
+
+/** Two questions, and one list of all pods for both. */
+function podReads(client: KubeClient, signal: AbortSignal): readonly [ReadWorkloads, ReadBackends] {
+  let survey: Promise<PodSurvey> | null = null;
+  const once = (): Promise<PodSurvey> => (survey ??= surveyPods(pagedReader(client, signal)));
+  return [async () => (await once()).workloads, async () => (await once()).backends];
 }
 
 /** What follows from it. */

@@ -3,10 +3,12 @@ import type { AgentFacts } from './host.ts';
 import type { NodeHolder } from './node-holders.ts';
 import type { NodeLoad } from './node-load.ts';
 import type { JsonObject } from './object.ts';
+import type { Owner } from './owner.ts';
 import type { PodOwner } from './pod-owner.ts';
 import type { ProbeImage } from './probe.ts';
 import type { Known } from './reader.ts';
 import type { Recorded } from './record.ts';
+import type { BackendsByService } from './service.ts';
 
 /** All that one pass knows of the cluster. A plain value: a test can write it down. */
 export interface ClusterFacts {
@@ -16,6 +18,8 @@ export interface ClusterFacts {
   readonly nodes: readonly NodeFacts[];
   readonly serviceCIDR: Known<readonly string[]>;
   readonly services: Known<readonly ServiceFacts[]>;
+  /** What is behind them. It may be some seconds older than the rest; absent: nobody looked. */
+  readonly backends?: Known<BackendsByService>;
   readonly records: Known<Recorded>;
   readonly distribution: Observed;
   readonly cni: Observed;
@@ -82,6 +86,14 @@ export interface ServiceFacts {
   readonly selector: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly resourceVersion: string;
+  /** Those alone that something is told by: this program's own, and those that load balancers go by. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** What else keeps it; null: nobody that can be told. */
+  readonly owner: Owner | null;
+  /** Who has applied it by server-side apply, this program left out. */
+  readonly appliedBy: readonly string[];
+  readonly loadBalancerClass: string;
+  readonly sourceRanges: readonly string[];
 }
 
 /** A DaemonSet or Deployment with its pods, as far as roll-outs need it. */

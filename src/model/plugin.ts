@@ -31,7 +31,7 @@ export interface Plugin<Own> {
 export interface Permission {
   readonly why: string;
   /** What of the resource alone needs it. Such rules have a ClusterRole of their own, which may be left out where nobody asks for that. */
-  readonly onlyFor?: 'node-drain' | 'node-replacement' | 'workload-restart';
+  readonly onlyFor?: 'node-drain' | 'node-replacement' | 'service-migration' | 'workload-restart';
   readonly namespace?: string;
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];

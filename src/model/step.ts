@@ -59,6 +59,7 @@ export type Action =
   | ReplaceNode
   | TransferLease
   | MigrateService
+  | MigrateServices
   | Verify
   | VerifyPackets
   | WaitFor
@@ -159,6 +160,23 @@ export interface MigrateService {
   readonly ref: ObjectRef;
   readonly policy: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack';
   readonly families: readonly Family[];
+}
+
+/** Changes the families of Services one after another, each only of the very version that was looked at. */
+export interface MigrateServices {
+  readonly kind: 'MigrateServices';
+  /** Those that are next; the step is done when there are no more. */
+  readonly services: readonly ServiceMigration[];
+}
+
+export interface ServiceMigration {
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+  readonly policy: MigrateService['policy'];
+  readonly families: readonly Family[];
+  /** Text of the annotation that keeps its first state; null: it is taken away; absent: it stays as it is. */
+  readonly firstState?: string | null;
 }
 
 /** Prove the result through the API. The proof is stored with the fingerprint of what it proves. */

@@ -3,6 +3,7 @@ import { asArray, asString, at, type Json } from '../model/object.ts';
 import type { PodOwner } from '../model/pod-owner.ts';
 import { known, unknown, type Known, type Read, type Reader, type ServerInfo } from '../model/reader.ts';
 import { fromRecordEntry, RECORDS_SECRET, type Recorded } from '../model/record.ts';
+import type { BackendsByService } from '../model/service.ts';
 import { readWorkload } from '../model/workload.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Registry } from '../registry.ts';
@@ -24,6 +25,9 @@ export interface Choice {
 /** Lists what keeps pods. Handed in, because a whole cluster's pods are too many for every look. */
 export type ReadWorkloads = () => Promise<Known<readonly PodOwner[]>>;
 
+/** Lists what is behind Services; handed in for the same reason. */
+export type ReadBackends = () => Promise<Known<BackendsByService>>;
+
 /**
  * Looks at the whole cluster once. What cannot be read is unknown and says why; only where not even Nodes and the objects of
  * kube-system can be read is there nothing to tell, and the error says so.
@@ -35,6 +39,7 @@ export async function observe(
   choice: Choice,
   now: number,
   readWorkloads: ReadWorkloads,
+  readBackends?: ReadBackends,
 ): Promise<Result<ClusterFacts, string>> {
   const basics = await readBasics(reader, server, now);
   if (!basics.ok) return basics;
@@ -44,7 +49,7 @@ export async function observe(
   const cni = registry.cni(choice.cni, basics.value);
   if (!cni.ok) return err(cni.error);
 
-  const [ownDistribution, ownCNI, serviceCIDR, services, records, coreDNS, workloads, leaseTransfer] =
+  const [ownDistribution, ownCNI, serviceCIDR, services, records, coreDNS, workloads, backends, leaseTransfer] =
     await Promise.all([
       distribution.value.plugin.observe(reader, basics.value),
       cni.value.plugin.observe(reader, basics.value),
@@ -53,6 +58,7 @@ export async function observe(
       readRecords(reader),
       readWorkload(reader, 'Deployment', 'kube-system', 'coredns'),
       readWorkloads(),
+      readBackends?.(),
       reader.get(LEASE_TRANSFER_POLICY),
     ]);
 
@@ -62,6 +68,7 @@ export async function observe(
     nodes: basics.value.nodes,
     serviceCIDR,
     services,
+    ...(backends === undefined ? {} : { backends }),
     records,
     distribution: {
       name: distribution.value.plugin.name,

@@ -1,15 +1,25 @@
+import { FIELD_MANAGER, GROUP } from '../api/names.ts';
 import type { ServiceFacts } from '../model/facts.ts';
 import { asArray, asString, at, type KubeObject } from '../model/object.ts';
+import { ownerOf } from '../model/owner.ts';
 import type { Family } from '../net/family.ts';
+import { BALANCER_ANNOTATIONS } from '../providers/load-balancers.ts';
 
 /** All that is read of a Service here. */
 export const SERVICE_FIELDS = [
   'metadata.labels',
+  'metadata.annotations',
+  'metadata.ownerReferences.kind',
+  'metadata.ownerReferences.name',
+  'metadata.managedFields.manager',
+  'metadata.managedFields.operation',
   'spec.type',
   'spec.ipFamilyPolicy',
   'spec.ipFamilies',
   'spec.clusterIPs',
   'spec.selector',
+  'spec.loadBalancerClass',
+  'spec.loadBalancerSourceRanges',
 ] as const;
 
 export function toServiceFacts(service: KubeObject): ServiceFacts {
@@ -25,7 +35,25 @@ export function toServiceFacts(service: KubeObject): ServiceFacts {
     selector: Object.keys((at(service, 'spec', 'selector') as object | undefined) ?? {}).length > 0,
     labels: service.metadata.labels ?? {},
     resourceVersion: service.metadata.resourceVersion ?? '',
+    annotations: telling(service.metadata.annotations ?? {}),
+    owner: ownerOf(service),
+    appliedBy: appliers(service),
+    loadBalancerClass: asString(at(service, 'spec', 'loadBalancerClass')) ?? '',
+    sourceRanges: strings(at(service, 'spec', 'loadBalancerSourceRanges')),
   };
+}
+
+/** The last manifest that kubectl applied is an annotation too: of thousands of Services that is more than all else together. */
+const telling = (annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(annotations).filter(([key]) => key.startsWith(`${GROUP}/`) || BALANCER_ANNOTATIONS.includes(key)),
+  );
+
+function appliers({ metadata }: KubeObject): readonly string[] {
+  const managers = (metadata.managedFields ?? []).flatMap((entry) =>
+    entry['operation'] === 'Apply' ? (asString(entry['manager']) ?? []) : [],
+  );
+  return [...new Set(managers)].filter((manager) => manager !== FIELD_MANAGER);
 }
 
 const strings = (value: unknown): readonly string[] => asArray(value).flatMap((entry) => asString(entry) ?? []);

@@ -22,9 +22,12 @@ export const POD_FIELDS = [
 
 /**
  * Everything that keeps pods, with how many of these lack a family. Whole objects are dropped as soon as a page of them is read. Workloads come
- * before their pods: what is rolled out by then has no older pods among those that are read later.
+ * before their pods: what is rolled out by then has no older pods among those that are read later. `also` gets each pod as well.
  */
-export async function readPodOwners(read: PagedReader): Promise<Known<readonly PodOwner[]>> {
+export async function readPodOwners(
+  read: PagedReader,
+  also?: (pod: KubeObject) => void,
+): Promise<Known<readonly PodOwner[]>> {
   const workloads = new Map<string, KubeWorkload>();
   for (const kind of RESTARTABLE_KINDS) {
     const failure = await eachOf(read, { apiVersion: 'apps/v1', kind }, (object) => {
@@ -40,15 +43,16 @@ export async function readPodOwners(read: PagedReader): Promise<Known<readonly P
   if (noBudgets !== null) return unknown(noBudgets);
 
   const owners = new Map<string, Tally>();
-  const noPods = await eachOf(read, { apiVersion: 'v1', kind: 'Pod', fields: POD_FIELDS }, (pod) =>
-    count(pod, owners, workloads),
-  );
+  const noPods = await eachOf(read, { apiVersion: 'v1', kind: 'Pod', fields: POD_FIELDS }, (pod) => {
+    count(pod, owners, workloads);
+    also?.(pod);
+  });
   if (noPods !== null) return unknown(noPods);
   return known([...owners.values()].map((tally) => toOwner(tally, workloads, budgets)).toSorted(byName));
 }
 
 /** Null when all were read; else why not. */
-async function eachOf(
+export async function eachOf(
   read: PagedReader,
   query: ListQuery,
   use: (object: KubeObject) => unknown,
@@ -158,7 +162,7 @@ function count(pod: KubeObject, owners: Map<string, Tally>, workloads: ReadonlyM
   if (!addresses.some((address) => address.includes(':'))) tally.without.IPv6 += 1;
 }
 
-const isReady = (pod: KubeObject): boolean =>
+export const isReady = (pod: KubeObject): boolean =>
   asArray(at(pod, 'status', 'conditions')).some(
     (condition) => at(condition, 'type') === 'Ready' && at(condition, 'status') === 'True',
   );

@@ -1,16 +1,17 @@
 import semver from 'semver';
-import { MIGRATE_LABEL } from '../api/names.ts';
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { FindingReason } from '../model/finding-reasons.ts';
 import type { Finding } from '../model/finding.ts';
 import { fromPhase, type Phase, PHASES } from '../model/phase.ts';
+import { serviceKey } from '../model/service.ts';
 import type { Step } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { parseAddress } from '../net/address.ts';
 import { type Cidr, contains, overlaps, parseCidr, subnetCount } from '../net/cidr.ts';
 import type { Family } from '../net/family.ts';
 import { carriesPods } from '../net/interfaces.ts';
+import { serviceViews } from '../services/inventory.ts';
 
 /** Admission policies and CIDR functions in CEL, which the installation stands on, are complete from here on. */
 const OLDEST_VERSION = '1.31.0';
@@ -30,7 +31,6 @@ export function checkCluster(
           ...checkOverlaps(wanted, facts),
           ...checkCapacity(wanted, facts, plugins),
           ...checkNodesWithoutFamily(wanted, facts, steps),
-          ...checkOptions(wanted, facts),
         ]
       : checkDualStackServices(wanted, facts)),
   ];
@@ -258,34 +258,15 @@ const missingFamilies = (families: readonly Family[], node: NodeFacts): readonly
 const hasFamily = (addresses: readonly string[], family: Family): boolean =>
   addresses.some((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4') === family);
 
-/** What the API takes and this version does not do. Said, not silently left out. */
-function checkOptions(wanted: Wanted, { services }: ClusterFacts): readonly Finding[] {
-  const single = services.known
-    ? services.value.filter((service) => service.families.length < wanted.families.length)
-    : [];
-  const labelled = single.find(({ labels }) => labels[MIGRATE_LABEL] === 'true');
-  const selected = wanted.serviceMigration === 'Selected' ? labelled : undefined;
-  const asked = [
-    ...(wanted.serviceMigration === 'All' ? ['spec.services.migration: All'] : []),
-    ...(selected === undefined
-      ? []
-      : [`Label ${MIGRATE_LABEL}=true of Service ${selected.namespace}/${selected.name}`]),
-  ];
-  return asked.map((option) => ({
-    reason: 'OptionNotCarriedOut',
-    object: null,
-    message: `${option} is not carried out by this version.`,
-    remedy: 'Nothing waits for it; do that part by hand for now.',
-    blocks: [],
-  }));
-}
-
 /** After the API server is back to one family, the addresses of the other could not be given back. */
-function checkDualStackServices(wanted: Wanted, { services }: ClusterFacts): readonly Finding[] {
+function checkDualStackServices(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
+  const { services } = facts;
   if (!services.known) return [];
+  const takenBack = servicesToChange(facts, wanted);
   const using = services.value.filter(
     (service) =>
       service.families.some((family) => !wanted.families.includes(family)) &&
+      !takenBack.has(serviceKey(service)) &&
       !(service.namespace === 'kube-system' && service.name === 'kube-dns') &&
       service.labels['dualstack.dev/probe'] === undefined,
   );
@@ -303,6 +284,13 @@ function checkDualStackServices(wanted: Wanted, { services }: ClusterFacts): rea
       blocks: fromPhase('CNIConfig', 'Back'),
     },
   ];
+}
+
+/** What this program gave, a step of the plan takes back before that. */
+function servicesToChange(facts: ClusterFacts, wanted: Wanted): ReadonlySet<string> {
+  const views = serviceViews(facts, wanted);
+  const changed = views.known ? views.value.filter(({ verdict }) => verdict.is === 'Migrate') : [];
+  return new Set(changed.map(({ service }) => serviceKey(service)));
 }
 
 const nodeRef = (node: NodeFacts) => ({ apiVersion: 'v1', kind: 'Node', name: node.name }) as const;

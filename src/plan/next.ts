@@ -17,7 +17,7 @@ export type Decision =
   | { readonly is: 'PlanOnly'; readonly step: Step }
   | { readonly is: 'AwaitingApproval'; readonly step: Step }
   | { readonly is: 'WaitingForUser'; readonly step: Step }
-  /** All is done but for nodes that are away, and workloads that cannot be restarted now. */
+  /** All is done but for nodes that are away, and workloads and Services that cannot be changed now. */
   | { readonly is: 'NodesPending'; readonly steps: readonly Step[] }
   | { readonly is: 'Done' };
 
@@ -149,6 +149,8 @@ function isCorrection(step: Step, memory: Memory, generation: number): boolean {
       return step.ends !== true && memory.appliedGeneration === generation && isShared(step.phase);
     case 'MigrateService':
       return memory.appliedGeneration === generation && isShared(step.phase);
+    // What was put back by another hand is not changed again: its annotation tells.
+    case 'MigrateServices':
     case 'ReplaceNode':
     case 'RolloutWorkload':
     case 'TransferLease':

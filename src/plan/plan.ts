@@ -2,7 +2,7 @@ import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Memory } from '../model/memory.ts';
-import { type Direction, phaseOrder } from '../model/phase.ts';
+import { type Direction, type Phase, phaseOrder } from '../model/phase.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Recordable } from '../model/record.ts';
 import type { Request } from '../model/request.ts';
@@ -18,6 +18,7 @@ import { uncordonSteps } from './drain.ts';
 import { checkPodCIDRs, podCIDRSteps } from './pod-cidrs.ts';
 import { FIRST_FAMILIES_KEY, isRecordLost, recordLostFinding, recordStep } from './record-step.ts';
 import { remedySteps } from './remedy-steps.ts';
+import { serviceSteps } from './service-steps.ts';
 import { verifySteps } from './verify-step.ts';
 import { type Goal, settle } from './wanted.ts';
 import { workloadSteps } from './workload-steps.ts';
@@ -48,6 +49,7 @@ export function makePlan(
     ...replacing,
     ...plugins.cni.steps(wanted, facts),
     ...dnsSteps(wanted, facts),
+    ...serviceSteps(wanted, facts),
     ...workloadSteps(wanted, facts, memory),
     ...verifySteps(wanted, facts, plugins, memory.proof),
     ...packetsSteps(wanted, facts, plugins, memory.connectivity, goal),
@@ -98,14 +100,16 @@ function inOrder(direction: Direction, steps: readonly Step[]): readonly Step[] 
 
 /**
  * What is wanted and which kinds of step lead there: not how far the work is, which node leads, or how many nodes there are. So an
- * approval given before the work still holds in the middle of it. Remedies and restarts of workloads come and go; what is wanted names
- * whether they are asked for. Proofs change nothing, and of what image their pods are made a command beside the cluster cannot know.
+ * approval given before the work still holds in the middle of it. Remedies, changes of Services and restarts of workloads come and go;
+ * what is wanted names whether they are asked for. Proofs change nothing, and of what image their pods are made a command beside the cluster cannot know.
  */
 function planHash(wanted: Wanted, steps: readonly Step[]): string {
-  const lasting = steps.filter((step) => !isRemedy(step) && step.phase !== 'Workloads' && step.phase !== 'Verify');
+  const lasting = steps.filter((step) => !isRemedy(step) && !COMING_AND_GOING.includes(step.phase));
   const kinds = new Set(lasting.map(({ phase, group, kind }) => `${phase}/${group}/${kind}`));
   return fingerprintOf({ wanted: { ...wanted, restore: undefined }, kinds: [...kinds].sort() });
 }
+
+const COMING_AND_GOING: readonly Phase[] = ['Services', 'Workloads', 'Verify'];
 
 function unique(findings: readonly Finding[]): readonly Finding[] {
   const seen = new Set<string>();

@@ -85,9 +85,9 @@ function rollBackAfter(memory: Memory, decision: Decision, situation: Situation)
   }
   // A cluster that was converted once is mended, not undone: what fails there later, such as a new node, is no failed conversion.
   const isConverting = goal === 'Spec' && plan.direction === 'Forward' && memory.appliedGeneration !== generation;
-  // A workload that does not stand its restart is put back by itself: the cluster is none the worse.
-  const isWorkload = decision.is === 'Failed' && decision.step.phase === 'Workloads';
-  if (decision.is !== 'Failed' || request.onFailure !== 'RollBack' || !isConverting || isWorkload) return null;
+  // A workload that does not stand its restart is put back by itself, and a Service only gained something: the cluster is none the worse.
+  const isAddition = decision.is === 'Failed' && ['Services', 'Workloads'].includes(decision.step.phase);
+  if (decision.is !== 'Failed' || request.onFailure !== 'RollBack' || !isConverting || isAddition) return null;
   return {
     generation,
     state: 'Running',

@@ -15,6 +15,7 @@ import { watchedPass } from './mishaps.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import type { ImageHints } from './probe-image.ts';
 import { inventoryPass, type Next, passDeps } from './pass.ts';
+import { serviceMetrics } from './service-metrics.ts';
 import { triggers } from './triggers.ts';
 
 export interface OperatorOptions {
@@ -156,7 +157,11 @@ async function work(
   signal: AbortSignal,
   onSynced: () => void,
 ): Promise<void> {
-  const forPass = { ...passDeps(deps, options, signal), nodeMetrics: nodeMetrics(deps.metrics) };
+  const forPass = {
+    ...passDeps(deps, options, signal),
+    nodeMetrics: nodeMetrics(deps.metrics),
+    serviceMetrics: serviceMetrics(deps.metrics),
+  };
   const pass = watchedPass(forPass);
   const metrics = deps.metrics.controller(CONTROLLER, 1);
   const queue = workQueue({

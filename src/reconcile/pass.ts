@@ -16,8 +16,8 @@ import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
 import type { Step, VerifyPackets } from '../model/step.ts';
+import { surveyPods } from '../observe/backends.ts';
 import { observe } from '../observe/observe.ts';
-import { readPodOwners } from '../observe/workloads.ts';
 import { canonicalText } from '../plan/canonical.ts';
 import { attemptPrefix, type Decision } from '../plan/next.ts';
 import { registry, vocabulary } from '../registry.ts';
@@ -36,7 +36,8 @@ import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
 import { afterAct } from './memory.ts';
 import { outcomeText } from './outcome-text.ts';
 import { proofRuns, type ProofRuns } from './proof-runs.ts';
-import { type WorkloadCache, workloadCache } from './workload-cache.ts';
+import type { ServiceMetrics } from './service-metrics.ts';
+import { freshPods, type WorkloadCache, workloadCache } from './workload-cache.ts';
 
 /** When to look again. */
 export type Next =
@@ -57,6 +58,7 @@ export interface PassDeps {
   readonly proofs: ProofRuns;
   /** Absent: nobody counts. */
   readonly nodeMetrics?: NodeMetrics;
+  readonly serviceMetrics?: ServiceMetrics;
   /** What probe pods are made of; absent: nothing is known of it, and no packets are sent. */
   readonly probeImage?: FindImage;
   /** Aborts when this instance no longer leads. */
@@ -76,7 +78,7 @@ export const passDeps = (
   newId: deps.newId,
   proofs: proofRuns(signal),
   probeImage: imageFinder(deps.cluster.client, options.image),
-  workloads: workloadCache(() => readPodOwners(pagedReader(deps.cluster.client)), deps.clock),
+  workloads: workloadCache(() => surveyPods(pagedReader(deps.cluster.client)), deps.clock),
   loads: loadCache(clientReader(deps.cluster.client), deps.clock),
   events: eventRecorder({
     client: deps.cluster.client,
@@ -119,6 +121,7 @@ export async function pass(name: string, deps: PassDeps): Promise<Next> {
     if (read.error.kind !== 'NotFound') return backOff(read.error, deps);
     deps.proofs.breakOff(name);
     deps.nodeMetrics?.shown(undefined);
+    deps.serviceMetrics?.shown(undefined);
     const freed = await freeNodes(deps);
     return freed.ok ? { is: 'Gone' } : backOff(freed.error, deps);
   }
@@ -185,9 +188,10 @@ export async function inventoryPass(deps: PassDeps): Promise<Next> {
 async function look(request: Request, { client, clock, workloads }: PassDeps): Promise<Result<ClusterFacts, string>> {
   const server = await readServerInfo(client);
   if (!server.ok) return err(errorText(server.error));
-  return observe(snapshotReader(clientReader(client)), server.value, registry, request, clock.now(), () =>
-    workloads.get(WORKLOADS_MS),
-  );
+  const reader = snapshotReader(clientReader(client));
+  const readWorkloads = () => workloads.get(WORKLOADS_MS);
+  const readBackends = () => workloads.backends(WORKLOADS_MS);
+  return observe(reader, server.value, registry, request, clock.now(), readWorkloads, readBackends);
 }
 
 async function withImage(facts: Result<ClusterFacts, string>, deps: PassDeps): Promise<Result<ClusterFacts, string>> {
@@ -203,7 +207,7 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
   const seen = { request, facts, status: subject.status, generation, deleting: subject.deleting };
   const first = await judgeWithLoads(seen, deps.loads);
   const looked = mustBeFresh(first.decision, subject.status)
-    ? judge({ ...seen, facts: { ...first.facts, workloads: await deps.workloads.get(0) } })
+    ? judge({ ...seen, facts: { ...first.facts, ...(await freshPods(deps.workloads)) } })
     : first;
   const { decision } = looked;
   if (decision.is === 'Act' && decision.step.kind === 'VerifyPackets') {
@@ -276,15 +280,16 @@ const isUnknown = (decision: Decision): boolean => decision.is === 'Wait' && dec
 
 /** An old list must neither restart anything, nor be what "all is done" is first said by. */
 const mustBeFresh = (decision: Decision, { conditions }: ClusterStatus): boolean =>
-  isAboutWorkloads(decision) || (decision.is === 'Done' && conditionOf(conditions ?? [], 'Ready')?.status !== 'True');
+  isAboutPods(decision) || (decision.is === 'Done' && conditionOf(conditions ?? [], 'Ready')?.status !== 'True');
 
-const isAboutWorkloads = (decision: Decision): boolean => 'step' in decision && decision.step.phase === 'Workloads';
+const isAboutPods = (decision: Decision): boolean =>
+  'step' in decision && ['Services', 'Workloads'].includes(decision.step.phase);
 
 function nextAfter(decision: Decision, looked: Looked): Next {
   switch (decision.is) {
     case 'Wait':
     case 'Act':
-      return { is: 'Again', afterMs: isAboutWorkloads(decision) ? WHILE_RESTARTING_MS : WHILE_WAITING_MS };
+      return { is: 'Again', afterMs: isAboutPods(decision) ? WHILE_RESTARTING_MS : WHILE_WAITING_MS };
     case 'Failed':
       // A roll-back that was just decided on begins with the next pass.
       return { is: 'Again', afterMs: looked.memory.rollBack?.state === 'Running' ? AFTER_ACT_MS : WHILE_BLOCKED_MS };
@@ -319,7 +324,10 @@ async function tell(subject: Subject, said: Said, deps: PassDeps, next: Next): P
 
 async function write(subject: Subject, said: Said, deps: PassDeps): Promise<Result<ClusterStatus, KubeError>> {
   const status = makeStatus(said, subject.status, subject.generation, nowText(deps));
-  if (said.is === 'Looked') deps.nodeMetrics?.shown(status.nodes);
+  if (said.is === 'Looked') {
+    deps.nodeMetrics?.shown(status.nodes);
+    deps.serviceMetrics?.shown(status.services);
+  }
   // The server gives the keys back in an order of its own.
   if (canonicalText(status) === canonicalText(subject.status)) return ok(status);
   const body = { apiVersion: API_VERSION, kind: CLUSTER.kind, metadata: { name: subject.name }, status };

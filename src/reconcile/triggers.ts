@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { MIGRATE_LABEL } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { errorText } from '../kube/errors.ts';
 import { type Reflector, reflector } from '../kube/reflector.ts';
@@ -82,9 +83,13 @@ export const TRIGGERS: readonly Trigger[] = [
     fingerprint: (workload) => JSON.stringify([byGeneration(workload), at(workload, 'status', 'updatedReplicas')]),
   },
   {
-    query: { apiVersion: 'v1', kind: 'Service', fields: ['spec.ipFamilies', 'spec.ipFamilyPolicy'] },
+    query: { apiVersion: 'v1', kind: 'Service', fields: ['metadata.labels', 'spec.ipFamilies', 'spec.ipFamilyPolicy'] },
     fingerprint: (service) =>
-      JSON.stringify([at(service, 'spec', 'ipFamilies'), at(service, 'spec', 'ipFamilyPolicy')]),
+      JSON.stringify([
+        service.metadata.labels?.[MIGRATE_LABEL],
+        at(service, 'spec', 'ipFamilies'),
+        at(service, 'spec', 'ipFamilyPolicy'),
+      ]),
   },
   { query: { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR' }, fingerprint: byVersion },
   {

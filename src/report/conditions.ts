@@ -179,7 +179,7 @@ function verdict(said: Looked): Verdict {
 }
 
 function pending(steps: readonly Step[]): Verdict {
-  const nodes = steps.filter((step) => step.phase !== 'Workloads');
+  const nodes = steps.filter(({ phase }) => phase !== 'Workloads' && phase !== 'Services');
   if (nodes.length > 0) {
     const names = nodes.map((step) => step.target).join(', ');
     return working(
@@ -191,7 +191,7 @@ function pending(steps: readonly Step[]): Verdict {
   const more = steps.length > 1 ? `; and ${steps.length - 1} more` : '';
   return working(
     'WorkloadsPending',
-    `All is done but for workloads that cannot be restarted now: ${first === undefined ? '' : messageOf(first)}${more}.`,
+    `All is done but for what cannot be changed now: ${first === undefined ? '' : messageOf(first)}${more}.`,
   );
 }
 

@@ -9,7 +9,6 @@ import type { Memory } from '../model/memory.ts';
 import type { OperatorError } from '../model/outcome.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Request } from '../model/request.ts';
-import type { Wanted } from '../model/wanted.ts';
 import { outlookOf } from '../nodes/outlook.ts';
 import type { Decision } from '../plan/next.ts';
 import type { Goal } from '../plan/wanted.ts';
@@ -18,6 +17,7 @@ import { connectivityStatus } from './connectivity.ts';
 import { conditionsAfterLook, conditionsWithoutLook } from './conditions.ts';
 import { nodesStatus } from './nodes.ts';
 import { planStatus } from './plan-status.ts';
+import { servicesStatus } from './services.ts';
 import { workloadsStatus } from './workloads.ts';
 
 /** What one pass came to. */
@@ -84,6 +84,7 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
   const { facts, plugins, plan, decision, memory } = said;
   const { wanted } = plan;
   const primaryFamily = wanted.families[0];
+  const services = servicesStatus(facts, wanted);
   const outlook = outlookOf(plan, plugins, facts.at);
   const nodes = nodesStatus(outlook, facts.nodes, plugins.cni.nodeProofs(wanted, facts), previous.nodes);
   const done = decision.is === 'Done' && said.goal === 'Spec';
@@ -107,7 +108,7 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
       })),
     plan: planStatus(plan, decision, memory),
     nodes,
-    ...(facts.services.known ? { services: servicesStatus(wanted, facts.services.value) } : {}),
+    ...(services === undefined ? {} : { services }),
     ...(facts.workloads.known ? { workloads: workloadsStatus(wanted, facts.workloads.value, plan.steps) } : {}),
     ...applied(said, previous, done, generation),
     ...(memory.proof === null
@@ -141,25 +142,5 @@ function applied(
   return {
     ...(previous.applied === undefined ? {} : { applied: previous.applied }),
     ...(previous.appliedGeneration === undefined ? {} : { appliedGeneration: previous.appliedGeneration }),
-  };
-}
-
-function servicesStatus(
-  wanted: Wanted,
-  services: Extract<ClusterFacts['services'], { known: true }>['value'],
-): NonNullable<ClusterStatus['services']> {
-  const counted = services.filter(
-    (service) => service.type !== 'ExternalName' && service.labels['dualstack.dev/probe'] === undefined,
-  );
-  const dualStack = counted.filter((service) => service.families.length > 1).length;
-  return {
-    total: counted.length,
-    dualStack,
-    singleStack: counted.length - dualStack,
-    // Says that it wants both and has one: the API server gives the second only when it is asked again.
-    pending:
-      wanted.families.length < 2
-        ? 0
-        : counted.filter((service) => service.policy !== 'SingleStack' && service.families.length < 2).length,
   };
 }

@@ -312,6 +312,7 @@ test('what only some ask for can be left out of the operator’s rights', async 
   expect(all.filter((name) => !fewer.includes(name)).toSorted()).toEqual([
     'dualstack-operator-node-drain',
     'dualstack-operator-node-replacement',
+    'dualstack-operator-service-migration',
     'dualstack-operator-workload-restart',
   ]);
   await scene.cluster.kubectl(['delete', 'clusterrolebinding', 'dualstack-operator-workload-restart']);

@@ -142,6 +142,8 @@ export class SimCluster {
         return { is: 'Changed', what: step.id };
       case 'Verify':
         return { is: 'Proven', proof: this.#prove(step) };
+      case 'MigrateServices':
+        throw new Error('no Service of this cluster is asked for');
       case 'VerifyPackets':
         throw new Error('there are no packets here, and no image was told');
       case 'MigrateService':

@@ -222,6 +222,11 @@ export const serviceFacts = (
   selector: true,
   labels: {},
   resourceVersion: '100',
+  annotations: {},
+  owner: null,
+  appliedBy: [],
+  loadBalancerClass: '',
+  sourceRanges: [],
   ...change,
 });
 

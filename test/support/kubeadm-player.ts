@@ -65,6 +65,7 @@ export function carryOut(world: World, step: Step): World {
     case 'RolloutWorkload':
       return wait(rollOut(world, step), 5);
     case 'MigrateService':
+    case 'MigrateServices':
     case 'ReplaceNode':
     case 'Verify':
     case 'VerifyPackets':

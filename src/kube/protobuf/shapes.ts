@@ -89,6 +89,8 @@ const CORE: Readonly<Record<string, Shape>> = {
       {
         selector: [2, 'map'],
         type: [4, 'word'],
+        loadBalancerSourceRanges: [9, 'texts'],
+        loadBalancerClass: [21, 'word'],
         ipFamilyPolicy: [17, 'word'],
         clusterIPs: [18, 'texts'],
         ipFamilies: [19, 'texts'],

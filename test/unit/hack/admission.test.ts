@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
-import { CORDON_MARK, FINALIZER, GUARD_TAINT, NAMESPACE, RESTART_MARK } from '../../../src/api/names.ts';
+import { CORDON_MARK, FINALIZER, FIRST_STATE, GUARD_TAINT, NAMESPACE, RESTART_MARK } from '../../../src/api/names.ts';
 import * as calico from '../../../src/cni/calico/facts.ts';
 import * as flannel from '../../../src/cni/flannel/facts.ts';
 import * as kindnet from '../../../src/cni/kindnet/facts.ts';
@@ -85,6 +85,7 @@ test.each<[ObjectRef, readonly string[]]>([
 });
 
 test.each<[string, readonly string[]]>([
+  ['dualstack-services', [FIRST_STATE]],
   ['dualstack-workloads', [RESTART_MARK]],
   ['dualstack-wish', [FINALIZER]],
   ['dualstack-nodes', [CORDON_MARK, GUARD_TAINT, calico.NODE_ANNOTATIONS.IPv6, calico.NODE_ANNOTATIONS.IPv6Tunnel]],

@@ -24,7 +24,7 @@ test('every finding has a documented reason, a sentence and a remedy', () => {
     facts,
     asked({ nodes: { guard: 'Taint' }, services: { migration: 'All' }, workloads: { restart: 'All' } }),
   );
-  expect(findings.length).toBeGreaterThanOrEqual(3);
+  expect(findings.length).toBeGreaterThanOrEqual(2);
   for (const { reason, message, remedy } of findings) {
     expect(Object.keys(FINDING_REASONS)).toContain(reason);
     expect(message).toMatch(/^[A-Z0-9s].*[^ ]$/u);
@@ -161,33 +161,6 @@ test('an agent that is missing blocks where its node has to be changed; before t
   expect(findingOf('AgentMissing', converted)).toBeUndefined();
 });
 
-test('options that are taken and not carried out are said, each by its field', () => {
-  const request = asked({
-    nodes: { podCIDRs: 'Drain', guard: 'Taint' },
-    services: { migration: 'All' },
-    workloads: { restart: 'Selected' },
-  });
-  const said = findingsOf(clusterScene(), request).filter(({ reason }) => reason === 'OptionNotCarriedOut');
-  expect(said.map(({ message }) => message.split(' is ')[0])).toEqual(['spec.services.migration: All']);
-  expect(said.every(({ blocks }) => blocks.length === 0)).toBe(true);
-});
-
-test('a Service that is labelled for migration is told that nothing comes of it, until it has both families', () => {
-  const labels = { 'dualstack.dev/migrate': 'true' };
-  const single = serviceFacts({ namespace: 'shop', name: 'web', clusterIPs: ['10.96.1.1'], labels });
-  const said = (service: typeof single, migration: 'None' | 'Selected') =>
-    findingOf(
-      'OptionNotCarriedOut',
-      clusterScene({}, { services: known([service]) }),
-      asked({ services: { migration } }),
-    );
-  expect(said(single, 'Selected')?.message).toBe(
-    'Label dualstack.dev/migrate=true of Service shop/web is not carried out by this version.',
-  );
-  expect(said(single, 'None')).toBeUndefined();
-  expect(said(dual('web', labels), 'Selected')).toBeUndefined();
-});
-
 const dual = (name: string, labels: Record<string, string> = {}) =>
   serviceFacts({
     namespace: 'shop',
@@ -197,6 +170,8 @@ const dual = (name: string, labels: Record<string, string> = {}) =>
     labels,
   });
 
+const GIVEN = { 'dualstack.dev/first-state': '{"ipFamilyPolicy":"SingleStack","ipFamilies":["IPv4"]}' };
+
 test('on the way back Services of the family that leaves stop the work, but for what the program itself takes back', () => {
   const services = (list: readonly ReturnType<typeof dual>[]) =>
     clusterScene({ dual: true }, { services: known(list) });
@@ -204,6 +179,7 @@ test('on the way back Services of the family that leaves stop the work, but for 
     dual('probe', { 'dualstack.dev/probe': 'true' }),
     { ...dual('kube-dns'), namespace: 'kube-system' },
     serviceFacts({ namespace: 'shop', name: 'single' }),
+    { ...dual('given'), annotations: GIVEN },
   ];
   expect(findingOf('DualStackServicesRemain', services(ours), askedBack())).toBeUndefined();
   const theirs = services([...ours, ...range(7).map((n) => dual(`s${n}`))]);

@@ -131,7 +131,7 @@ export function scene(objects: readonly KubeObject[]): Scene {
       proofs: proofRuns(signal),
       namespace: 'dualstack-system',
       newId: () => `id${(ids += 1)}`,
-      workloads: { get: () => Promise.resolve(known([])) },
+      workloads: { get: () => Promise.resolve(known([])), backends: () => Promise.resolve(known({})) },
       loads: loadCache(clientReader(kube.client), clock),
       events: {
         record: (_regarding, { reason }) => {

@@ -10,7 +10,8 @@ test('read again when it is too old, or could not be read', async () => {
   let readable = true;
   const cache = workloadCache(() => {
     reads += 1;
-    return Promise.resolve(readable ? known([podOwner(`w${reads}`)]) : unknown('503'));
+    const workloads = readable ? known([podOwner(`w${reads}`)]) : unknown('503');
+    return Promise.resolve({ workloads, backends: known({}) });
   }, clock);
   const first = await cache.get(30_000);
   await clock.advance(29_999);
@@ -21,4 +22,27 @@ test('read again when it is too old, or could not be read', async () => {
   readable = true;
   expect(await cache.get(30_000)).toMatchObject({ value: [{ name: 'w3' }] });
   expect(await cache.get(0)).toMatchObject({ value: [{ name: 'w4' }] });
+});
+
+test('what is behind Services comes from the same list, also while that is being read', async () => {
+  let reads = 0;
+  const cache = workloadCache(async () => {
+    reads += 1;
+    return { workloads: known([podOwner('w')]), backends: known({}) };
+  }, fakeClock(0));
+  const [workloads, backends] = await Promise.all([cache.get(0), cache.backends(0)]);
+  expect(workloads).toMatchObject({ value: [{ name: 'w' }] });
+  expect(backends).toEqual(known({}));
+  expect(reads).toBe(1);
+});
+
+test('that Services could not be read does not have all pods listed again', async () => {
+  let reads = 0;
+  const cache = workloadCache(async () => {
+    reads += 1;
+    return { workloads: known([]), backends: unknown('403') };
+  }, fakeClock(0));
+  expect(await cache.backends(30_000)).toEqual(unknown('403'));
+  expect(await cache.backends(30_000)).toEqual(unknown('403'));
+  expect(reads).toBe(1);
 });

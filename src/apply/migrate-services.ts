@@ -1,0 +1,67 @@
+import { FIELD_MANAGER, FIRST_STATE } from '../api/names.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isTransient, type KubeError, toOperatorError } from '../kube/errors.ts';
+import { type ObjectRef, refText } from '../model/object.ts';
+import type { Outcome } from '../model/outcome.ts';
+import type { MigrateServices, ServiceMigration } from '../model/step.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+export interface MigrateDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Requests per second at most: 10,000 Services take nine minutes, and an API server with default limits does not notice. */
+const PER_SECOND = 20;
+
+/**
+ * Changes Services one after another. Families and the annotation that keeps the first state go in one request: whenever this ends, a Service is either as it was
+ * or can be put back. One that was changed or deleted since it was looked at is left for the next look.
+ */
+export async function migrateServices({ services }: MigrateServices, deps: MigrateDeps): Promise<Outcome> {
+  const changed: string[] = [];
+  const refusals: KubeError[] = [];
+  for (const service of services) {
+    if (deps.signal.aborted) break;
+    const begun = deps.clock.monotonic();
+    const ref: ObjectRef = { apiVersion: 'v1', kind: 'Service', namespace: service.namespace, name: service.name };
+    const patched = await deps.client.mergePatch(ref, patchOf(service), { fieldManager: FIELD_MANAGER });
+    if (patched.ok) changed.push(refText(ref));
+    else if (!isOther(patched.error)) {
+      // What is wrong with the server is wrong for the rest of them too.
+      if (isTransient(patched.error)) return refused(patched.error);
+      refusals.push(patched.error);
+    }
+    await deps.clock.sleep(1000 / PER_SECOND - (deps.clock.monotonic() - begun), deps.signal);
+  }
+  const [first] = refusals;
+  if (changed.length > 0) return { is: 'Changed', what: changedText(changed, refusals.length) };
+  return first === undefined ? { is: 'Unchanged' } : refused(first);
+}
+
+/** Changed, made anew or deleted since it was looked at. */
+const isOther = ({ kind }: KubeError): boolean => kind === 'Conflict' || kind === 'NotFound';
+
+/** Each is small, and there are thousands: the log names a few. */
+const NAMED = 5;
+
+function changedText(changed: readonly string[], refusals: number): string {
+  const more = changed.length - NAMED;
+  return [
+    `changed the families of ${changed.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+    ...(refusals > 0 ? [`${refusals} were refused`] : []),
+  ].join('; ');
+}
+
+function patchOf({ resourceVersion, policy, families, firstState }: ServiceMigration): object {
+  return {
+    metadata: {
+      resourceVersion,
+      ...(firstState === undefined ? {} : { annotations: { [FIRST_STATE]: firstState } }),
+    },
+    spec: { ipFamilyPolicy: policy, ipFamilies: families },
+  };
+}
+
+const refused = (error: KubeError): Outcome => ({ is: 'Refused', error: toOperatorError(error) });

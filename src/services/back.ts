@@ -1,0 +1,84 @@
+import { FIRST_STATE } from '../api/names.ts';
+import type { ServiceFacts } from '../model/facts.ts';
+import { asArray, asString, at } from '../model/object.ts';
+import type { Family } from '../net/family.ts';
+import { POLICIES } from './api-server.ts';
+import type { FamilyChange, Situation, Verdict } from './verdict.ts';
+
+/** What a Service said of its families before this program changed it. */
+export type FirstState = FamilyChange;
+
+/** The text of the annotation that keeps it. */
+export const firstStateText = ({ policy, families }: FirstState): string =>
+  JSON.stringify({ ipFamilyPolicy: policy, ipFamilies: families });
+
+/** Null: it was not changed by this program, or what stands there is not what it wrote. */
+export function firstStateOf({ annotations }: ServiceFacts): FirstState | null {
+  const text = annotations[FIRST_STATE];
+  if (text === undefined) return null;
+  const parsed = parse(text);
+  const policy = POLICIES.find((each) => each === asString(at(parsed, 'ipFamilyPolicy')));
+  const families = asArray(at(parsed, 'ipFamilies'));
+  return policy === undefined || families.length === 0 || !families.every(isFamily) ? null : { policy, families };
+}
+
+const isFamily = (value: unknown): value is Family => value === 'IPv4' || value === 'IPv6';
+
+/** An annotation is anybody's to write: a text that is no JSON counts as none. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The way back to a first state. While the API server serves both families it gives the second to any Service whose policy changes to PreferDualStack, so a
+ * Service that said so and had one family is SingleStack for as long, and gets its policy back when the server has one family again.
+ */
+export function undoChange(first: FirstState, served: readonly Family[]): FamilyChange {
+  const isTrap = first.families.length === 1 && first.policy !== 'SingleStack' && served.length > 1;
+  return isTrap ? { policy: 'SingleStack', families: first.families } : first;
+}
+
+/** What becomes of a Service when a family leaves: what this program added goes, the rest is for those to decide who asked for it. */
+export function backWay(service: ServiceFacts, { wanted, served }: Pick<Situation, 'wanted' | 'served'>): Verdict {
+  const { namespace, name, families } = service;
+  const [primary] = families;
+  const leaving = families.filter((family) => !wanted.includes(family));
+  if (leaving.length === 0) return undoing(service, served) ?? { is: 'AsWanted' };
+  if (primary === undefined || !wanted.includes(primary)) {
+    return {
+      is: 'Blocked',
+      reason: 'PrimaryLeaves',
+      why: `its first family is ${primary ?? 'not known'}, which leaves, and cannot change.`,
+      remedy: `Delete it and make it anew: kubectl -n ${namespace} get service ${name} -o yaml shows what it is made of.`,
+    };
+  }
+  if (firstStateOf(service)?.families.length === 1) {
+    return (
+      undoing(service, served) ?? {
+        is: 'Wait',
+        reason: 'ServedUnknown',
+        why: 'what it can be put back to is not known',
+      }
+    );
+  }
+  const patch = JSON.stringify({ spec: { ipFamilyPolicy: 'SingleStack', ipFamilies: [primary] } });
+  return {
+    is: 'Blocked',
+    reason: 'AskedByHand',
+    why: `it has ${leaving.join(', ')}, and this program did not give it.`,
+    remedy: `Make it single-stack when no client needs ${leaving.join(', ')}: kubectl -n ${namespace} patch service ${name} -p '${patch}'.`,
+  };
+}
+
+/** The next change on the way back to what a Service said before this program changed it; null: there is none, or none now. */
+export function undoing(service: ServiceFacts, served: Situation['served']): Verdict | null {
+  const first = firstStateOf(service);
+  if (first === null || !served.known || first.families[0] !== service.families[0]) return null;
+  const change = undoChange(first, served.value);
+  const isThere = change.policy === service.policy && change.families.join() === service.families.join();
+  return isThere ? null : { is: 'Migrate', change };
+}

@@ -1,0 +1,136 @@
+import { expect, test } from '@jest/globals';
+import { migrateServices } from '../../../src/apply/migrate-services.ts';
+import { at, type KubeObject } from '../../../src/model/object.ts';
+import type { Outcome } from '../../../src/model/outcome.ts';
+import type { MigrateServices, ServiceMigration } from '../../../src/model/step.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
+import { fakeKube } from '../../support/fake-kube.ts';
+
+const FIRST = 'dualstack.dev/first-state';
+const refOf = (name: string) => ({ apiVersion: 'v1', kind: 'Service', namespace: 'shop', name }) as const;
+
+const service = (name: string, resourceVersion = '7'): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace: 'shop', name, resourceVersion, annotations: { mine: 'kept' } },
+  spec: { ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv4'], ports: [{ port: 80 }] },
+});
+
+const migration = (name: string, change: Partial<ServiceMigration> = {}): ServiceMigration => ({
+  namespace: 'shop',
+  name,
+  resourceVersion: '7',
+  policy: 'PreferDualStack',
+  families: ['IPv4', 'IPv6'],
+  firstState: 'first',
+  ...change,
+});
+
+interface Scene {
+  readonly objects: readonly KubeObject[];
+  readonly services: readonly ServiceMigration[];
+  readonly refuse?: (on: string) => 'Forbidden' | 'TooManyRequests' | null;
+  readonly stopAfterMs?: number;
+}
+
+async function run({ objects, services, refuse, stopAfterMs }: Scene) {
+  const clock = fakeClock(0);
+  const kube = fakeKube(objects);
+  if (refuse !== undefined) kube.refuse = (_verb, on) => refuse(on);
+  const stop = new AbortController();
+  const step: MigrateServices = { kind: 'MigrateServices', services };
+  const ended: Outcome[] = [];
+  const running = migrateServices(step, { client: kube.client, clock, signal: stop.signal });
+  void running.then((outcome) => ended.push(outcome));
+  let elapsed = 0;
+  while (ended.length === 0) {
+    if (stopAfterMs !== undefined && elapsed >= stopAfterMs) stop.abort();
+    await clock.advance(10);
+    elapsed += 10;
+  }
+  return { kube, outcome: await running, elapsed };
+}
+
+test('families and first state go in one request, and the rest of the Service stays', async () => {
+  const { kube, outcome } = await run({ objects: [service('web')], services: [migration('web')] });
+  expect(outcome).toEqual({ is: 'Changed', what: 'changed the families of Service shop/web' });
+  const after = kube.get(refOf('web'));
+  expect(after?.metadata.annotations).toEqual({ mine: 'kept', [FIRST]: 'first' });
+  expect(after?.['spec']).toEqual({
+    ipFamilyPolicy: 'PreferDualStack',
+    ipFamilies: ['IPv4', 'IPv6'],
+    ports: [{ port: 80 }],
+  });
+});
+
+test('on the way back the annotation goes, or stays as it is', async () => {
+  const annotated = (name: string): KubeObject => {
+    const object = service(name);
+    return { ...object, metadata: { ...object.metadata, annotations: { [FIRST]: 'first' } } };
+  };
+  const { firstState: _, ...kept } = migration('kept');
+  const { kube } = await run({
+    objects: [annotated('gone'), annotated('kept')],
+    services: [migration('gone', { firstState: null }), kept],
+  });
+  expect(kube.get(refOf('gone'))?.metadata.annotations ?? {}).toEqual({});
+  expect(kube.get(refOf('kept'))?.metadata.annotations).toEqual({ [FIRST]: 'first' });
+});
+
+test('one that was changed or deleted since is left for the next look', async () => {
+  const { kube, outcome } = await run({
+    objects: [service('changed', '8'), service('web')],
+    services: [migration('changed'), migration('deleted'), migration('web')],
+  });
+  expect(outcome).toMatchObject({ is: 'Changed', what: 'changed the families of Service shop/web' });
+  expect(at(kube.get(refOf('changed')), 'spec', 'ipFamilies')).toEqual(['IPv4']);
+  const nothing = await run({ objects: [], services: [migration('deleted')] });
+  expect(nothing.outcome).toEqual({ is: 'Unchanged' });
+});
+
+test('one that is refused holds up no other, and is counted', async () => {
+  const names = ['a', 'b', 'c'];
+  const scene: Scene = {
+    objects: names.map((name) => service(name)),
+    services: names.map((name) => migration(name)),
+    refuse: (on) => (on === 'Service shop/b' ? 'Forbidden' : null),
+  };
+  expect((await run(scene)).outcome).toMatchObject({
+    is: 'Changed',
+    what: 'changed the families of Service shop/a, Service shop/c; 1 were refused',
+  });
+  expect((await run({ ...scene, refuse: () => 'Forbidden' })).outcome).toMatchObject({ is: 'Refused' });
+});
+
+test('a server that has too much to do is left alone at once', async () => {
+  const names = ['a', 'b', 'c'];
+  const { kube, outcome } = await run({
+    objects: names.map((name) => service(name)),
+    services: names.map((name) => migration(name)),
+    refuse: (on) => (on === 'Service shop/b' ? 'TooManyRequests' : null),
+  });
+  expect(outcome).toMatchObject({ is: 'Refused', error: { kind: 'Transient' } });
+  expect(kube.writes.map(({ on }) => on)).toEqual(['Service shop/a']);
+});
+
+test('no more than twenty a second', async () => {
+  const names = Array.from({ length: 41 }, (_, n) => `s${n}`);
+  const { elapsed } = await run({
+    objects: names.map((name) => service(name)),
+    services: names.map((name) => migration(name)),
+  });
+  expect(elapsed).toBeGreaterThanOrEqual(2000);
+});
+
+test('it ends between two Services when this instance no longer leads', async () => {
+  const names = Array.from({ length: 20 }, (_, n) => `s${n}`);
+  const { kube } = await run({
+    objects: names.map((name) => service(name)),
+    services: names.map((name) => migration(name)),
+    stopAfterMs: 200,
+  });
+  const changed = names.filter((name) => kube.get(refOf(name))?.metadata.annotations?.[FIRST] !== undefined);
+  expect(changed.length).toBeGreaterThan(0);
+  expect(changed.length).toBeLessThan(20);
+  expect(changed).toEqual(names.slice(0, changed.length));
+});

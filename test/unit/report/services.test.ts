@@ -1,0 +1,47 @@
+import { expect, test } from '@jest/globals';
+import { clusterStatusSchema, type ServicesStatus } from '../../../src/api/cluster-status.ts';
+import type { ServiceFacts } from '../../../src/model/facts.ts';
+import { known, unknown } from '../../../src/model/reader.ts';
+import { vocabulary } from '../../../src/registry.ts';
+import { servicesStatus } from '../../../src/report/services.ts';
+import { clusterFacts, serviceFacts, wantedDual } from '../../support/facts.ts';
+
+const shop = (name: string, change: Partial<ServiceFacts> = {}): ServiceFacts =>
+  serviceFacts({ namespace: 'shop', name, ...change });
+
+function statusOf(services: readonly ServiceFacts[]): ServicesStatus {
+  const status = servicesStatus(clusterFacts({ dual: true }, { services: known(services) }), wantedDual());
+  if (status === undefined) throw new Error('Services are known');
+  return status;
+}
+
+test('counted by families; of a name in DNS and of a proof there is nothing to count', () => {
+  const { exceptions, ...counts } = statusOf([
+    shop('a'),
+    shop('b', { families: ['IPv4', 'IPv6'], policy: 'PreferDualStack' }),
+    shop('c', { policy: 'PreferDualStack' }),
+    shop('d', { type: 'ExternalName', families: [], policy: '' }),
+    shop('e', { labels: { 'dualstack.dev/probe': 'x' } }),
+    shop('f', { labels: { 'dualstack.dev/migrate': 'true' } }),
+    shop('g', { type: 'LoadBalancer' }),
+  ]);
+  expect(counts).toEqual({ total: 5, dualStack: 1, singleStack: 4, trapped: 1, blocked: 1, pending: 1 });
+  expect(exceptions?.map(({ name, state, reason }) => [name, state, reason])).toEqual([
+    ['g', 'Single', 'LoadBalancerNotKnown'],
+    ['c', 'Trapped', 'NotAsked'],
+    ['f', 'Single', 'BackendsUnknown'],
+  ]);
+});
+
+test('50 at most, each with what to do, in the shape of the resource', () => {
+  const many = Array.from({ length: 60 }, (_, n) => shop(`s${n}`, { policy: 'PreferDualStack' }));
+  const services = statusOf(many);
+  expect(services.exceptions).toHaveLength(50);
+  expect(services.exceptions?.[0]?.message).toContain('kubectl -n shop label service s0 dualstack.dev/migrate=true');
+  const status = { observedGeneration: 1, services };
+  expect(clusterStatusSchema(vocabulary).parse(status)).toEqual(status);
+});
+
+test('nothing is told of Services that could not be read', () => {
+  expect(servicesStatus(clusterFacts({}, { services: unknown('403') }), wantedDual())).toBe(undefined);
+});

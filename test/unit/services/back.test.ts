@@ -1,0 +1,50 @@
+import { expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { FAMILIES } from '../../../src/net/family.ts';
+import { answerToPatch } from '../../../src/services/api-server.ts';
+import { firstStateOf, firstStateText, undoChange } from '../../../src/services/back.ts';
+import { toBothFamilies } from '../../../src/services/rules.ts';
+import { serviceFacts } from '../../support/facts.ts';
+import { factsOf, storedBy } from '../../support/service-shapes.ts';
+
+const annotated = (text: string) =>
+  serviceFacts({ namespace: 'shop', name: 'web', annotations: { 'dualstack.dev/first-state': text } });
+
+test('a first state is read as it was written', () => {
+  const first = { policy: 'PreferDualStack', families: ['IPv6'] } as const;
+  expect(firstStateOf(annotated(firstStateText(first)))).toEqual(first);
+});
+
+test.each([
+  'none',
+  '',
+  '{}',
+  '[]',
+  '{"ipFamilyPolicy":"SingleStack","ipFamilies":[]}',
+  '{"ipFamilyPolicy":"Both","ipFamilies":["IPv4"]}',
+  '{"ipFamilyPolicy":"SingleStack","ipFamilies":["IPv4","IPv8"]}',
+])('what this program has not written is no first state: %s', (text) => {
+  expect(firstStateOf(annotated(text))).toBe(null);
+});
+
+/** Those that a migration changes. */
+const single = storedBy(['IPv4']).filter(({ type, families }) => type !== 'ExternalName' && families.length === 1);
+
+test('there and back again: the server takes each step, and in the end each field is as it was', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...single), (before) => {
+      const { policy, families } = before;
+      if (policy === null) throw new Error('every Service that is stored has a policy');
+      const there = answerToPatch(before, toBothFamilies(factsOf(before)), FAMILIES);
+      if (there.is === 'Refused') throw new Error(there.why);
+      expect(there.shape.families).toHaveLength(2);
+
+      const undone = answerToPatch(there.shape, undoChange({ policy, families }, FAMILIES), FAMILIES);
+      if (undone.is === 'Refused') throw new Error(undone.why);
+      expect(undone.shape.families).toEqual(families);
+      // What asked for both all along can say so again only when the server has one family.
+      const restored = answerToPatch(undone.shape, undoChange({ policy, families }, ['IPv4']), ['IPv4']);
+      expect(restored).toEqual({ is: 'Stored', shape: before });
+    }),
+  );
+});

@@ -27,6 +27,9 @@ afterAll(async () => {
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 
+const names = (of: unknown) =>
+  asArray(at(of, 'spec', 'template', 'spec', 'containers')).map((each) => at(each, 'name'));
+
 test.each<[string, readonly Family[], Generator, FlagValues]>([
   ['calico-vxlan.yaml', DUAL, calico, { backend: ['vxlan'] }],
   ['calico.yaml', IPV6_ONLY, calico, { backend: ['bird'] }],
@@ -46,8 +49,6 @@ test.each<[string, readonly Family[], Generator, FlagValues]>([
 
   const agent = documents.find((document) => at(document, 'kind') === 'DaemonSet');
   const before = patched.find(({ kind }) => kind === 'DaemonSet');
-  const names = (of: unknown) =>
-    asArray(at(of, 'spec', 'template', 'spec', 'containers')).map((each) => at(each, 'name'));
   expect(names(agent)).toEqual(names(before));
   const container = asArray(at(agent, 'spec', 'template', 'spec', 'containers')).find(
     (each) => at(each, 'name') === 'calico-node',

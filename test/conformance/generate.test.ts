@@ -18,6 +18,8 @@ const valuesFor = (families: readonly Family[]): FlagValues => ({
   controller: [nodeFlag('c-1', 11, families)],
   provider: ['hetzner'],
   datacenter: ['hetzner-fsn1'],
+  // In its other mode Cilium takes the networks from the Nodes, and its file names none.
+  ipam: ['cluster-pool'],
 });
 
 const ownOf = (generator: Generator, values: FlagValues): FlagValues =>

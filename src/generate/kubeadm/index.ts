@@ -73,7 +73,7 @@ function notesOf({ cluster, controlPlanes, workers, trust }: Request): readonly 
           'The files for kubeadm join hold placeholders: put in the token and the hash that kubeadm init prints, or make them with "generate node-join --from-cluster" once the first node runs.',
         ]
       : []),
-    `Then install a network plug-in that serves ${isDual(cluster) ? 'both families' : `${cluster.families[0] ?? ''}`}: "generate calico", "generate tigera" and "generate cilium" write its settings for the same networks.`,
+    `Then install a network plug-in that serves ${isDual(cluster) ? 'both families' : (cluster.families[0] ?? '')}: "generate calico", "generate tigera" and "generate cilium" write its settings for the same networks.`,
   ];
 }
 

@@ -210,6 +210,12 @@ test.each([
   if (message !== null) expect(JSON.stringify(result)).toContain(message);
 });
 
+const masked = (text: string): string => {
+  const cidr = parseCidr(text);
+  if (!cidr.ok) throw new Error(cidr.error.message);
+  return cidr.value.text;
+};
+
 /** Networks and hosts that the rules let pass: pods in one half of a private network, Services and hosts in others. */
 const worlds = fc
   .record({
@@ -221,11 +227,6 @@ const worlds = fc
     version: fc.integer({ min: 20, max: 40 }).map((minor) => `1.${minor}.0`),
   })
   .map(({ families, site, podPrefix, servicePrefix, hosts, version }) => {
-    const masked = (text: string): string => {
-      const cidr = parseCidr(text);
-      if (!cidr.ok) throw new Error(cidr.error.message);
-      return cidr.value.text;
-    };
     const pods = {
       IPv4: masked(`10.0.0.0/${podPrefix.IPv4}`),
       IPv6: masked(`fd00:${site.toString(16)}::/${podPrefix.IPv6}`),
@@ -258,9 +259,8 @@ test('whatever the networks and nodes: each file says one address of each family
       expect(generated.files).toHaveLength(nodes.length);
       for (const file of generated.files) {
         const [document] = documentsOf(file.text);
-        const told = argsOf(at(document, 'nodeRegistration', 'kubeletExtraArgs'))
-          ['node-ip']!.split(',')
-          .map(parseAddress);
+        const args = argsOf(at(document, 'nodeRegistration', 'kubeletExtraArgs'));
+        const told = (args['node-ip'] ?? '').split(',').map(parseAddress);
         expect(told.map((address) => address.ok && address.value.family)).toEqual(families);
         for (const network of [...Object.values(pods), ...Object.values(services)]) {
           const cidr = parseCidr(network);

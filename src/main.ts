@@ -12,6 +12,7 @@ import { EXIT, type ExitCode } from './cli/exit-code.ts';
 import { openSession } from './cli/cluster-session.ts';
 import type { Connection } from './cli/session.ts';
 import type { Terminal } from './cli/terminal.ts';
+import { writeFiles } from './cli/write-files.ts';
 import type { KubeClient } from './kube/client.ts';
 import { type Cluster, connect } from './kube/connect.ts';
 import type { Connectivity } from './model/connectivity.ts';
@@ -60,6 +61,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
     openSession(await connectTo(connection), { clock, signal: commandEnd, random, provePackets: proveByCommand }),
   terminal,
   readText: (file) => (file === '-' ? readAll(process.stdin) : readFile(file, 'utf8')),
+  writeFiles,
   now: () => clock.now(),
   everySecond: (run, signal) => {
     const timer = setInterval(run, 1000);

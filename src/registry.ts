@@ -14,6 +14,14 @@ import { tigera } from './cni/tigera/index.ts';
 import { unmanaged as unmanagedCNI } from './cni/unmanaged/index.ts';
 import { kubeadm } from './distributions/kubeadm/index.ts';
 import { unmanaged as unmanagedDistribution } from './distributions/unmanaged/index.ts';
+import { calico as calicoFiles } from './generate/calico/index.ts';
+import { canal as canalFiles } from './generate/canal/index.ts';
+import { cilium as ciliumFiles } from './generate/cilium/index.ts';
+import type { Generator } from './generate/contract.ts';
+import { k0s as k0sFiles } from './generate/k0s/index.ts';
+import { kkp as kkpFiles } from './generate/kkp/index.ts';
+import { kubeadm as kubeadmFiles } from './generate/kubeadm/index.ts';
+import { tigera as tigeraFiles } from './generate/tigera/index.ts';
 import { err, ok, type Result } from './result.ts';
 
 /** A distribution or CNI whose own type of facts is hidden, so that all of them fit in one list. */
@@ -38,6 +46,17 @@ const CNIS: readonly Entry<BoundCNI>[] = [
   cniEntry(flannel),
   cniEntry(kindnet),
   cniEntry(unmanagedCNI),
+];
+
+/** What writes files for new clusters, in the order of the help. */
+export const generators: readonly Generator[] = [
+  kubeadmFiles,
+  k0sFiles,
+  kkpFiles,
+  calicoFiles,
+  tigeraFiles,
+  canalFiles,
+  ciliumFiles,
 ];
 
 export interface Chosen<Bound extends BoundPlugin> {

@@ -12,6 +12,7 @@ import { probePlan } from '../plan/probe-plan.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import { err, ok, type Result } from '../result.ts';
 import { familiesOf, resourceFromFlags } from './asked.ts';
+import { readJoinFacts } from './join-facts.ts';
 import { observeErrorText } from './output.ts';
 import type { ClusterSession, LiveCluster, Observation, ObserveError, ProbeOptions, ProvePackets } from './session.ts';
 import { observationWithLoads, takeSight } from './sight.ts';
@@ -40,6 +41,7 @@ export async function openSession(
     watchResource: (name, signal) => watchResource(cluster, name, deps, signal),
     watchNodes: (options, signal) => watchNodes(options, { client: cluster.client, ...deps }, signal),
     probe: (options) => probe(cluster, options, deps),
+    joinFacts: () => readJoinFacts(cluster.client),
     close: () => cluster.close(),
   });
 }

@@ -1,3 +1,5 @@
+import type { GeneratedFile } from '../generate/contract.ts';
+import type { Result } from '../result.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Connect, Connection } from './session.ts';
 import type { Terminal } from './terminal.ts';
@@ -8,6 +10,12 @@ export interface Dependencies {
   readonly terminal: Terminal;
   /** Text of a file; `-` is standard input. Rejects with the system's error. */
   readonly readText: (file: string) => Promise<string>;
+  /** Writes files into a folder and tells their paths; the error is one sentence. Files that are there stay, unless `replace`. */
+  readonly writeFiles: (
+    folder: string,
+    files: readonly GeneratedFile[],
+    replace: boolean,
+  ) => Promise<Result<readonly string[], string>>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Calls back about every second until the signal; screens tell ages by it. */

@@ -9,7 +9,7 @@ export const EXIT = {
   Error: 1,
   /** It was called wrongly, or what it was asked for is not valid. */
   Usage: 2,
-  /** The answer is no: blockers were found, or the resource is not Ready. */
+  /** The answer is no: blockers were found, the resource is not Ready, or a system can have no such cluster. */
   Attention: 3,
 } as const;
 

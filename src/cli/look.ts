@@ -22,13 +22,14 @@ export interface Look extends Observation {
   readonly inCluster: boolean;
 }
 
-interface Failure {
+/** Why a command ends without what it was asked for. */
+export interface Failure {
   readonly code: ExitCode;
   readonly message: string;
 }
 
 const failed = (message: string): Result<never, Failure> => err({ code: EXIT.Error, message });
-const misused = (message: string): Result<never, Failure> => err({ code: EXIT.Usage, message });
+export const misused = (message: string): Result<never, Failure> => err({ code: EXIT.Usage, message });
 
 /** Connects, finds out what is wanted, looks once, and lets `use` print it. Whatever fails is told on standard error. */
 export async function look(
@@ -142,7 +143,8 @@ async function whatIsWanted(
   });
 }
 
-async function fromFile(file: string, dependencies: Dependencies): Promise<Result<Wanted, Failure>> {
+/** The DualStackCluster in a file; `-` is standard input. */
+export async function fromFile(file: string, dependencies: Dependencies): Promise<Result<Wanted, Failure>> {
   const name = file === '-' ? 'standard input' : file;
   try {
     const resource = resourceFromFile(name, await dependencies.readText(file));

@@ -4,6 +4,7 @@ import { check } from './check.ts';
 import type { Family } from '../net/family.ts';
 import type { AgentOptions, Dependencies, LogOptions, OperatorOptions, ServeProbeOptions } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
+import { addGenerate } from './generate-commands.ts';
 import { nodes, type NodesOptions } from './nodes.ts';
 import { FORMATS } from './output.ts';
 import { plan } from './plan.ts';
@@ -125,6 +126,13 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
         .option('--ip-families <list>', 'with --run: families to try; else those that the cluster shall have', families)
         .option('--probe-image <image>', "with --run: image for the pods; else the operator's"),
   );
+  const generate = program
+    .command('generate')
+    .summary('Write the files with which a new cluster gets both families, or IPv6 alone; needs no cluster.')
+    .description('Writes the files with which a new cluster gets both families, or IPv6 alone.')
+    .helpCommand(false);
+  generate.copyInheritedSettings(program).action(() => generate.help({ error: true }));
+  addGenerate(add, generate, dependencies);
   const probe = program.command('probe', { hidden: true }).summary('Parts of a proof with packets (in the cluster).');
   probe.copyInheritedSettings(program);
   add(
@@ -238,4 +246,5 @@ Exit codes:
   0  done; check and plan: nothing blocks; status: ready
   1  the command failed: no connection, no permission, unreadable file
   2  wrong usage, or the resource that was asked for is not valid
-  3  the answer is no: blockers were found, or the resource is not ready`;
+  3  the answer is no: blockers were found, the resource is not ready,
+     or the system can have no such cluster`;

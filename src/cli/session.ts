@@ -1,3 +1,4 @@
+import type { JoinFacts } from '../generate/kubeadm/node-join.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Connectivity } from '../model/connectivity.ts';
 import type { ClusterFacts } from '../model/facts.ts';
@@ -45,6 +46,9 @@ export interface ClusterSession {
    * Proves the cluster with packets now, with the user's own rights: makes pods and Services and removes them. The error is one sentence.
    */
   probe(options: ProbeOptions): Promise<Result<Connectivity, string>>;
+
+  /** What nodes that join a cluster of kubeadm have to know. The error is one sentence. */
+  joinFacts(): Promise<Result<JoinFacts, string>>;
 
   close(): Promise<void>;
 }

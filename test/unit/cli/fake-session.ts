@@ -3,6 +3,8 @@ import { type ExitCode } from '../../../src/cli/exit-code.ts';
 import { runCli } from '../../../src/cli/program.ts';
 import type { ClusterSession, Observation, ObserveError, WatchNodesOptions } from '../../../src/cli/session.ts';
 import type { Connectivity } from '../../../src/model/connectivity.ts';
+import type { GeneratedFile } from '../../../src/generate/contract.ts';
+import type { JoinFacts } from '../../../src/generate/kubeadm/node-join.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import type { Plan } from '../../../src/model/plan.ts';
 import { err, ok, type Result } from '../../../src/result.ts';
@@ -20,6 +22,7 @@ export interface Scene {
   readonly interactive?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   readonly proof?: Result<Connectivity, string>;
+  readonly joinFacts?: JoinFacts;
 }
 
 export interface Played {
@@ -32,6 +35,8 @@ export interface Played {
   readonly watched: readonly WatchNodesOptions[];
   readonly closed: boolean;
   readonly started: readonly unknown[];
+  /** Files that were written, by folder and name. */
+  readonly written: ReadonlyMap<string, GeneratedFile>;
 }
 
 /** Runs one command line against a played cluster. */
@@ -40,6 +45,7 @@ export async function play(args: readonly string[], scene: Scene = {}): Promise<
   const observed: KubeObject[] = [];
   const watched: WatchNodesOptions[] = [];
   const started: unknown[] = [];
+  const written = new Map<string, GeneratedFile>();
   let closed = false;
   const session: ClusterSession = {
     live: async () => ok({ uid: '6f1e0c7e-0000-4000-8000-000000000001', primaryFamily: 'IPv4' }),
@@ -61,15 +67,16 @@ export async function play(args: readonly string[], scene: Scene = {}): Promise<
       options.onProgress({ servers: [2, 2], runners: [0, 0], probed: [] });
       return scene.proof ?? err('no proof was played');
     },
+    joinFacts: async () => (scene.joinFacts === undefined ? err('no such cluster was played') : ok(scene.joinFacts)),
     close: async () => {
       closed = true;
     },
   };
   const code = await runCli(args, {
-    ...dependencies(said, scene, started),
+    ...dependencies(said, scene, started, written),
     connect: async () => (scene.connectError === undefined ? ok(session) : err(scene.connectError)),
   });
-  return { code, ...said, observed, watched, closed, started };
+  return { code, ...said, observed, watched, closed, started, written };
 }
 
 /** All but a cluster. What is written goes to `said`, what is started to `started`. */
@@ -77,6 +84,7 @@ export const dependencies = (
   said: { out: string; err: string },
   scene: Scene = {},
   started: unknown[] = [],
+  written: Map<string, GeneratedFile> = new Map(),
 ): Dependencies => {
   const start = async (options: unknown): Promise<ExitCode> => {
     started.push(options);
@@ -99,6 +107,13 @@ export const dependencies = (
       const text = scene.files?.[file];
       if (text === undefined) throw new Error(`ENOENT: no such file ${file}`);
       return text;
+    },
+    writeFiles: async (folder, files, replace) => {
+      const paths = files.map(({ name }) => `${folder}/${name}`);
+      const there = paths.filter((path) => scene.files?.[path] !== undefined);
+      if (there.length > 0 && !replace) return err(`${there.join(', ')} would be replaced`);
+      for (const file of files) written.set(`${folder}/${file.name}`, file);
+      return ok(paths);
     },
     now: () => NOW,
     everySecond: () => {},

@@ -24,6 +24,11 @@ test.each([
     'cni/calico must not import from cni/flannel',
   ],
   [
+    'src/generate/kubeadm/init.ts',
+    "import { calico } from '../calico/index.ts';",
+    'generate/kubeadm must not import from generate/calico',
+  ],
+  [
     'src/cni/calico/steps.ts',
     "import { x } from '../../distributions/contract.ts';",
     'cni must not import from distributions',
@@ -46,6 +51,7 @@ test.each([
   ['src/plan/plan.ts', 'export const f = (step: { process: string }) => step.process;'],
   ['src/kube/client.ts', "import { KubeConfig } from '@kubernetes/client-node';"],
   ['src/cni/calico/steps.ts', "import type { CNI } from '../contract.ts';\nimport { splice } from './splice.ts';"],
+  ['src/generate/kubeadm/init.ts', "import { note } from '../yaml.ts';\nimport { joinFile } from './join.ts';"],
   ['src/main.ts', "import { run } from './agent/run.ts';\nimport { readFileSync } from 'node:fs';"],
 ])('%s: %s passes', (path, text) => {
   expect(checkSource(path, text)).toEqual([]);

@@ -212,6 +212,16 @@ export interface Handoff {
   readonly kind: 'Handoff';
   readonly command: string;
   readonly watches: string;
+  /** Parts of files as they shall be, ready to be copied. */
+  readonly snippets?: readonly Snippet[];
+  /** Nothing that comes after it is begun before it is done. Otherwise the rest goes on meanwhile. */
+  readonly holdsUp?: true;
+}
+
+export interface Snippet {
+  /** Which file it is for. */
+  readonly file: string;
+  readonly text: string;
 }
 
 export const isRemedy = (step: Step): boolean =>

@@ -1,14 +1,7 @@
 import { structuredPatch } from 'diff';
 import { type Finding, isBlocker } from '../model/finding.ts';
 import type { Plan } from '../model/plan.ts';
-import {
-  type Change,
-  type Disruption,
-  type Handoff,
-  isSatisfied,
-  type Step,
-  type StepState,
-} from '../model/step.ts';
+import { type Change, type Disruption, type Handoff, isSatisfied, type Step, type StepState } from '../model/step.ts';
 import { unreachable } from '../result.ts';
 import { printFindings } from './print-findings.ts';
 import { breakWord, harmless, indented, paint, plural, type PrintOptions, spanText, type Tone, wrap } from './text.ts';

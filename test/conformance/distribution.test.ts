@@ -182,7 +182,11 @@ conforms(
   ],
 );
 const K0S_OBJECTS: readonly KubeObject[] = [
-  { apiVersion: 'k0s.k0sproject.io/v1beta1', kind: 'ClusterConfig', metadata: { name: 'k0s', namespace: 'kube-system' } },
+  {
+    apiVersion: 'k0s.k0sproject.io/v1beta1',
+    kind: 'ClusterConfig',
+    metadata: { name: 'k0s', namespace: 'kube-system' },
+  },
   inSystem('ConfigMap', 'v1', 'kube-proxy'),
   inSystem('DaemonSet', 'apps/v1', 'kube-proxy'),
   inSystem('Lease', 'coordination.k8s.io/v1', 'kube-controller-manager'),

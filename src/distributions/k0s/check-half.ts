@@ -55,7 +55,7 @@ function orderText(wanted: Wanted, facts: ClusterFacts, own: K0sFacts): string {
   if (!needed.known || wanted.families.length === 1) return '';
   const flag = controllersOf(own)
     .map((controller) => flagOf(controller, 'kube-controller-manager', 'cluster-cidr'))
-    .find((value) => value !== undefined);
+    .find((value) => value?.includes(','));
   const byItself = cidrList(orderOfK0s(facts.basics.kubernetesVersion, primary), wanted.pods).join(',');
   const right = cidrList(needed.value, wanted.pods).join(',');
   if ((flag ?? byItself) === right) return '';

@@ -3,9 +3,8 @@ import type { ApplyObject, Change, Disruption, Step, StepBase, StepState } from 
 import type { Wanted } from '../../model/wanted.ts';
 import { CLUSTER_CONFIG, type ClusterConfigFacts, type K0sFacts } from './facts.ts';
 import { recordedSettings } from './records.ts';
-import { changesTo, clusterTarget, nested, type Target } from './target.ts';
+import { changesTo, CLUSTER_ARGS, clusterTarget, nested, type Target } from './target.ts';
 
-const ARGS = 'spec.controllerManager.extraArgs.';
 const GROUP = 'cluster-config';
 
 /** k0s carries a change of this object out by itself, on every controller. No steps where the configuration is static. */
@@ -32,18 +31,18 @@ export function clusterConfigSteps(wanted: Wanted, facts: ClusterFacts, own: K0s
 
 /**
  * Somebody has switched dual-stack on there before, and k0s' own order of the pod networks does not fit the Nodes: no kube-controller-manager starts
- * until this is mended, so it comes before what needs a person.
+ * until this is mended, so it comes before all that needs a person.
  */
 export function orderSteps(wanted: Wanted, facts: ClusterFacts, own: K0sFacts): readonly Step[] {
   if (wanted.direction === 'Back') return [];
   return stepsFor(own, (config) => {
     const isOn = config.settings['spec.network.dualStack.enabled'] === 'true';
     const changes = isOn
-      ? changesTo(targetOf(wanted, facts, config), config.settings).filter(({ path }) => path.startsWith(ARGS))
+      ? changesTo(targetOf(wanted, facts, config), config.settings).filter(({ path }) => isArgument(path))
       : [];
     return applyStep(config, changes, {
       id: `${GROUP}/order`,
-      phase: 'APIServer',
+      phase: 'NodeIPs',
       group: `${GROUP}-order`,
       why: 'kube-controller-manager ends at once where the order of its pod networks is not that of the podCIDRs of the Nodes.',
       disrupts: { text: 'kube-controller-manager restarts on each controller', seconds: [30, 65] },
@@ -62,9 +61,10 @@ function targetOf(wanted: Wanted, facts: ClusterFacts, { settings }: ClusterConf
   const target = clusterTarget(wanted, facts, settings);
   const recorded = wanted.direction === 'Back' ? recordedSettings(wanted.restore) : null;
   if (recorded === null) return target;
-  const args = Object.keys(target).filter((path) => path.startsWith(ARGS));
-  return { ...target, ...Object.fromEntries(args.map((path) => [path, recorded[path] ?? null])) };
+  return { ...target, ...Object.fromEntries(CLUSTER_ARGS.map((path) => [path, recorded[path] ?? null])) };
 }
+
+const isArgument = (path: string): boolean => (CLUSTER_ARGS as readonly string[]).includes(path);
 
 interface Words extends Pick<StepBase, 'id' | 'phase' | 'group' | 'why'> {
   readonly disrupts: Disruption;

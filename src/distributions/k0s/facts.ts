@@ -20,7 +20,12 @@ export const PROXY_CONFIG: ObjectRef = {
   namespace: 'kube-system',
   name: 'kube-proxy',
 };
-export const PROXY: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'kube-proxy' };
+export const PROXY: ObjectRef = {
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  namespace: 'kube-system',
+  name: 'kube-proxy',
+};
 export const MANAGER_LEASE: ObjectRef = {
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',

@@ -37,8 +37,8 @@ export const k0s: Distribution<K0sFacts> = {
     const areDone = controllers.length > 0 && controllers.every(isSatisfied);
     const cluster = clusterConfigSteps(wanted, facts, own);
     return [
-      ...nodeSteps(wanted, facts),
       ...orderSteps(wanted, facts, own),
+      ...nodeSteps(wanted, facts),
       ...controllers,
       ...serviceCIDRSteps(wanted, own, areDone),
       ...cluster,
@@ -55,11 +55,15 @@ function components(own: K0sFacts): readonly ComponentFacts[] {
   return [
     ...controllersOf(own).flatMap(({ name, report }): readonly ComponentFacts[] => {
       if (report === null) {
-        return [{ component: 'k0s', where: name, source: 'Lease of its API server; no agent sees its file', settings: {} }];
+        return [
+          { component: 'k0s', where: name, source: 'Lease of its API server; no agent sees its file', settings: {} },
+        ];
       }
       const running = (['kube-apiserver', 'kube-controller-manager'] as const).flatMap((component) => {
         const args = report.running[component]?.args;
-        return args === undefined ? [] : [{ component, where: name, source: `process on ${name}`, settings: shown(args) }];
+        return args === undefined
+          ? []
+          : [{ component, where: name, source: `process on ${name}`, settings: shown(args) }];
       });
       return [{ component: 'k0s', where: name, source: report.file, settings: networkOf(report.settings) }, ...running];
     }),
@@ -93,6 +97,7 @@ const networkOf = (settings: K0sSettings): K0sSettings =>
 const shown = (args: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Object.entries(args).filter(
-      ([flag]) => flag === 'cluster-cidr' || flag === 'service-cluster-ip-range' || flag.startsWith('node-cidr-mask-size'),
+      ([flag]) =>
+        flag === 'cluster-cidr' || flag === 'service-cluster-ip-range' || flag.startsWith('node-cidr-mask-size'),
     ),
   );

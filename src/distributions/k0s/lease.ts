@@ -82,7 +82,8 @@ function aloneState(own: K0sFacts, now: number): StepState {
 }
 
 function leaderState(own: K0sFacts, lease: NonNullable<LeaseValue>, now: number): StepState {
-  if (managerIsDown(own, now)) return { is: 'InProgress', why: `${lease.holder} renewed it last at ${lease.renewedAt}` };
+  if (managerIsDown(own, now))
+    return { is: 'InProgress', why: `${lease.holder} renewed it last at ${lease.renewedAt}` };
   const held = (Date.parse(lease.renewedAt) - Date.parse(lease.acquiredAt)) / 1000;
   if (held < PROOF_SECONDS) {
     return { is: 'InProgress', why: `${lease.holder} holds it for less than ${PROOF_SECONDS} s` };

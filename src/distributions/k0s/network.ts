@@ -44,7 +44,9 @@ function serviceNetworks(own: K0sFacts): Known<readonly string[]> {
     ...(serviceMentions(own).length > 0 ? [] : fileMentions(own, serviceText)),
   ]);
   if (!said.known || said.value.length > 0) return said;
-  return unknown('nothing shows which Service networks the API servers have; write them in spec.clusterNetwork.services');
+  return unknown(
+    'nothing shows which Service networks the API servers have; write them in spec.clusterNetwork.services',
+  );
 }
 
 /**
@@ -82,10 +84,7 @@ function byFamily(mentions: readonly Mention[]): Known<readonly string[]> {
 const proxyCIDR = (own: K0sFacts): string | undefined =>
   own.proxyConfig.known ? own.proxyConfig.value?.clusterCIDR : undefined;
 
-const fileMentions = (
-  own: K0sFacts,
-  read: (settings: K0sSettings) => string | undefined,
-): readonly Mention[] =>
+const fileMentions = (own: K0sFacts, read: (settings: K0sSettings) => string | undefined): readonly Mention[] =>
   controllersOf(own).flatMap(({ name, report }) =>
     report === null || report.problem !== '' ? [] : mention(`${report.file} on ${name}`, read(report.settings)),
   );

@@ -4,6 +4,7 @@ import { networksOf } from '../../model/networks.ts';
 import { progressOf } from '../../model/rollout.ts';
 import type { RolloutWorkload, Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
+import { unreachable } from '../../result.ts';
 import { type K0sFacts, PROXY, type ProxyConfigFacts } from './facts.ts';
 
 /** Names the configuration that the pods were made for. */
@@ -111,6 +112,8 @@ function rolloutOf(
         },
         next: annotate,
       };
+    default:
+      return unreachable(progress);
   }
 }
 

@@ -21,11 +21,15 @@ const DEFAULTS: K0sSettings = {
   'spec.network.dualStack.enabled': 'false',
 };
 
-const ARGS = 'spec.controllerManager.extraArgs';
+const CLUSTER_CIDR = 'spec.controllerManager.extraArgs.cluster-cidr';
+const MANAGER_SERVICES = 'spec.controllerManager.extraArgs.service-cluster-ip-range';
+const API_SERVICES = 'spec.api.extraArgs.service-cluster-ip-range';
 const MASK = {
-  IPv4: `${ARGS}.node-cidr-mask-size-ipv4`,
-  IPv6: `${ARGS}.node-cidr-mask-size-ipv6`,
+  IPv4: 'spec.controllerManager.extraArgs.node-cidr-mask-size-ipv4',
+  IPv6: 'spec.controllerManager.extraArgs.node-cidr-mask-size-ipv6',
 } as const satisfies Record<Family, K0sSetting>;
+/** The mask from before there were two families. */
+const LEGACY_MASK = 'spec.controllerManager.extraArgs.node-cidr-mask-size';
 
 /** The part of a setting's owner: with dynamic configuration the API holds some, and each controller's file the others. */
 type Part = 'Cluster' | 'Controller';
@@ -41,7 +45,7 @@ const OF_CONTROLLER: readonly K0sSetting[] = [
   'spec.network.dualStack.IPv6podCIDR',
   'spec.network.dualStack.IPv6serviceCIDR',
   'spec.network.primaryAddressFamily',
-  'spec.api.extraArgs.service-cluster-ip-range',
+  API_SERVICES,
 ];
 /** Settings that it reads from the API then. `serviceCIDR` and `primaryAddressFamily` there are ignored, so they are left alone. */
 const OF_CLUSTER: readonly K0sSetting[] = [
@@ -49,12 +53,17 @@ const OF_CLUSTER: readonly K0sSetting[] = [
   'spec.network.dualStack.enabled',
   'spec.network.dualStack.IPv6podCIDR',
   'spec.network.dualStack.IPv6serviceCIDR',
-  `${ARGS}.cluster-cidr`,
-  `${ARGS}.node-cidr-mask-size`,
+  CLUSTER_CIDR,
+  LEGACY_MASK,
   MASK.IPv4,
   MASK.IPv6,
-  `${ARGS}.service-cluster-ip-range`,
+  MANAGER_SERVICES,
 ];
+
+/** Arguments of kube-controller-manager that are changed there. */
+export const CLUSTER_ARGS: readonly K0sSetting[] = OF_CLUSTER.filter((path) =>
+  path.startsWith('spec.controllerManager.extraArgs.'),
+);
 
 /** What the file of a controller shall say. With static configuration that is all. */
 export const fileTarget = (wanted: Wanted, facts: ClusterFacts, live: K0sSettings, dynamic: boolean): Target =>
@@ -84,23 +93,22 @@ function dualTarget(wanted: Wanted, facts: ClusterFacts, live: K0sSettings): Tar
     ...network('spec.network.dualStack.IPv6serviceCIDR', wanted.services.IPv6, live),
     // Only where it is needed: k0s refuses a file with a field that its version does not know, and older ones do not know this.
     ...(primaryOf(live) === primary ? {} : { 'spec.network.primaryAddressFamily': primary }),
-    ...ifSet(live, 'spec.api.extraArgs.service-cluster-ip-range', services),
-    ...ifSet(live, `${ARGS}.service-cluster-ip-range`, services),
+    ...ifSet(live, API_SERVICES, services),
+    ...ifSet(live, MANAGER_SERVICES, services),
     ...clusterCIDR(wanted, facts, live, primary),
     ...masks(wanted, live),
     // Beside the mask of each family kube-controller-manager does not stand the one without a family.
-    [`${ARGS}.node-cidr-mask-size`]: null,
+    [LEGACY_MASK]: null,
   };
 }
 
 /** An extra argument beats what k0s works out, so it is needed where k0s' own order does not fit the Nodes, and must be right where it is. */
 function clusterCIDR(wanted: Wanted, facts: ClusterFacts, live: K0sSettings, primary: Family): Target {
-  const path = `${ARGS}.cluster-cidr` as const;
   const needed = orderOfNodes(facts.nodes, primary);
   const order = needed.known ? needed.value : wanted.families;
   const isByItself = orderOfK0s(facts.basics.kubernetesVersion, primary).join() === order.join();
-  if (isByItself && live[path] === undefined) return {};
-  return { [path]: keepSpelling(live[path], cidrList(order, wanted.pods)) };
+  if (isByItself && live[CLUSTER_CIDR] === undefined) return {};
+  return { [CLUSTER_CIDR]: keepSpelling(live[CLUSTER_CIDR], cidrList(order, wanted.pods)) };
 }
 
 function masks(wanted: Wanted, live: K0sSettings): Target {
@@ -122,12 +130,12 @@ function singleTarget(wanted: Wanted, live: K0sSettings): Target {
     ...network('spec.network.podCIDR', wanted.pods[family], live),
     ...network('spec.network.serviceCIDR', wanted.services[family], live),
     'spec.network.dualStack.enabled': 'false',
-    ...ifSet(live, 'spec.api.extraArgs.service-cluster-ip-range', services),
-    ...ifSet(live, `${ARGS}.service-cluster-ip-range`, services),
-    [`${ARGS}.cluster-cidr`]: null,
+    ...ifSet(live, API_SERVICES, services),
+    ...ifSet(live, MANAGER_SERVICES, services),
+    [CLUSTER_CIDR]: null,
     [MASK.IPv4]: null,
     [MASK.IPv6]: null,
-    ...(mask === undefined || mask === DEFAULT_MASKS[family] ? {} : { [`${ARGS}.node-cidr-mask-size`]: String(mask) }),
+    ...(mask === undefined || mask === DEFAULT_MASKS[family] ? {} : { [LEGACY_MASK]: String(mask) }),
   };
 }
 

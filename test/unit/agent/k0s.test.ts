@@ -46,7 +46,13 @@ const startComponents = (): void => {
 
 test('a controller is reported with its file, its mode and what it runs, in a form that the API takes', async () => {
   host.write(FILE, CONFIG);
-  host.start(['/usr/local/bin/k0s', 'controller', '--enable-worker=true', '--enable-dynamic-config', `--config=${FILE}`]);
+  host.start([
+    '/usr/local/bin/k0s',
+    'controller',
+    '--enable-worker=true',
+    '--enable-dynamic-config',
+    `--config=${FILE}`,
+  ]);
   startComponents();
   host.ask({});
   await host.settle();

@@ -38,14 +38,29 @@ test.each<[string, Case]>([
   ['dynamic configuration', { dynamic: true }],
   ['converted', { dual: true }],
   ['converted, with dynamic configuration', { dual: true, dynamic: true }],
-  ['Calico in mode bird', { report: { settings: { 'spec.network.provider': 'calico', 'spec.network.calico.mode': 'bird' } } }],
+  [
+    'Calico in mode bird',
+    { report: { settings: { 'spec.network.provider': 'calico', 'spec.network.calico.mode': 'bird' } } },
+  ],
   ['on the way back', { dual: true, wanted: wantedSingle() }],
 ])('nothing to say: %s', (_name, scene) => expect(check(scene)).toEqual([]));
 
 test.each<[string, Case, string, RegExp, 'blocks' | 'warns']>([
   ['no controller', { controllers: 0 }, 'ComponentUnreadable', /No k0s controller was found/u, 'blocks'],
-  ['controllers cannot be told', { own: { controllers: unknown('forbidden') } }, 'ComponentUnreadable', /forbidden/u, 'blocks'],
-  ['the object cannot be read', { own: { clusterConfig: unknown('forbidden') } }, 'ComponentUnreadable', /dynamic is not known: forbidden/u, 'blocks'],
+  [
+    'controllers cannot be told',
+    { own: { controllers: unknown('forbidden') } },
+    'ComponentUnreadable',
+    /forbidden/u,
+    'blocks',
+  ],
+  [
+    'the object cannot be read',
+    { own: { clusterConfig: unknown('forbidden') } },
+    'ComponentUnreadable',
+    /dynamic is not known: forbidden/u,
+    'blocks',
+  ],
   [
     'Calico in vxlan, in the file',
     { report: { settings: { 'spec.network.provider': 'calico', 'spec.network.calico.mode': 'vxlan' } } },
@@ -60,7 +75,13 @@ test.each<[string, Case, string, RegExp, 'blocks' | 'warns']>([
     /ClusterConfig kube-system\/k0s has spec\.network\.calico\.mode: vxlan/u,
     'blocks',
   ],
-  ['a network plug-in of your own', { report: { settings: { 'spec.network.provider': 'custom' } } }, 'Unmanaged', /provider: custom/u, 'warns'],
+  [
+    'a network plug-in of your own',
+    { report: { settings: { 'spec.network.provider': 'custom' } } },
+    'Unmanaged',
+    /provider: custom/u,
+    'warns',
+  ],
   [
     'a Service network that k0s refuses',
     { wanted: wantedDual({ services: { IPv6: 'fd00:10:96::/104' } }) },
@@ -80,7 +101,10 @@ test.each<[string, Case, string, RegExp, 'blocks' | 'warns']>([
                 ...node.agent,
                 report: {
                   ...node.agent.report,
-                  k0s: { ...node.agent.report.k0s, settings: { ...SINGLE_SETTINGS, 'spec.network.podCIDR': '10.0.0.0/16' } },
+                  k0s: {
+                    ...node.agent.report.k0s,
+                    settings: { ...SINGLE_SETTINGS, 'spec.network.podCIDR': '10.0.0.0/16' },
+                  },
                 },
               },
             }
@@ -131,7 +155,12 @@ test.each<[string, Case, string, RegExp, 'blocks' | 'warns']>([
   ],
   [
     'half converted, seen through the API alone',
-    { controllers: 0, hidden: 1, dynamic: true, own: { ...cluster(DUAL_SETTINGS), serviceCIDR: known([SERVICES.IPv4]) } },
+    {
+      controllers: 0,
+      hidden: 1,
+      dynamic: true,
+      own: { ...cluster(DUAL_SETTINGS), serviceCIDR: known([SERVICES.IPv4]) },
+    },
     'InconsistentControlPlane',
     /but ServiceCIDR kubernetes is still 10\.96\.0\.0\/16/u,
     'warns',
@@ -141,7 +170,10 @@ test.each<[string, Case, string, RegExp, 'blocks' | 'warns']>([
     'no controller manager leads, and the order is why',
     { version: OLD_K0S_VERSION, controllers: 0, hidden: 1, own: nobodyLeads },
     'UnhealthyControlPlane',
-    new RegExp(`v1\\.35\\.4\\+k0s runs it with --cluster-cidr=${PODS.IPv6},${PODS.IPv4} .+ need ${PODS.IPv4},${PODS.IPv6}`, 'u'),
+    new RegExp(
+      `v1\\.35\\.4\\+k0s runs it with --cluster-cidr=${PODS.IPv6},${PODS.IPv4} .+ need ${PODS.IPv4},${PODS.IPv6}`,
+      'u',
+    ),
     'blocks',
   ],
 ])('%s', (_name, scene, reason, message, severity) => {

@@ -67,8 +67,16 @@ describe('recognised', () => {
   test.each<[string, Parameters<typeof basics>[0], string | null]>([
     ['by its version', { nodes, kubernetesVersion: 'v1.36.3+k0s' }, 'Kubernetes version v1.36.3+k0s'],
     ['by its version with a number', { nodes, kubernetesVersion: 'v1.36.3+k0s.1' }, 'Kubernetes version v1.36.3+k0s.1'],
-    ['by its API group', { nodes, groupVersions: ['v1', 'k0s.k0sproject.io/v1beta1'] }, 'API group k0s.k0sproject.io/v1beta1'],
-    ['by that of its autopilot', { nodes, groupVersions: ['autopilot.k0sproject.io/v1beta2'] }, 'API group autopilot.k0sproject.io/v1beta2'],
+    [
+      'by its API group',
+      { nodes, groupVersions: ['v1', 'k0s.k0sproject.io/v1beta1'] },
+      'API group k0s.k0sproject.io/v1beta1',
+    ],
+    [
+      'by that of its autopilot',
+      { nodes, groupVersions: ['autopilot.k0sproject.io/v1beta2'] },
+      'API group autopilot.k0sproject.io/v1beta2',
+    ],
     ['not: kubeadm', { nodes }, null],
     ['not: k3s', { nodes, kubernetesVersion: 'v1.36.3+k3s1' }, null],
     ['not: a group that ends alike', { nodes, groupVersions: ['notk0sproject.io/v1'] }, null],
@@ -106,7 +114,13 @@ describe('the file of a controller', () => {
       { path: `${ARGS}.node-cidr-mask-size-ipv6`, before: null, after: '64' },
     ]);
     if (handoff.kind !== 'Handoff') throw new Error('not a handoff');
-    for (const part of ['on c1: set ', 'k0s config validate --config /etc/k0s/k0s.yaml', 'systemctl restart k0scontroller', 'rc-service', 'k0sctl apply']) {
+    for (const part of [
+      'on c1: set ',
+      'k0s config validate --config /etc/k0s/k0s.yaml',
+      'systemctl restart k0scontroller',
+      'rc-service',
+      'k0sctl apply',
+    ]) {
       expect(handoff.command).toContain(part);
     }
     expect(handoff.watches).toBe(`kube-apiserver on c1 with --service-cluster-ip-range=${SERVICE_RANGES.dual}`);
@@ -125,7 +139,10 @@ describe('the file of a controller', () => {
       node-cidr-mask-size-ipv6: "64"
 `,
       },
-      { file: 'k0sctl.yaml', text: expect.stringContaining('spec:\n  k0s:\n    config:\n      spec:\n        network:') },
+      {
+        file: 'k0sctl.yaml',
+        text: expect.stringContaining('spec:\n  k0s:\n    config:\n      spec:\n        network:'),
+      },
     ]);
   });
 
@@ -162,7 +179,11 @@ describe('the file of a controller', () => {
   test.each<[string, Case, string]>([
     ['nothing has changed', { hidden: 1 }, 'Pending'],
     ['alone, and the API has the second network', { hidden: 1, own: NEW_SERVICES }, 'Satisfied'],
-    ['one of three: another one may have brought it', { hidden: 3, own: NEW_SERVICES, facts: recorded('x1') }, 'Pending'],
+    [
+      'one of three: another one may have brought it',
+      { hidden: 3, own: NEW_SERVICES, facts: recorded('x1') },
+      'Pending',
+    ],
     [
       'one of three, and it was restarted since',
       { hidden: 3, own: NEW_SERVICES, change: restarted, facts: recorded('x1', 'x2', 'x3') },
@@ -178,7 +199,10 @@ describe('the file of a controller', () => {
     ['what decides cannot be read', { hidden: 1, own: { serviceCIDR: unknown('503') } }, 'Unknown'],
     [
       'no controller manager leads: the file is not the right one',
-      { hidden: 1, own: { ...NEW_SERVICES, lease: known({ holder: 'x1_1', acquiredAt: before(900), renewedAt: before(300) }) } },
+      {
+        hidden: 1,
+        own: { ...NEW_SERVICES, lease: known({ holder: 'x1_1', acquiredAt: before(900), renewedAt: before(300) }) },
+      },
       'Pending',
     ],
     [
@@ -196,7 +220,9 @@ describe('the file of a controller', () => {
 
   test('without an agent it is told whole, with what may have to go', () => {
     const handoff = step({ controllers: 0, hidden: 1 }, 'k0s-config/x1');
-    expect(handoff).toMatchObject({ command: expect.stringContaining('take out spec.controllerManager.extraArgs.node-cidr-mask-size') });
+    expect(handoff).toMatchObject({
+      command: expect.stringContaining('take out spec.controllerManager.extraArgs.node-cidr-mask-size'),
+    });
     expect(handoff.diff.map(({ path }) => path)).toContain('spec.network.serviceCIDR');
   });
 });
@@ -225,7 +251,14 @@ describe('dynamic configuration', () => {
   test('half converted: the object is dual, the files are not; only the files are left', () => {
     const half: Case = {
       dynamic: true,
-      own: { clusterConfig: known({ settings: DUAL_SETTINGS, hasNetwork: true, resourceVersion: '9', changedAt: before(9_000) }) },
+      own: {
+        clusterConfig: known({
+          settings: DUAL_SETTINGS,
+          hasNetwork: true,
+          resourceVersion: '9',
+          changedAt: before(9_000),
+        }),
+      },
     };
     expect(states(half)).toMatchObject({
       'cluster-config/order': 'Satisfied',
@@ -238,11 +271,18 @@ describe('dynamic configuration', () => {
     const half: Case = {
       dynamic: true,
       version: OLD_K0S_VERSION,
-      own: { clusterConfig: known({ settings: DUAL_SETTINGS, hasNetwork: true, resourceVersion: '9', changedAt: before(900) }) },
+      own: {
+        clusterConfig: known({
+          settings: DUAL_SETTINGS,
+          hasNetwork: true,
+          resourceVersion: '9',
+          changedAt: before(900),
+        }),
+      },
     };
-    const ids = steps(half).filter(({ phase }) => phase === 'APIServer').map(({ id }) => id);
-    expect(ids[0]).toBe('cluster-config/order');
-    expect(step(half, 'cluster-config/order')).toMatchObject({
+    expect(steps(half)[0]).toMatchObject({
+      id: 'cluster-config/order',
+      phase: 'NodeIPs',
       state: { is: 'Pending' },
       write: { body: { spec: { controllerManager: { extraArgs: { 'cluster-cidr': POD_RANGES.dual } } } } },
     });
@@ -267,7 +307,7 @@ describe('dynamic configuration', () => {
         body: {
           spec: {
             network: { dualStack: { enabled: false } },
-            controllerManager: { extraArgs: { 'node-cidr-mask-size-ipv6': null } },
+            controllerManager: { extraArgs: { 'node-cidr-mask-size-ipv6': null, 'node-cidr-mask-size': '25' } },
           },
         },
       },
@@ -280,7 +320,12 @@ describe('the controller manager', () => {
     lease: known({ holder, acquiredAt: before(acquired), renewedAt: before(renewed) }),
   });
   const changed = (seconds: number): Partial<K0sFacts> => ({
-    clusterConfig: known({ settings: DUAL_SETTINGS, hasNetwork: true, resourceVersion: '9', changedAt: before(seconds) }),
+    clusterConfig: known({
+      settings: DUAL_SETTINGS,
+      hasNetwork: true,
+      resourceVersion: '9',
+      changedAt: before(seconds),
+    }),
   });
   test.each<[string, Case, string]>([
     ['leads for long', { dual: true }, 'Satisfied'],
@@ -301,14 +346,24 @@ describe('the controller manager', () => {
       'runs with the other order',
       {
         dual: true,
-        report: { running: { 'kube-controller-manager': running({ ...KCM_DUAL, 'cluster-cidr': `${PODS.IPv6},${PODS.IPv4}` }) } },
+        report: {
+          running: { 'kube-controller-manager': running({ ...KCM_DUAL, 'cluster-cidr': `${PODS.IPv6},${PODS.IPv4}` }) },
+        },
       },
       'InProgress',
     ],
     ['does not run', { dual: true, report: { running: { 'kube-controller-manager': null } } }, 'InProgress'],
-    ['the object was changed and it leads since before', { dual: true, dynamic: true, own: { ...changed(60), ...lease('c1_2', 900) } }, 'InProgress'],
+    [
+      'the object was changed and it leads since before',
+      { dual: true, dynamic: true, own: { ...changed(60), ...lease('c1_2', 900) } },
+      'InProgress',
+    ],
     ['it leads since after', { dual: true, dynamic: true, own: { ...changed(60), ...lease('c1_2', 50) } }, 'Satisfied'],
-    ['it leads since before, and the change is long ago', { dual: true, dynamic: true, own: { ...changed(700), ...lease('c1_2', 900) } }, 'Satisfied'],
+    [
+      'it leads since before, and the change is long ago',
+      { dual: true, dynamic: true, own: { ...changed(700), ...lease('c1_2', 900) } },
+      'Satisfied',
+    ],
   ])('%s', (_name, scene, expected) => expect(step(scene, 'controller-manager/lease').state.is).toBe(expected));
 });
 
@@ -325,7 +380,10 @@ describe('kube-proxy', () => {
     ['k0s has its own order', { dual: true, own: written(86_400) }, 'Satisfied', 'Satisfied'],
     ['pods are older than what they should have read', { dual: true, own: written(60) }, 'Satisfied', 'Pending'],
   ])('%s', (_name, scene, config, rollout) => {
-    expect([step(scene, 'kube-proxy/config').state.is, step(scene, 'kube-proxy/rollout').state.is]).toEqual([config, rollout]);
+    expect([step(scene, 'kube-proxy/config').state.is, step(scene, 'kube-proxy/rollout').state.is]).toEqual([
+      config,
+      rollout,
+    ]);
   });
 
   test('new pods are asked for once for each configuration', () => {
@@ -347,9 +405,13 @@ describe('addresses of nodes', () => {
     expect(step({}, 'node-ips/w1')).toMatchObject({
       kind: 'Handoff',
       holdsUp: true,
-      command: expect.stringContaining('give k0sworker the argument --kubelet-extra-args=--node-ip=192.0.2.12,2001:db8::12'),
+      command: expect.stringContaining(
+        'give k0sworker the argument --kubelet-extra-args=--node-ip=192.0.2.12,2001:db8::12',
+      ),
     });
-    expect(step({}, 'node-ips/c1')).toMatchObject({ command: expect.stringContaining('systemctl restart k0scontroller') });
+    expect(step({}, 'node-ips/c1')).toMatchObject({
+      command: expect.stringContaining('systemctl restart k0scontroller'),
+    });
   });
 
   test.each<[string, Case, string]>([
@@ -371,5 +433,7 @@ describe('addresses of nodes', () => {
 test('on the way back ServiceCIDR kubernetes is made anew by hand, with a keeper for the addresses in use', () => {
   const handoff = step({ dual: true, wanted: wantedSingle() }, 'service-cidr');
   expect(handoff).toMatchObject({ kind: 'Handoff', state: { is: 'Pending' } });
-  expect(handoff).toMatchObject({ snippets: [{ file: 'keeper.yaml', text: expect.stringContaining(`cidrs: ["${SERVICES.IPv4}"]`) }] });
+  expect(handoff).toMatchObject({
+    snippets: [{ file: 'keeper.yaml', text: expect.stringContaining(`cidrs: ["${SERVICES.IPv4}"]`) }],
+  });
 });

@@ -12,7 +12,16 @@ import type { K0sSettings } from '../../../src/model/k0s.ts';
 import { readK0sSettings } from '../../../src/model/k0s.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import type { Family } from '../../../src/net/family.ts';
-import { merge, nodeFacts, POD_RANGES, PODS, SERVICE_RANGES, SERVICES, wantedDual, wantedSingle } from '../../support/facts.ts';
+import {
+  merge,
+  nodeFacts,
+  POD_RANGES,
+  PODS,
+  SERVICE_RANGES,
+  SERVICES,
+  wantedDual,
+  wantedSingle,
+} from '../../support/facts.ts';
 import { DUAL_SETTINGS, k0sCluster, OLD_K0S_VERSION, SINGLE_SETTINGS } from '../../support/k0s.ts';
 
 const ARGS = 'spec.controllerManager.extraArgs';
@@ -138,7 +147,11 @@ test.each<[string, Case, Target]>([
     },
     { ...FILE, ...NO_LEGACY_MASK },
   ],
-  ['with dynamic configuration only what k0s reads from the file then', { dynamic: true, version: OLD_K0S_VERSION }, FILE],
+  [
+    'with dynamic configuration only what k0s reads from the file then',
+    { dynamic: true, version: OLD_K0S_VERSION },
+    FILE,
+  ],
   [
     'back to one family',
     { wanted: wantedSingle(), live: DUAL_SETTINGS },

@@ -72,7 +72,11 @@ test.each<[string, Case, string]>([
   ["the user's part holds up nothing", { steps: [handoff, pending('b')] }, 'Act b'],
   ['and is told when all else is done', { steps: [handoff, deferred, done('b')] }, 'WaitingForUser cloud'],
   ["the user's part that the rest stands on", { steps: [gate, pending('b')] }, 'WaitingForUser file'],
-  ['and when it is done', { steps: [{ ...gate, state: { is: 'Satisfied', evidence: 'seen' } }, pending('b')] }, 'Act b'],
+  [
+    'and when it is done',
+    { steps: [{ ...gate, state: { is: 'Satisfied', evidence: 'seen' } }, pending('b')] },
+    'Act b',
+  ],
   ['nobody is asked while paused', { steps: [gate], request: { paused: true } }, 'Paused file'],
   ['nor for what is only a plan', { steps: [gate], request: { mode: 'Plan' } }, 'PlanOnly file'],
   ['a wait', { steps: [waitFor] }, 'Wait lease'],

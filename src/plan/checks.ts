@@ -224,8 +224,8 @@ const capacity = (reason: FindingReason, message: string, field: string): Findin
 function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
   const open = new Map(
     steps.flatMap((step) => {
-      const isOfNode = (step.kind === 'EditHost' || step.kind === 'Handoff') && step.node !== undefined;
-      return isOfNode && step.phase === 'NodeIPs' && isOpen(step) ? [[step.node, step] as const] : [];
+      if (step.kind !== 'EditHost' && step.kind !== 'Handoff') return [];
+      return step.node !== undefined && step.phase === 'NodeIPs' && isOpen(step) ? [[step.node, step] as const] : [];
     }),
   );
   const lacking = nodes.filter((node) => {

@@ -46,7 +46,7 @@ function nodeStep(wanted: Wanted, node: NodeFacts, tolerated: boolean): Step {
     command: `on ${node.name}: give ${service} the argument ${argument} (beside what --kubelet-extra-args has there already): systemctl edit --full ${service}; then ${restartText(service)}. With k0sctl: add it to installFlags of that host and run k0sctl apply --config k0sctl.yaml.`,
     watches: `Node ${node.name} with an InternalIP of ${wanted.families.join(' and ')}${wanted.families.length === 1 ? ' alone' : ''}`,
     snippets: isDone ? [] : [{ file: `k0sctl.yaml, host ${node.name}`, text: stringify({ installFlags: [argument] }) }],
-    ...(wanted.direction === 'Forward' ? { holdsUp: true } : {}),
+    ...(wanted.direction === 'Forward' ? { holdsUp: true as const } : {}),
   };
 }
 

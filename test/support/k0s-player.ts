@@ -7,6 +7,7 @@ import { type K0sSettings, readK0sSettings } from '../../src/model/k0s.ts';
 import { isPlainObject, mergePatch, type Plain } from './merge-patch.ts';
 import { known } from '../../src/model/reader.ts';
 import type { Step } from '../../src/model/step.ts';
+import { unreachable } from '../../src/result.ts';
 import {
   AT,
   basics,
@@ -137,8 +138,15 @@ export class K0sWorld {
         return this.elapse(30);
       case 'Handoff':
         return this.#obey(step);
-      default:
+      case 'EditHost':
+      case 'MigrateService':
+      case 'ReplaceNode':
+      case 'TransferLease':
+      case 'Verify':
+      case 'VerifyPackets':
         throw new Error(`${step.kind} is not k0s'`);
+      default:
+        return unreachable(step);
     }
   }
 

@@ -5,18 +5,22 @@ import { before, KCM_DUAL, PODS, running, workloadFacts } from '../../support/fa
 import { DUAL_SETTINGS } from '../../support/k0s.ts';
 import { type Case, step, steps } from '../../support/k0s-steps.ts';
 
+const lease = (holder: string, acquired: number, renewed = 1): Partial<K0sFacts> => ({
+  lease: known({ holder, acquiredAt: before(acquired), renewedAt: before(renewed) }),
+});
+const changed = (seconds: number): Partial<K0sFacts> => ({
+  clusterConfig: known({
+    settings: DUAL_SETTINGS,
+    hasNetwork: true,
+    resourceVersion: '9',
+    changedAt: before(seconds),
+  }),
+});
+const proxy = (change: Parameters<typeof workloadFacts>[2]): Partial<K0sFacts> => ({
+  proxy: known(workloadFacts('kube-proxy', ['c1', 'w1', 'w2'], change)),
+});
+
 describe('the controller manager', () => {
-  const lease = (holder: string, acquired: number, renewed = 1): Partial<K0sFacts> => ({
-    lease: known({ holder, acquiredAt: before(acquired), renewedAt: before(renewed) }),
-  });
-  const changed = (seconds: number): Partial<K0sFacts> => ({
-    clusterConfig: known({
-      settings: DUAL_SETTINGS,
-      hasNetwork: true,
-      resourceVersion: '9',
-      changedAt: before(seconds),
-    }),
-  });
   test.each<[string, Case, string]>([
     ['leads for long', { dual: true }, 'Satisfied'],
     ['leads since a moment', { dual: true, own: lease('c1_2', 20) }, 'InProgress'],
@@ -58,9 +62,6 @@ describe('the controller manager', () => {
 });
 
 describe('kube-proxy', () => {
-  const proxy = (change: Parameters<typeof workloadFacts>[2]): Partial<K0sFacts> => ({
-    proxy: known(workloadFacts('kube-proxy', ['c1', 'w1', 'w2'], change)),
-  });
   const text = `clusterCIDR: ${PODS.IPv6},${PODS.IPv4}\n`;
   const written = (seconds: number): Partial<K0sFacts> => ({
     proxyConfig: known({ clusterCIDR: `${PODS.IPv6},${PODS.IPv4}`, text, changedAt: before(seconds) }),

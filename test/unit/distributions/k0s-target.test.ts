@@ -13,6 +13,7 @@ import { readK0sSettings } from '../../../src/model/k0s.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import type { Family } from '../../../src/net/family.ts';
 import {
+  type Deep,
   merge,
   nodeFacts,
   POD_RANGES,
@@ -27,7 +28,8 @@ import { DUAL_SETTINGS, k0sCluster, OLD_K0S_VERSION, SINGLE_SETTINGS } from '../
 const ARGS = 'spec.controllerManager.extraArgs';
 const IPV6_FIRST = `${PODS.IPv6},${PODS.IPv4}`;
 /** The masks that k0s takes by itself. */
-const wantedDefault = (change = {}): Wanted => merge(wantedDual({ nodeMask: { IPv4: 24, IPv6: 117 } }), change);
+const wantedDefault = (change: Deep<Wanted> = {}): Wanted =>
+  merge<Wanted>(wantedDual({ nodeMask: { IPv4: 24, IPv6: 117 } }), change);
 
 test.each<[string, Family, Family]>([
   ['v1.30.4+k0s', 'IPv4', 'IPv6'],

@@ -12,6 +12,7 @@ import { flannel } from './cni/flannel/index.ts';
 import { kindnet } from './cni/kindnet/index.ts';
 import { tigera } from './cni/tigera/index.ts';
 import { unmanaged as unmanagedCNI } from './cni/unmanaged/index.ts';
+import { k0s } from './distributions/k0s/index.ts';
 import { kubeadm } from './distributions/kubeadm/index.ts';
 import { unmanaged as unmanagedDistribution } from './distributions/unmanaged/index.ts';
 import { calico as calicoFiles } from './generate/calico/index.ts';
@@ -38,6 +39,7 @@ interface Entry<Bound extends BoundPlugin> {
 /** In the order in which they are asked whether the cluster is theirs; `Unmanaged` takes what nobody else claims. */
 const DISTRIBUTIONS: readonly Entry<BoundDistribution>[] = [
   distributionEntry(kubeadm),
+  distributionEntry(k0s),
   distributionEntry(unmanagedDistribution),
 ];
 const CNIS: readonly Entry<BoundCNI>[] = [

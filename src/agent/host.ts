@@ -3,6 +3,8 @@ import { EDITABLE_FLAGS, STATIC_PODS } from '../model/host.ts';
 import type { HostReport, StaticPod } from '../model/host.ts';
 import { HostFileError, sha256 } from './files.ts';
 import type { HostFiles } from './files.ts';
+import { readK0s } from './k0s.ts';
+import type { K0sView } from './k0s.ts';
 import { readKubeletSetup } from './kubelet.ts';
 import type { KubeletSetup } from './kubelet.ts';
 import { parseManifest } from './manifest.ts';
@@ -70,6 +72,8 @@ export interface HostView {
     readonly healthy: boolean | null;
   };
   readonly staticPods: { readonly [P in StaticPod]?: PodView };
+  /** Null: no k0s controller runs here. */
+  readonly k0s: K0sView | null;
   /** Uids of the pods that the kubelet has not finished with; null: that is not seen. */
   readonly podGroups: readonly string[] | null;
   /** Why a component's manifest could not be used, where there is one that looks like it. */
@@ -110,6 +114,7 @@ export async function readHost(
     staticPods: Object.fromEntries(
       views.flatMap(([pod, view]) => (typeof view === 'object' && view !== null ? [[pod, view]] : [])),
     ),
+    k0s: readK0s(files),
     podGroups: readPodGroups(files),
     problems: Object.fromEntries(views.flatMap(([pod, view]) => (typeof view === 'string' ? [[pod, view]] : []))),
     sysctls: Object.fromEntries(sysctls.map((name) => [name, readSysctl(files, name)])),

@@ -3,6 +3,7 @@ import { sha256 } from './files.ts';
 import type { HostFiles } from './files.ts';
 import type { HostView } from './host.ts';
 import { withoutInterim } from './interim.ts';
+import { k0sProcesses } from './k0s.ts';
 import type { Journal, Watch } from './journal.ts';
 import { startedAt } from './procfs.ts';
 import type { HostProcess } from './procfs.ts';
@@ -92,9 +93,10 @@ function seenAddresses(before: Journal['seen'], host: HostView, now: number): Jo
 }
 
 function startTimes(before: Journal['started'], host: HostView): Journal['started'] {
-  const running = [host.kubelet.processes, ...Object.values(host.staticPods).map((pod) => pod.processes)].flatMap(
+  const newest = [host.kubelet.processes, ...Object.values(host.staticPods).map((pod) => pod.processes)].flatMap(
     (list) => list.at(-1) ?? [],
   );
+  const running = [...newest, ...(host.k0s === null ? [] : k0sProcesses(host.k0s))];
   return Object.fromEntries(running.map((process) => [process.key, before[process.key] ?? startOf(process, host)]));
 }
 

@@ -1,10 +1,11 @@
 import { EDITABLE_FLAGS, STATIC_PODS } from '../model/host.ts';
-import type { AgentCondition, HostReport, StaticPod, StaticPodReport } from '../model/host.ts';
+import type { AgentCondition, HostReport, K0sReport, StaticPod, StaticPodReport } from '../model/host.ts';
 import { asArray, at } from '../model/object.ts';
 import type { Verdict } from './decide.ts';
 import { REPORTED_FLAGS } from './host.ts';
 import type { HostView } from './host.ts';
 import type { Component, Journal } from './journal.ts';
+import type { K0sView } from './k0s.ts';
 import { asRunning } from './procfs.ts';
 import type { HostProcess } from './procfs.ts';
 import { addressKey } from './refresh.ts';
@@ -44,6 +45,7 @@ export function makeStatus(input: StatusInput): AgentStatus {
         return report === null ? [] : [[pod, report]];
       }),
     ),
+    ...(host.k0s === null ? {} : { k0s: k0sReport(host.k0s, journal) }),
     recorded: journal.recorded,
     refused: journal.refused,
     stopped: host.stopped,
@@ -64,6 +66,21 @@ function podReport(pod: StaticPod, host: HostView, journal: Journal): StaticPodR
     healthy: view.healthy,
   };
 }
+
+const k0sReport = ({ file, settings, problem, dynamic, processes }: K0sView, journal: Journal): K0sReport => ({
+  file,
+  settings,
+  problem,
+  dynamic,
+  running: {
+    'kube-apiserver': runningOf('kube-apiserver', processes['kube-apiserver'] ?? undefined, journal),
+    'kube-controller-manager': runningOf(
+      'kube-controller-manager',
+      processes['kube-controller-manager'] ?? undefined,
+      journal,
+    ),
+  },
+});
 
 const runningOf = (
   component: Component,

@@ -187,6 +187,21 @@ const reportShape = {
   staticPods: z
     .strictObject(optionalProperties(STATIC_PODS, () => staticPodReport))
     .meta({ description: 'Control-plane components on this host.' }),
+  k0s: z
+    .strictObject({
+      file: text('Its configuration file.'),
+      settings: texts('Settings of that file that have to do with IP families, by their path.'),
+      problem: text('Why the file cannot be used; empty: it can.'),
+      dynamic: z.boolean().meta({ description: 'True: it was started with --enable-dynamic-config.' }),
+      running: z
+        .strictObject({
+          'kube-apiserver': running('The API server that it runs; null: there is none.'),
+          'kube-controller-manager': running('The controller manager that it runs; null: there is none.'),
+        })
+        .meta({ description: 'Components that it runs as processes of the host.' }),
+    })
+    .meta({ description: 'The k0s controller on this host.' })
+    .exactOptional(),
   recorded: z
     .strictObject({
       kubelet: z

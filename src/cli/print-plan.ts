@@ -1,7 +1,7 @@
 import { structuredPatch } from 'diff';
 import { type Finding, isBlocker } from '../model/finding.ts';
 import type { Plan } from '../model/plan.ts';
-import { type Change, type Disruption, isSatisfied, type Step, type StepState } from '../model/step.ts';
+import { type Change, type Disruption, type Handoff, isSatisfied, type Step, type StepState } from '../model/step.ts';
 import { unreachable } from '../result.ts';
 import { printFindings } from './print-findings.ts';
 import { breakWord, harmless, indented, paint, plural, type PrintOptions, spanText, type Tone, wrap } from './text.ts';
@@ -148,7 +148,7 @@ function oneStep(step: Step, number: number, options: PrintOptions): readonly st
     ...head,
     ...detail(step.why, 'dim', options),
     ...(step.state.is === 'Pending' ? [] : detail(stateText(step.state), STATE_TONES[step.state.is], options)),
-    ...(step.kind === 'Handoff' ? detail(`Yours to do: ${step.command}`, 'yellow', options) : []),
+    ...(step.kind === 'Handoff' ? handoffLines(step, options) : []),
     ...diffLines(step.diff, options),
     ...disruptionLines(step.disrupts, options),
   ];
@@ -178,6 +178,7 @@ function manySteps(title: string, steps: readonly Step[], number: number, option
       ? detail(`and ${notable.length - MOST_NOTED} more: see -o wide`, 'dim', options)
       : []),
     ...(ahead.length > 1 && example.diff.length > 0 ? detail(`For example ${example.target}:`, 'dim', options) : []),
+    ...(example.kind === 'Handoff' ? handoffLines(example, options) : []),
     ...diffLines(example.diff, options),
     ...disruptionLines(example.disrupts, options, ahead.length),
   ];
@@ -231,6 +232,19 @@ function stepHead(numbers: string, state: StepState, title: string, options: Pri
 
 const detail = (text: string, tone: Tone, options: PrintOptions): readonly string[] =>
   indented(text, INDENT, options.width).map((line) => paint(line, tone, options));
+
+/** Snippets are shown as they are, not wrapped: they are there to be copied. */
+const handoffLines = (step: Handoff, options: PrintOptions): readonly string[] => [
+  ...detail(`Yours to do: ${step.command}`, 'yellow', options),
+  ...detail(`Watched for: ${step.watches}`, 'dim', options),
+  ...(step.snippets ?? []).flatMap(({ file, text }) => [
+    ...detail(`For ${file}:`, 'yellow', options),
+    ...text
+      .trimEnd()
+      .split('\n')
+      .map((line) => `${INDENT}  ${harmless(line)}`),
+  ]),
+];
 
 /** The state of a step in words. */
 export function stateText(state: StepState): string {

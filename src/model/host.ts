@@ -68,6 +68,20 @@ export interface StaticPodReport {
   readonly healthy: boolean | null;
 }
 
+/** A k0s controller as its host shows it. */
+export interface K0sReport {
+  /** Path on the host of its configuration file. It need not be there: then k0s runs with its defaults. */
+  readonly file: string;
+  /** Settings of that file that have to do with IP families, by their path, such as `spec.network.podCIDR`. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Why the file cannot be used; empty: it can. */
+  readonly problem: string;
+  /** It was started with `--enable-dynamic-config`: then most of the file is only read when a cluster is made. */
+  readonly dynamic: boolean;
+  /** Components that it runs as processes of the host; null: no such process. */
+  readonly running: { readonly [P in StaticPod]: RunningProcess | null };
+}
+
 /** What one host shows: the status of a DualStackNode without its conditions. */
 export interface HostReport {
   readonly hostname: string;
@@ -100,6 +114,8 @@ export interface HostReport {
     readonly nodeIPFrom?: string;
   };
   readonly staticPods: { readonly [P in StaticPod]?: StaticPodReport };
+  /** Absent: no k0s controller runs here. */
+  readonly k0s?: K0sReport;
   /** First values, taken before the agent's first edit: null means that it was not there. */
   readonly recorded: {
     readonly kubelet?: { readonly nodeIP: string | null };

@@ -230,6 +230,18 @@ export interface Handoff {
   readonly kind: 'Handoff';
   readonly command: string;
   readonly watches: string;
+  /** Parts of files as they shall be, ready to be copied. */
+  readonly snippets?: readonly Snippet[];
+  /** The Node that it is about, where it is about one. */
+  readonly node?: string;
+  /** Nothing that comes after it is begun before it is done. Otherwise the rest goes on meanwhile. */
+  readonly holdsUp?: true;
+}
+
+export interface Snippet {
+  /** Which file it is for. */
+  readonly file: string;
+  readonly text: string;
 }
 
 export const isRemedy = (step: Step): boolean =>

@@ -223,14 +223,17 @@ const capacity = (reason: FindingReason, message: string, field: string): Findin
  */
 function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
   const open = new Map(
-    steps.flatMap((step) =>
-      step.kind === 'EditHost' && step.phase === 'NodeIPs' && isOpen(step) ? [[step.node, step] as const] : [],
-    ),
+    steps.flatMap((step) => {
+      if (step.kind !== 'EditHost' && step.kind !== 'Handoff') return [];
+      return step.node !== undefined && step.phase === 'NodeIPs' && isOpen(step) ? [[step.node, step] as const] : [];
+    }),
   );
   const lacking = nodes.filter((node) => {
     const missing = missingFamilies(wanted.families, node);
     const step = open.get(node.name);
     if (missing.length === 0 || step === undefined) return missing.length > 0;
+    // Which addresses these are is in what the user is told to do.
+    if (step.kind === 'Handoff') return false;
     const given = step.settings.kubelet?.nodeIPs ?? [];
     return node.agent?.report != null && missing.some((family) => !hasFamily(given, family));
   });

@@ -57,12 +57,14 @@ export function decide(
       default:
         return unreachable(step.state);
     }
-    if (step.kind === 'Handoff') {
+    if (step.kind === 'Handoff' && step.holdsUp !== true) {
       waitingForUser.push(step);
       continue;
     }
     const blockers = isRemedy(step) ? [] : blockersOf(step.phase, plan);
     if (blockers.length > 0) return { is: 'Blocked', step, findings: blockers };
+    // Nobody is asked to do what is not approved, or what a blocker speaks against.
+    if (step.kind === 'Handoff') return gate(step, plan, request) ?? { is: 'WaitingForUser', step };
     if (step.state.is === 'Unknown') return { is: 'Wait', step, why: step.state.why };
     if (step.kind === 'WaitFor') return waitFor(step, step.what, plan, memory, facts.at);
     if (step.kind === 'TransferLease' && isOverdue(step, memory, facts.at)) return notPassedOn(step);

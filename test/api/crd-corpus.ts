@@ -123,7 +123,7 @@ const FIELDS: readonly Field[] = [
     good: ['', 'abc123', 'f'.repeat(64), ABSENT],
     bad: ['g', 'F0', 'f'.repeat(65), 'a b', 7, null],
   },
-  choice(['distribution'], ['Auto', 'Kubeadm', 'Unmanaged'], 'K0s', 'OpenShift'),
+  choice(['distribution'], ['Auto', 'Kubeadm', 'K0s', 'Unmanaged'], 'K3s', 'OpenShift'),
   choice(['cni'], ['Auto', 'Calico', 'Flannel', 'Kindnet', 'Unmanaged'], 'Cilium', 'Weave'),
   choice(['nodes', 'nodeIP'], ['Manage', 'Leave']),
   {

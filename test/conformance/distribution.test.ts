@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { FINDING_REASONS } from '../../src/api/reasons.ts';
 import type { Distribution } from '../../src/distributions/contract.ts';
+import { k0s } from '../../src/distributions/k0s/index.ts';
 import { kubeadm } from '../../src/distributions/kubeadm/index.ts';
 import { unmanaged } from '../../src/distributions/unmanaged/index.ts';
 import type { ClusterFacts } from '../../src/model/facts.ts';
@@ -11,6 +12,7 @@ import type { Reader } from '../../src/model/reader.ts';
 import type { Step } from '../../src/model/step.ts';
 import { basics, clusterFacts, wantedDual, wantedSingle } from '../support/facts.ts';
 import { fakeReader } from '../support/fake-reader.ts';
+import { k0sCluster } from '../support/k0s.ts';
 import { kubeadmCluster } from '../support/kubeadm.ts';
 
 interface Scene<Own> {
@@ -179,6 +181,35 @@ conforms(
     { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'kubernetes' } },
   ],
 );
+const K0S_OBJECTS: readonly KubeObject[] = [
+  {
+    apiVersion: 'k0s.k0sproject.io/v1beta1',
+    kind: 'ClusterConfig',
+    metadata: { name: 'k0s', namespace: 'kube-system' },
+  },
+  inSystem('ConfigMap', 'v1', 'kube-proxy'),
+  inSystem('DaemonSet', 'apps/v1', 'kube-proxy'),
+  inSystem('Lease', 'coordination.k8s.io/v1', 'kube-controller-manager'),
+  { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'kubernetes' } },
+];
+describe('with static configuration', () =>
+  conforms(
+    k0s,
+    [k0sCluster(), k0sCluster({ controllers: 3 }), k0sCluster({ hidden: 3, controllers: 0 })],
+    k0sCluster({ dual: true }),
+    K0S_OBJECTS,
+  ));
+describe('with dynamic configuration', () =>
+  conforms(
+    k0s,
+    [
+      k0sCluster({ dynamic: true }),
+      k0sCluster({ dynamic: true, controllers: 3, hidden: 1 }),
+      k0sCluster({ dynamic: true, dual: true }, { serviceCIDR: known(['10.96.0.0/16']) }),
+    ],
+    k0sCluster({ dynamic: true, dual: true }),
+    K0S_OBJECTS,
+  ));
 conforms(unmanaged, [{ facts: clusterFacts(), own: null }], {
   facts: clusterFacts({ dual: true, controlPlanes: 3 }),
   own: null,

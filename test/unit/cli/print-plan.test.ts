@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { sharedTitle, planDocument, printPlan, summarise } from '../../../src/cli/print-plan.ts';
 import { phasesText } from '../../../src/cli/print-findings.ts';
 import { PHASES } from '../../../src/model/phase.ts';
+import type { Step } from '../../../src/model/step.ts';
 import { finished, midway, screen, step, tooLong } from './support.ts';
 
 test('a plan shows what stands in the way, then each step with reason, difference and disruption', () => {
@@ -153,4 +154,28 @@ test.each([
   [['APIServer', 'Pools'] as const, 'APIServer, Pools'],
 ])('blocked phases %j are told shortly', (phases, text) => {
   expect(phasesText(phases)).toBe(text);
+});
+
+test("what is the user's to do has its command, what is watched for, and parts of files as they are", () => {
+  const long = `      cluster-cidr: ${'10.244.0.0/16,fd00:10:244::/56'.repeat(3)}`;
+  const handoff: Step = {
+    ...step({
+      id: 'k0s-config/c1',
+      phase: 'APIServer',
+      target: 'k0s controller c1',
+      why: 'k0s reads it when it starts.',
+    }),
+    kind: 'Handoff',
+    command: 'on c1: edit the file; then restart k0s',
+    watches: 'kube-apiserver on c1 with both networks',
+    snippets: [{ file: '/etc/k0s/k0s.yaml', text: `spec:\n${long}\n` }],
+  };
+  expect(printPlan({ ...finished, steps: [handoff] }, screen())).toContain(`     1 · k0s controller c1
+         k0s reads it when it starts.
+         Yours to do: on c1: edit the file; then restart k0s
+         Watched for: kube-apiserver on c1 with both networks
+         For /etc/k0s/k0s.yaml:
+           spec:
+           ${long}
+`);
 });

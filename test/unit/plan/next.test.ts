@@ -51,6 +51,7 @@ const begun = (id: string, seconds: number): Partial<Memory> => ({
 });
 
 const handoff = pending('cloud', { kind: 'Handoff', command: 'do it', watches: 'that' });
+const gate = pending('file', { kind: 'Handoff', command: 'do it', watches: 'that', holdsUp: true });
 const waitFor = pending('lease', { kind: 'WaitFor', what: 'the Lease is held' });
 const deferred = someStep('away', { is: 'Deferred', why: 'node is away' });
 const failed = someStep('bad', { is: 'Failed', why: 'it was undone', remedy: 'mend it' });
@@ -70,6 +71,14 @@ test.each<[string, Case, string]>([
   ['and is told when all else is done', { steps: [deferred, done('b')] }, 'NodesPending'],
   ["the user's part holds up nothing", { steps: [handoff, pending('b')] }, 'Act b'],
   ['and is told when all else is done', { steps: [handoff, deferred, done('b')] }, 'WaitingForUser cloud'],
+  ["the user's part that the rest stands on", { steps: [gate, pending('b')] }, 'WaitingForUser file'],
+  [
+    'and when it is done',
+    { steps: [{ ...gate, state: { is: 'Satisfied', evidence: 'seen' } }, pending('b')] },
+    'Act b',
+  ],
+  ['nobody is asked while paused', { steps: [gate], request: { paused: true } }, 'Paused file'],
+  ['nor for what is only a plan', { steps: [gate], request: { mode: 'Plan' } }, 'PlanOnly file'],
   ['a wait', { steps: [waitFor] }, 'Wait lease'],
   ['a wait that is overdue', { steps: [waitFor], memory: begun('lease', 999) }, 'Failed lease'],
   ['paused', { steps: [pending('a')], request: { paused: true } }, 'Paused a'],

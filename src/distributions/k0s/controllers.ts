@@ -1,0 +1,133 @@
+import type { ClusterFacts } from '../../model/facts.ts';
+import { sameRange } from '../../model/networks.ts';
+import { asString, at } from '../../model/object.ts';
+import type { Change, Handoff, Step, StepBase, StepState } from '../../model/step.ts';
+import { cidrList, type Wanted } from '../../model/wanted.ts';
+import type { Controller, K0sFacts } from './facts.ts';
+import { editText, restartText, snippetsFor, validateText } from './handoff.ts';
+import { managerIsDown } from './lease.ts';
+import { clusterSettings, controllersOf, flagOf } from './network.ts';
+import { identityKey } from './records.ts';
+import { changesTo, fileTarget } from './target.ts';
+
+const DEFAULT_FILE = '/etc/k0s/k0s.yaml';
+
+/**
+ * One controller after the other gets its file and a restart. It is the user's to do: a controller is often a host without a kubelet, so
+ * without an agent; and a restart of k0s restarts all that it runs.
+ */
+export const controllerSteps = (wanted: Wanted, facts: ClusterFacts, own: K0sFacts): readonly Step[] =>
+  controllersOf(own).map((controller) => controllerStep(wanted, facts, own, controller));
+
+function controllerStep(
+  wanted: Wanted,
+  facts: ClusterFacts,
+  own: K0sFacts,
+  controller: Controller,
+): Step & StepBase & Handoff {
+  const { name, report } = controller;
+  const file = report?.file ?? DEFAULT_FILE;
+  const changes = fileChanges(wanted, facts, own, controller);
+  const state = stateOf({ wanted, facts, own, controller, changes });
+  const isDone = state.is === 'Satisfied';
+  return {
+    kind: 'Handoff',
+    id: `k0s-config/${name}`,
+    phase: 'APIServer',
+    group: 'k0s-config',
+    target: `k0s controller ${name}`,
+    why:
+      wanted.direction === 'Forward'
+        ? 'k0s takes the Service networks from the file of each controller and reads it only when it starts, with dynamic configuration too.'
+        : 'No Service shall get an address of the family that leaves, and k0s takes the Service networks from the file of each controller.',
+    diff: isDone ? [] : changes,
+    state,
+    disrupts: {
+      text: `the API server on ${name} is away while k0s restarts; a kubelet and containerd that k0s runs there restart too, pods go on`,
+      seconds: [10, 90],
+    },
+    timeoutSeconds: 300,
+    command: commandFor(controller, file, changes),
+    watches: watchText(wanted, controller),
+    snippets: isDone ? [] : snippetsFor(file, changes),
+    holdsUp: true,
+  };
+}
+
+/** Without a report nobody knows what the file says, so it is told whole; what may have to be taken out is told in words. */
+const fileChanges = (wanted: Wanted, facts: ClusterFacts, own: K0sFacts, { report }: Controller): readonly Change[] => {
+  const live = report?.settings ?? {};
+  const dynamic = clusterSettings(own) !== null;
+  return changesTo(fileTarget(wanted, facts, live, dynamic), live);
+};
+
+function commandFor({ name, report }: Controller, file: string, changes: readonly Change[]): string {
+  const edit = editText(file, changes);
+  const restart = restartText('k0scontroller');
+  if (edit === '') return `on ${name}: ${restart}`;
+  const unseen =
+    report === null
+      ? ' (keep what is there already, and take out spec.controllerManager.extraArgs.node-cidr-mask-size if it is set)'
+      : '';
+  return `on ${name}: ${edit}${unseen}; then ${validateText(file)} && ${restart}. With k0sctl: put the same below spec.k0s.config and run k0sctl apply --config k0sctl.yaml. One controller at a time.`;
+}
+
+function watchText(wanted: Wanted, { name, report }: Controller): string {
+  const services = cidrList(wanted.families, wanted.services).join(',');
+  return report === null
+    ? `another process of the API server on ${name}, and ServiceCIDR kubernetes with ${services}`
+    : `kube-apiserver on ${name} with --service-cluster-ip-range=${services}`;
+}
+
+interface Case {
+  readonly wanted: Wanted;
+  readonly facts: ClusterFacts;
+  readonly own: K0sFacts;
+  readonly controller: Controller;
+  readonly changes: readonly Change[];
+}
+
+const stateOf = (scene: Case): StepState =>
+  scene.controller.report === null ? stateFromAPI(scene) : stateFromAgent(scene, scene.controller.report.problem);
+
+function stateFromAgent({ wanted, controller, changes }: Case, problem: string): StepState {
+  if (problem !== '') return { is: 'Unknown', why: `the agent on ${controller.name} cannot read its file: ${problem}` };
+  const range = flagOf(controller, 'kube-apiserver', 'service-cluster-ip-range');
+  const services = cidrList(wanted.families, wanted.services).join(',');
+  return changes.length === 0 && sameRange(range, services)
+    ? { is: 'Satisfied', evidence: `kube-apiserver on ${controller.name} runs with ${range ?? ''}` }
+    : { is: 'Pending' };
+}
+
+/**
+ * Of a controller without an agent the API shows two things: the networks of ServiceCIDR `kubernetes`, to which the first API server that has two
+ * adds its second; and whether the process of this very API server is another one than at first.
+ */
+function stateFromAPI({ wanted, facts, own, controller }: Case): StepState {
+  if (!own.serviceCIDR.known) return { is: 'Unknown', why: own.serviceCIDR.why };
+  const services = cidrList(wanted.families, wanted.services).join(',');
+  const live = own.serviceCIDR.value;
+  if (live !== null && !sameRange(live.join(','), services)) return { is: 'Pending' };
+  // With static configuration one file changes both: a controller manager that does not start has not got the right one.
+  if (clusterSettings(own) === null && managerIsDown(own, facts.at)) return { is: 'Pending' };
+
+  // An API server that still has two networks would add the second again within 10 s.
+  if (live !== null && wanted.families.length === 1) {
+    return { is: 'Satisfied', evidence: `ServiceCIDR kubernetes stays at ${services}` };
+  }
+  const isAlone = controllersOf(own).length === 1;
+  if (live !== null && isAlone) return { is: 'Satisfied', evidence: `ServiceCIDR kubernetes holds ${services}` };
+  if (!isAnotherProcess(facts, controller)) return { is: 'Pending' };
+  return {
+    is: 'Satisfied',
+    evidence:
+      live === null
+        ? `the API server on ${controller.name} was restarted; before Kubernetes 1.33 nothing in the API shows its networks`
+        : `the API server on ${controller.name} was restarted, and ServiceCIDR kubernetes holds ${services}`,
+  };
+}
+
+function isAnotherProcess({ records }: ClusterFacts, { name, identity }: Controller): boolean {
+  const first = records.known ? asString(at(records.value[identityKey(name)], 'holder')) : undefined;
+  return first !== undefined && identity !== null && first !== identity;
+}

@@ -1,0 +1,318 @@
+import { coerce, gte } from 'semver';
+import { parse } from 'yaml';
+import { type K0sFacts, makeControllers } from '../../src/distributions/k0s/facts.ts';
+import { identityKey } from '../../src/distributions/k0s/records.ts';
+import type { ClusterFacts, NodeFacts } from '../../src/model/facts.ts';
+import { type K0sSettings, readK0sSettings } from '../../src/model/k0s.ts';
+import { isPlainObject, mergePatch, type Plain } from './merge-patch.ts';
+import { known } from '../../src/model/reader.ts';
+import type { Step } from '../../src/model/step.ts';
+import { unreachable } from '../../src/result.ts';
+import {
+  AT,
+  basics,
+  clusterFacts,
+  merge,
+  nodeFacts,
+  podFacts,
+  PODS,
+  running,
+  SERVICES,
+  workloadFacts,
+} from './facts.ts';
+
+/**
+ * Plays k0s as its source has it (github.com/k0sproject/k0s: pkg/apis/k0s/v1beta1/network.go, pkg/component/controller): which flags it works out of
+ * which configuration, and what it leaves alone. The user is played too: does what a handoff says, and nothing else.
+ */
+export interface K0sWorldOptions {
+  readonly version: string;
+  readonly dynamic: boolean;
+  /** Controllers with an agent, and without. */
+  readonly seen: number;
+  readonly hidden: number;
+  /** What every Node holds at first. */
+  readonly podCIDRs?: readonly string[];
+}
+
+interface Host {
+  readonly name: string;
+  readonly isSeen: boolean;
+  file: Plain;
+  apiRange: string;
+  startedAt: number;
+  starts: number;
+  /** Null: it ends over and over. */
+  manager: Readonly<Record<string, string>> | null;
+}
+
+const FIRST_FILE: Plain = {
+  spec: { api: { address: '192.0.2.11' }, network: { podCIDR: PODS.IPv4, serviceCIDR: SERVICES.IPv4 } },
+};
+
+export class K0sWorld {
+  readonly #options: K0sWorldOptions;
+  readonly hosts: readonly Host[];
+  /** ClusterConfig in the API; null: there is none. */
+  object: Plain | null;
+  at = AT;
+  #changedAt = AT - 86_400_000;
+  #resourceVersion = 1;
+  serviceCIDR: readonly string[] = [SERVICES.IPv4];
+  #nodes: readonly NodeFacts[];
+  #lease = { holder: '', acquiredAt: AT - 3_600_000, renewedAt: AT };
+  #proxy = { clusterCIDR: '', changedAt: AT - 86_400_000, podsStartedAt: AT - 3_600_000, hash: '' };
+  readonly #first: Readonly<Record<string, { readonly holder: string }>>;
+
+  constructor(options: K0sWorldOptions) {
+    this.#options = options;
+    const names = [
+      ...Array.from({ length: options.seen }, (_, index) => `c${index + 1}`),
+      ...Array.from({ length: options.hidden }, (_, index) => `x${index + 1}`),
+    ];
+    this.object = options.dynamic ? { spec: { network: { podCIDR: PODS.IPv4 } } } : null;
+    this.#nodes = [...names.slice(0, options.seen), 'w1', 'w2'].map((name, index) =>
+      nodeFacts(index + 1, { name }, { podCIDRs: options.podCIDRs ?? [`10.244.${index + 1}.0/24`] }),
+    );
+    this.hosts = names.map((name, index) => ({
+      name,
+      isSeen: index < options.seen,
+      file: FIRST_FILE,
+      apiRange: '',
+      startedAt: AT - 3_600_000,
+      starts: 0,
+      manager: null,
+    }));
+    for (const host of this.hosts) this.restart(host.name);
+    this.#lease = { holder: `${names[0] ?? ''}_1`, acquiredAt: AT - 3_600_000, renewedAt: AT };
+    this.#proxy = { ...this.#proxy, changedAt: AT - 86_400_000 };
+    this.#first = Object.fromEntries(this.hosts.map((host) => [identityKey(host.name), { holder: identityOf(host) }]));
+  }
+
+  /** k0s reads its file, starts an API server from it, and the rest from the file or the object. */
+  restart(name: string): void {
+    const host = this.#host(name);
+    const settings = readK0sSettings(host.file);
+    host.starts += 1;
+    host.startedAt = this.at;
+    host.apiRange = serviceRange(settings);
+    const cidrs = host.apiRange.split(',');
+    if (cidrs.length === 2 && this.serviceCIDR.length === 1 && cidrs[0] === this.serviceCIDR[0])
+      this.serviceCIDR = cidrs;
+    this.#reconcile();
+  }
+
+  /** Somebody edits the object, or the operator does. */
+  patchObject(patch: unknown): void {
+    this.object = mergePatch(this.object ?? {}, patch) as Plain;
+    this.#changedAt = this.at;
+    this.#resourceVersion += 1;
+    this.#reconcile();
+  }
+
+  elapse(seconds: number): void {
+    this.at += seconds * 1000;
+    const leader = this.hosts.find((host) => host.manager !== null && this.#lease.holder === holderOf(host));
+    const next = leader ?? this.hosts.find((host) => host.manager !== null);
+    if (next === undefined) return;
+    this.#lease =
+      leader === undefined
+        ? { holder: holderOf(next), acquiredAt: this.at - 1000, renewedAt: this.at }
+        : { ...this.#lease, renewedAt: this.at };
+  }
+
+  /** What the step asks for, by the program or by the user. */
+  carryOut(step: Step): void {
+    switch (step.kind) {
+      case 'WaitFor':
+        return this.elapse(10);
+      case 'ApplyObject':
+        if (step.write.is !== 'MergePatch' || step.write.resourceVersion !== String(this.#resourceVersion)) {
+          throw new Error(`${step.id}: a write that the API would refuse`);
+        }
+        this.patchObject(step.write.body);
+        return this.elapse(40);
+      case 'RolloutWorkload':
+        if (step.next.is !== 'Annotate') throw new Error(`${step.id}: no new pods were needed`);
+        this.#proxy = { ...this.#proxy, podsStartedAt: this.at, hash: step.next.value ?? '' };
+        return this.elapse(30);
+      case 'Handoff':
+        return this.#obey(step);
+      case 'EditHost':
+      case 'MigrateService':
+      case 'ReplaceNode':
+      case 'TransferLease':
+      case 'Verify':
+      case 'VerifyPackets':
+        throw new Error(`${step.kind} is not k0s'`);
+      default:
+        return unreachable(step);
+    }
+  }
+
+  #obey(step: Extract<Step, { readonly kind: 'Handoff' }>): void {
+    const [group, name = ''] = step.id.split('/');
+    if (group === 'node-ips') {
+      const nodeIPs = /--node-ip=(\S+)/u.exec(step.command)?.[1]?.split(',') ?? [];
+      this.#nodes = this.#nodes.map((node) => (node.name === name ? { ...node, internalIPs: nodeIPs } : node));
+      return this.elapse(20);
+    }
+    if (group !== 'k0s-config') throw new Error(`${step.id}: nobody knows how`);
+    const host = this.#host(name);
+    const part = step.snippets?.find(({ file }) => file === '/etc/k0s/k0s.yaml');
+    host.file = mergePatch(host.file, part === undefined ? {} : parse(part.text)) as Plain;
+    for (const { path, after } of step.diff) if (after === null) host.file = without(host.file, path.split('.'));
+    this.elapse(5);
+    this.restart(name);
+    this.elapse(60);
+  }
+
+  /** Every controller works out the flags of its controller manager, and the leader writes what kube-proxy gets. */
+  #reconcile(): void {
+    for (const host of this.hosts) {
+      const flags = this.#managerFlags(host);
+      const isNew = JSON.stringify(flags) !== JSON.stringify(host.manager);
+      const fits = this.#problemOf(flags) === null;
+      host.manager = fits ? flags : null;
+      if (isNew && this.#lease.holder.startsWith(`${host.name}_`)) this.#lease = { ...this.#lease, holder: 'gone_0' };
+    }
+    const settings = readK0sSettings(this.object ?? this.hosts[0]?.file);
+    const clusterCIDR = this.#podRange(settings);
+    if (clusterCIDR !== this.#proxy.clusterCIDR) this.#proxy = { ...this.#proxy, clusterCIDR, changedAt: this.at };
+  }
+
+  #managerFlags(host: Host): Readonly<Record<string, string>> {
+    const settings = readK0sSettings(this.object ?? host.file);
+    const isDual = settings['spec.network.dualStack.enabled'] === 'true';
+    const extra = Object.fromEntries(
+      Object.entries(settings).flatMap(([path, value]) => {
+        const flag = /^spec\.controllerManager\.extraArgs\.(.+)$/u.exec(path)?.[1];
+        return flag === undefined ? [] : [[flag, value]];
+      }),
+    );
+    return {
+      'allocate-node-cidrs': 'true',
+      'cluster-cidr': this.#podRange(settings),
+      'service-cluster-ip-range': host.apiRange,
+      ...(isDual
+        ? { 'node-cidr-mask-size-ipv4': '24', 'node-cidr-mask-size-ipv6': '117' }
+        : { 'node-cidr-mask-size': '24' }),
+      ...extra,
+    };
+  }
+
+  #podRange(settings: K0sSettings): string {
+    const own = settings['spec.network.podCIDR'] ?? '';
+    if (settings['spec.network.dualStack.enabled'] !== 'true') return own;
+    const IPv6 = settings['spec.network.dualStack.IPv6podCIDR'] ?? '';
+    const version = coerce(this.#options.version);
+    return version !== null && gte(version, '1.36.1') ? `${own},${IPv6}` : `${IPv6},${own}`;
+  }
+
+  /** Why kube-controller-manager would end (pkg/controller/nodeipam of Kubernetes); null: it would not. */
+  #problemOf(flags: Readonly<Record<string, string>>): string | null {
+    const networks = (flags['cluster-cidr'] ?? '').split(',');
+    const isDual = networks.length === 2;
+    if (isDual && flags['node-cidr-mask-size'] !== undefined) return 'a mask without a family';
+    if (!isDual && flags['node-cidr-mask-size-ipv6'] !== undefined) return 'a mask of a family that is not there';
+    const wide = networks.find((network) => network.includes(':'));
+    if (wide !== undefined && Number(flags['node-cidr-mask-size-ipv6']) - Number(wide.split('/')[1]) > 16) {
+      return 'the node CIDR size is too big';
+    }
+    const misfit = this.#nodes.some(({ podCIDRs }) =>
+      podCIDRs.some((held, index) => networks[index]?.includes(':') !== held.includes(':')),
+    );
+    return misfit ? 'failed to mark cidr as occupied' : null;
+  }
+
+  look(): { readonly facts: ClusterFacts; readonly own: K0sFacts } {
+    const nodes = this.#nodes.map((node) => this.#withReport(node));
+    const own: K0sFacts = {
+      controllers: makeControllers(
+        nodes,
+        known(this.hosts.map((host) => ({ hostname: host.name, holder: identityOf(host) }))),
+      ),
+      clusterConfig: known(
+        this.object === null
+          ? null
+          : {
+              settings: readK0sSettings(this.object),
+              hasNetwork: true,
+              resourceVersion: String(this.#resourceVersion),
+              changedAt: iso(this.#changedAt),
+            },
+      ),
+      proxyConfig: known({
+        clusterCIDR: this.#proxy.clusterCIDR,
+        text: `clusterCIDR: ${this.#proxy.clusterCIDR}\n`,
+        changedAt: iso(this.#proxy.changedAt),
+      }),
+      proxy: known(
+        workloadFacts('kube-proxy', [], {
+          desired: nodes.length,
+          templateAnnotations: this.#proxy.hash === '' ? {} : { 'dualstack.dev/config-hash': this.#proxy.hash },
+          pods: nodes.map(({ name }) =>
+            podFacts({ name: `kube-proxy-${name}`, node: name, startedAt: iso(this.#proxy.podsStartedAt) }),
+          ),
+        }),
+      ),
+      lease: known({
+        holder: this.#lease.holder,
+        acquiredAt: iso(this.#lease.acquiredAt),
+        renewedAt: iso(this.#lease.renewedAt),
+      }),
+      serviceCIDR: known(this.serviceCIDR),
+    };
+    const facts = clusterFacts(
+      { nodes },
+      {
+        at: this.at,
+        basics: basics({ nodes, kubernetesVersion: this.#options.version }),
+        serviceCIDR: known(this.serviceCIDR),
+        records: known(this.#first),
+      },
+    );
+    return { facts: { ...facts, distribution: { name: 'K0s', detectedBy: 'a test', own } }, own };
+  }
+
+  #withReport(node: NodeFacts): NodeFacts {
+    const host = this.hosts.find(({ name, isSeen }) => isSeen && name === node.name);
+    if (host === undefined) return node;
+    const started = iso(host.startedAt);
+    const k0s = {
+      file: '/etc/k0s/k0s.yaml',
+      settings: readK0sSettings(host.file),
+      problem: '',
+      dynamic: this.object !== null,
+      running: {
+        'kube-apiserver': running({ 'service-cluster-ip-range': host.apiRange }, started),
+        'kube-controller-manager': host.manager === null ? null : running(host.manager, started),
+      },
+    };
+    return merge<NodeFacts>(node, { controlPlane: true, agent: { report: { k0s } } });
+  }
+
+  #host(name: string): Host {
+    const host = this.hosts.find((candidate) => candidate.name === name);
+    if (host === undefined) throw new Error(`no controller ${name}`);
+    return host;
+  }
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
+const identityOf = ({ name, starts }: Host): string => `apiserver-${name}_${starts}`;
+const holderOf = ({ name, starts, manager }: Host): string => `${name}_${starts}${JSON.stringify(manager).length}`;
+
+function serviceRange(settings: K0sSettings): string {
+  const own = settings['spec.network.serviceCIDR'] ?? '10.96.0.0/12';
+  const isDual = settings['spec.network.dualStack.enabled'] === 'true';
+  return isDual ? `${own},${settings['spec.network.dualStack.IPv6serviceCIDR'] ?? ''}` : own;
+}
+
+function without(tree: Plain, path: readonly string[]): Plain {
+  const [key = '', ...rest] = path;
+  const child = tree[key];
+  if (rest.length > 0 && isPlainObject(child)) return { ...tree, [key]: without(child, rest) };
+  const { [key]: _gone, ...kept } = tree;
+  return kept;
+}

@@ -8,6 +8,7 @@ import type { Basics, ClusterFacts } from './model/facts.ts';
 import type { Permission, Plugin } from './model/plugin.ts';
 import type { Reader } from './model/reader.ts';
 import { calico } from './cni/calico/index.ts';
+import { cilium } from './cni/cilium/index.ts';
 import { flannel } from './cni/flannel/index.ts';
 import { kindnet } from './cni/kindnet/index.ts';
 import { tigera } from './cni/tigera/index.ts';
@@ -34,6 +35,7 @@ const DISTRIBUTIONS: readonly Entry<BoundDistribution>[] = [
 ];
 const CNIS: readonly Entry<BoundCNI>[] = [
   cniEntry(tigera),
+  cniEntry(cilium),
   cniEntry(calico),
   cniEntry(flannel),
   cniEntry(kindnet),
@@ -121,7 +123,7 @@ function cniEntry<Own>(plugin: CNI<Own>): Entry<BoundCNI> {
     rules: plugin.optionRules ?? [],
     bind: (own) => ({
       ...bound(plugin, own as Own),
-      usesNodeIPAM: plugin.usesNodeIPAM,
+      usesNodeIPAM: typeof plugin.usesNodeIPAM === 'function' ? plugin.usesNodeIPAM(own as Own) : plugin.usesNodeIPAM,
       podCIDRs: () => plugin.podCIDRs(own as Own),
       nodeProofs: (wanted, facts) => plugin.nodeProofs?.(wanted, facts, own as Own) ?? null,
     }),

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { FINDING_REASONS } from '../../src/api/reasons.ts';
 import { calico } from '../../src/cni/calico/index.ts';
+import { cilium } from '../../src/cni/cilium/index.ts';
 import type { CNI } from '../../src/cni/contract.ts';
 import { flannel } from '../../src/cni/flannel/index.ts';
 import { kindnet } from '../../src/cni/kindnet/index.ts';
@@ -10,6 +11,7 @@ import { unmanaged } from '../../src/cni/unmanaged/index.ts';
 import type { KubeObject } from '../../src/model/object.ts';
 import type { Reader } from '../../src/model/reader.ts';
 import { calicoFacts } from '../support/calico-facts.ts';
+import { CILIUM_DUAL, ciliumFacts, HELM } from '../support/cilium-facts.ts';
 import { basics, clusterFacts, wantedDual, wantedSingle } from '../support/facts.ts';
 import { fakeReader } from '../support/fake-reader.ts';
 import { DUAL_NET_CONF, flannelFacts } from '../support/flannel-facts.ts';
@@ -162,5 +164,20 @@ conforms(
     kindnetFacts(clusterFacts(), { subnet: { is: 'From', source: '{}' } }),
   ],
   [bare('apps/v1', 'DaemonSet', 'kindnet')],
+);
+conforms(
+  cilium,
+  [
+    ciliumFacts(clusterFacts()),
+    ciliumFacts(clusterFacts(), { config: { data: CILIUM_DUAL } }),
+    ciliumFacts(clusterFacts(), { config: { owner: HELM } }),
+    ciliumFacts(clusterFacts(), { operator: null }),
+  ],
+  [
+    bare('v1', 'ConfigMap', 'cilium-config'),
+    bare('apps/v1', 'DaemonSet', 'cilium'),
+    bare('apps/v1', 'Deployment', 'cilium-operator'),
+    bare('cilium.io/v2', 'CiliumNode', 'x'),
+  ],
 );
 conforms(unmanaged, [null]);

@@ -8,6 +8,7 @@ import type { Basics, ClusterFacts } from './model/facts.ts';
 import type { Permission, Plugin } from './model/plugin.ts';
 import type { Reader } from './model/reader.ts';
 import { calico } from './cni/calico/index.ts';
+import { canal } from './cni/canal/index.ts';
 import { cilium } from './cni/cilium/index.ts';
 import { flannel } from './cni/flannel/index.ts';
 import { kindnet } from './cni/kindnet/index.ts';
@@ -37,6 +38,7 @@ const CNIS: readonly Entry<BoundCNI>[] = [
   cniEntry(tigera),
   cniEntry(cilium),
   cniEntry(calico),
+  cniEntry(canal),
   cniEntry(flannel),
   cniEntry(kindnet),
   cniEntry(unmanagedCNI),

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { FINDING_REASONS } from '../../src/api/reasons.ts';
 import { calico } from '../../src/cni/calico/index.ts';
+import { canal } from '../../src/cni/canal/index.ts';
 import { cilium } from '../../src/cni/cilium/index.ts';
 import type { CNI } from '../../src/cni/contract.ts';
 import { flannel } from '../../src/cni/flannel/index.ts';
@@ -11,6 +12,7 @@ import { unmanaged } from '../../src/cni/unmanaged/index.ts';
 import type { KubeObject } from '../../src/model/object.ts';
 import type { Reader } from '../../src/model/reader.ts';
 import { calicoFacts } from '../support/calico-facts.ts';
+import { CANAL_DUAL_NET_CONF, CANAL_DUAL_NETWORK, canalFacts } from '../support/canal-facts.ts';
 import { CILIUM_DUAL, ciliumFacts, HELM } from '../support/cilium-facts.ts';
 import { basics, clusterFacts, wantedDual, wantedSingle } from '../support/facts.ts';
 import { fakeReader } from '../support/fake-reader.ts';
@@ -179,5 +181,14 @@ conforms(
     bare('apps/v1', 'Deployment', 'cilium-operator'),
     bare('cilium.io/v2', 'CiliumNode', 'x'),
   ],
+);
+conforms(
+  canal,
+  [
+    canalFacts(clusterFacts()),
+    canalFacts(clusterFacts(), { config: { network: null } }),
+    canalFacts(clusterFacts(), { config: { flannel: CANAL_DUAL_NET_CONF, network: CANAL_DUAL_NETWORK } }),
+  ],
+  [bare('v1', 'ConfigMap', 'canal-config'), bare('apps/v1', 'DaemonSet', 'canal')],
 );
 conforms(unmanaged, [null]);

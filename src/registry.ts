@@ -7,11 +7,13 @@ import type { BoundCNI, BoundDistribution, BoundPlugin, BoundPlugins } from './m
 import type { Basics, ClusterFacts } from './model/facts.ts';
 import type { Permission, Plugin } from './model/plugin.ts';
 import type { Reader } from './model/reader.ts';
+import { antrea } from './cni/antrea/index.ts';
 import { calico } from './cni/calico/index.ts';
 import { canal } from './cni/canal/index.ts';
 import { cilium } from './cni/cilium/index.ts';
 import { flannel } from './cni/flannel/index.ts';
 import { kindnet } from './cni/kindnet/index.ts';
+import { kubeRouter } from './cni/kube-router/index.ts';
 import { tigera } from './cni/tigera/index.ts';
 import { unmanaged as unmanagedCNI } from './cni/unmanaged/index.ts';
 import { kubeadm } from './distributions/kubeadm/index.ts';
@@ -41,6 +43,8 @@ const CNIS: readonly Entry<BoundCNI>[] = [
   cniEntry(canal),
   cniEntry(flannel),
   cniEntry(kindnet),
+  cniEntry(antrea),
+  cniEntry(kubeRouter),
   cniEntry(unmanagedCNI),
 ];
 

@@ -1,12 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { FINDING_REASONS } from '../../src/api/reasons.ts';
+import { antrea } from '../../src/cni/antrea/index.ts';
 import { calico } from '../../src/cni/calico/index.ts';
 import { canal } from '../../src/cni/canal/index.ts';
 import { cilium } from '../../src/cni/cilium/index.ts';
 import type { CNI } from '../../src/cni/contract.ts';
 import { flannel } from '../../src/cni/flannel/index.ts';
 import { kindnet } from '../../src/cni/kindnet/index.ts';
+import { kubeRouter } from '../../src/cni/kube-router/index.ts';
 import { tigera } from '../../src/cni/tigera/index.ts';
 import { unmanaged } from '../../src/cni/unmanaged/index.ts';
 import type { KubeObject } from '../../src/model/object.ts';
@@ -14,10 +16,11 @@ import type { Reader } from '../../src/model/reader.ts';
 import { calicoFacts } from '../support/calico-facts.ts';
 import { CANAL_DUAL_NET_CONF, CANAL_DUAL_NETWORK, canalFacts } from '../support/canal-facts.ts';
 import { CILIUM_DUAL, ciliumFacts, HELM } from '../support/cilium-facts.ts';
-import { basics, clusterFacts, wantedDual, wantedSingle } from '../support/facts.ts';
+import { basics, clusterFacts, wantedDual, wantedSingle, workloadFacts } from '../support/facts.ts';
 import { fakeReader } from '../support/fake-reader.ts';
 import { DUAL_NET_CONF, flannelFacts } from '../support/flannel-facts.ts';
 import { kindnetFacts } from '../support/kindnet-facts.ts';
+import { KUBE_ROUTER_DUAL, kubeRouterFacts } from '../support/kube-router-facts.ts';
 
 /**
  * What the rest of the program takes for granted of every network plug-in. `facts`: parts with work to do, and parts with none.
@@ -190,5 +193,23 @@ conforms(
     canalFacts(clusterFacts(), { config: { flannel: CANAL_DUAL_NET_CONF, network: CANAL_DUAL_NETWORK } }),
   ],
   [bare('v1', 'ConfigMap', 'canal-config'), bare('apps/v1', 'DaemonSet', 'canal')],
+);
+conforms(
+  kubeRouter,
+  [
+    kubeRouterFacts(clusterFacts()),
+    kubeRouterFacts(clusterFacts(), { args: KUBE_ROUTER_DUAL }),
+    kubeRouterFacts(clusterFacts(), { flagsInCommand: true }),
+  ],
+  [bare('apps/v1', 'DaemonSet', 'kube-router')],
+);
+conforms(
+  antrea,
+  [
+    { known: true, value: null },
+    { known: true, value: workloadFacts('antrea-agent', ['cp-1', 'worker-1']) },
+    { known: false, why: 'forbidden' },
+  ],
+  [bare('apps/v1', 'DaemonSet', 'antrea-agent')],
 );
 conforms(unmanaged, [null]);

@@ -71,7 +71,7 @@ function forwardSteps(scene: Scene): readonly Step[] {
 
 /** On the way back the first annotation again; one of ours where pods have that already and read the configuration before it changed. */
 function backStep(scene: Scene): Step {
-  const { agent, config, facts, goal } = scene;
+  const { agent, config, facts, goal, isConfigured } = scene;
   const live = markOf(agent);
   const changedAt = config.changedAt === null ? 0 : Date.parse(config.changedAt);
   const told = new Set(
@@ -80,7 +80,9 @@ function backStep(scene: Scene): Step {
       .map((node) => node.name),
   );
   // One that has published nothing of IPv6 never knew it.
-  const isFresh = agent.workload.pods.every((pod) => !told.has(pod.node) || Date.parse(pod.startedAt) >= changedAt);
+  const isFresh = agent.workload.pods.every(
+    (pod) => !told.has(pod.node) || (isConfigured && Date.parse(pod.startedAt) >= changedAt),
+  );
   const isOurs = live === goal.firstMark || live === MARKS.without;
   const isTold = isOurs && (isFresh || !isRolledOut(agent.workload));
   const mark = isTold ? live : live === goal.firstMark ? MARKS.without : goal.firstMark;
@@ -113,6 +115,8 @@ function step(scene: Scene, { id, why, mark, state }: Parts): Step {
   const live = markOf(agent);
   const path = `spec.template.metadata.annotations[${ROLLOUT_ANNOTATION}]`;
   const changes: readonly Change[] = [...envDiff(scene), ...(live === mark ? [] : [{ path, before: live, after: mark }])];
+  // What has nothing to change needs not wait for the configuration either.
+  const mayBegin = isConfigured || state.is === 'Pending' || changes.length === 0;
   return {
     id,
     phase: 'CNIAgents',
@@ -127,8 +131,8 @@ function step(scene: Scene, { id, why, mark, state }: Parts): Step {
     kind: 'ApplyObject',
     ref: DAEMON_SET,
     write: { is: 'Apply', force: true, body: daemonSet(goal, mark) },
-    diff: state.is === 'Satisfied' ? [] : changes,
-    state: isConfigured || state.is === 'Pending' ? state : { is: 'Pending' },
+    diff: mayBegin && state.is === 'Satisfied' ? [] : changes,
+    state: mayBegin ? state : { is: 'Pending' },
   };
 }
 

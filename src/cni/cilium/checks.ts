@@ -11,7 +11,6 @@ import {
   CONFIG_MAP,
   DAEMON_SET,
   DEFAULT_POOL,
-  NODE_API,
   OPERATOR,
   POOL_API,
   type CiliumFacts,
@@ -44,26 +43,26 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): re
   ];
 }
 
-const KINDS: readonly (readonly [part: 'config' | 'agent' | 'nodes' | 'operator', object: ObjectRef])[] = [
+/** Null: a list of objects. */
+const KINDS: readonly (readonly [part: 'config' | 'agent' | 'nodes' | 'operator', object: ObjectRef | null])[] = [
   ['config', CONFIG_MAP],
   ['agent', DAEMON_SET],
   ['operator', OPERATOR],
-  ['nodes', { apiVersion: NODE_API, kind: 'CiliumNode', name: '' }],
+  ['nodes', null],
 ];
 
 function checkReadable(own: CiliumFacts): readonly Finding[] {
   return KINDS.flatMap(([part, ref]): readonly Finding[] => {
     const fact: Known<unknown> = own[part];
-    const isList = part === 'nodes';
     if (!fact.known) {
       return [
-        finding('ComponentUnreadable', isList ? null : ref, CILIUM_PHASES, {
-          message: `${isList ? 'CiliumNodes' : refText(ref)} could not be read: ${fact.why}`,
+        finding('ComponentUnreadable', ref, CILIUM_PHASES, {
+          message: `${ref === null ? 'CiliumNodes' : refText(ref)} could not be read: ${fact.why}`,
           remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
         }),
       ];
     }
-    if (fact.value !== null || part === 'operator') return [];
+    if (fact.value !== null || ref === null || part === 'operator') return [];
     return [
       finding('CNIConfigUnsupported', ref, CILIUM_PHASES, {
         message: `${refText(ref)} is not there, as it is where Cilium was installed by its chart or its command line`,

@@ -3,6 +3,7 @@ import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { endedText } from '../../model/workload.ts';
+import { unreachable } from '../../result.ts';
 import { MARKS, type CiliumFacts } from './facts.ts';
 import { isIPv6, markOf, runsIPv6, sceneOf, type Scene } from './scene.ts';
 
@@ -11,7 +12,8 @@ import { isIPv6, markOf, runsIPv6, sceneOf, type Scene } from './scene.ts';
  * none, and the Node may stay Ready.
  */
 export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): Known<NodeProofs> {
-  for (const part of [own.config, own.agent, own.nodes]) if (!part.known) return unknown(part.why);
+  const unread = [own.config, own.agent, own.nodes].find((part) => !part.known);
+  if (unread?.known === false) return unknown(unread.why);
   const scene = wanted.direction === 'Forward' ? sceneOf(wanted, facts, own) : null;
   if (scene === null) return known({ inForce: false, nodes: {} });
 
@@ -63,5 +65,7 @@ function whyItEnds({ mode, nodes }: Scene, node: NodeFacts): string | null {
       return nodes[node.name]?.podCIDRs.some(isIPv6) === true ? null : 'its CiliumNode has no IPv6 pod CIDR';
     case 'multi-pool':
       return null;
+    default:
+      return unreachable(mode);
   }
 }

@@ -5,7 +5,7 @@ import type { RolloutWorkload, Step, StepState } from '../../model/step.ts';
 import { endedText, isRolledOut } from '../../model/workload.ts';
 import { unreachable } from '../../result.ts';
 import { DAEMON_SET, MARKS, OPERATOR, ROLLOUT_ANNOTATION } from './facts.ts';
-import { agentNodes, isFresh, isIPv6, markOf, nameList, runsIPv6, type Scene } from './scene.ts';
+import { agentNodes, isIPv6, markOf, nameList, runsIPv6, type Scene, staleNodes } from './scene.ts';
 
 /** A roll-out as it stands, and what the template shall be marked with. */
 interface Rolling {
@@ -83,7 +83,7 @@ function rollout({ facts }: Scene, ref: ObjectRef, workload: WorkloadFacts, { ma
 
 /** What each agent shows of itself decides: restarted by whomever, an agent that has its IPv6 address runs with IPv6. */
 function agentsForward(scene: Scene): Rolling {
-  const { agent, config } = scene;
+  const { agent } = scene;
   const live = markOf(agent.workload);
   const unproven = agentNodes(scene)
     .map(({ name }) => name)
@@ -94,12 +94,12 @@ function agentsForward(scene: Scene): Rolling {
       evidence: `all ${agent.workload.pods.length} pods are ready, and their CiliumNodes have an IPv6 CiliumInternalIP`,
     });
   if (live === MARKS.with) return { state: told(), mark: live };
-  const stale = agent.workload.pods.some((pod) => unproven.includes(pod.node) && !isFresh(pod, config));
-  return stale ? { state: { is: 'Pending' }, mark: MARKS.with } : { state: told(), mark: live };
+  const stale = staleNodes(scene, agent.workload, unproven);
+  return stale.length > 0 ? { state: { is: 'Pending' }, mark: MARKS.with } : { state: told(), mark: live };
 }
 
 function agentsBack(scene: Scene): Rolling {
-  const { agent, config, first } = scene;
+  const { agent, first } = scene;
   const live = markOf(agent.workload);
   const still = agentNodes(scene)
     .map(({ name }) => name)
@@ -111,13 +111,13 @@ function agentsBack(scene: Scene): Rolling {
     });
   // A mark of ours goes, and with that come new pods. One that is to stay, because nobody could tell it from a first state, is turned round.
   if (live === MARKS.with) return { state: { is: 'Pending' }, mark: first.agent === live ? MARKS.without : first.agent };
-  const stale = agent.workload.pods.some((pod) => still.includes(pod.node) && !isFresh(pod, config));
-  return stale && live !== MARKS.without ? { state: { is: 'Pending' }, mark: MARKS.without } : { state: told(), mark: live };
+  const stale = staleNodes(scene, agent.workload, still);
+  return stale.length > 0 && live !== MARKS.without ? { state: { is: 'Pending' }, mark: MARKS.without } : { state: told(), mark: live };
 }
 
 /** In mode `cluster-pool` the CiliumNodes show that it runs with IPv6; in the others, as soon as the agents do, nobody restarts it in vain. */
 function operatorForward(scene: Scene, operator: WorkloadFacts): Rolling {
-  const { config, mode, nodes } = scene;
+  const { mode, nodes } = scene;
   const live = markOf(operator);
   const running = agentNodes(scene).map(({ name }) => name);
   const lacking = mode === 'cluster-pool' ? running.filter((name) => nodes[name]?.podCIDRs.some(isIPv6) !== true) : [];
@@ -132,20 +132,20 @@ function operatorForward(scene: Scene, operator: WorkloadFacts): Rolling {
   };
   if (live === MARKS.with) return { state: told(), mark: live };
   if (isProven) return { state: { is: 'Satisfied', evidence: 'it has run with IPv6 before' }, mark: live };
-  const stale = operator.pods.some((pod) => !isFresh(pod, config));
-  return stale ? { state: { is: 'Pending' }, mark: MARKS.with } : { state: told(), mark: live };
+  const stale = staleNodes(scene, operator, operator.pods.map((pod) => pod.node));
+  return stale.length > 0 ? { state: { is: 'Pending' }, mark: MARKS.with } : { state: told(), mark: live };
 }
 
 function operatorBack(scene: Scene, operator: WorkloadFacts): Rolling {
-  const { config, first } = scene;
+  const { first } = scene;
   const live = markOf(operator);
   const told = (): StepState =>
     toldState(scene, operator, { waits: null, evidence: 'its pods have read the configuration without IPv6' });
   if (live === MARKS.with) {
     return { state: { is: 'Pending' }, mark: first.operator === live ? MARKS.without : first.operator };
   }
-  const stale = operator.pods.some((pod) => !isFresh(pod, config));
-  return stale && live !== MARKS.without ? { state: { is: 'Pending' }, mark: MARKS.without } : { state: told(), mark: live };
+  const stale = staleNodes(scene, operator, operator.pods.map((pod) => pod.node));
+  return stale.length > 0 && live !== MARKS.without ? { state: { is: 'Pending' }, mark: MARKS.without } : { state: told(), mark: live };
 }
 
 const refusedState = (node: string, error: string): StepState => ({

@@ -89,9 +89,20 @@ export function agentNodes({ facts, agent }: Pick<Scene, 'facts' | 'agent'>): re
   return facts.nodes.filter((node) => running.has(node.name));
 }
 
-/** It started after the configuration was last changed, so it has read what is there now. */
-export const isFresh = ({ startedAt }: PodFacts, { changedAt }: ConfigFacts): boolean =>
-  changedAt !== null && Date.parse(startedAt) >= Date.parse(changedAt);
+/**
+ * Nodes among these whose pod must be made anew, because it has not read the configuration as it is now. While a roll-out is under way that is true of none:
+ * it goes on by itself.
+ */
+export function staleNodes(scene: Scene, workload: WorkloadFacts, nodes: readonly string[]): readonly string[] {
+  if (workload.observedGeneration < workload.generation) return [];
+  return workload.pods
+    .filter((pod) => nodes.includes(pod.node) && pod.hash === workload.newestHash && !isFresh(pod, scene))
+    .map((pod) => pod.node);
+}
+
+/** It started after the configuration became what it shall be. */
+const isFresh = ({ startedAt }: PodFacts, { isConfigured, config: { changedAt } }: Scene): boolean =>
+  isConfigured && changedAt !== null && Date.parse(startedAt) >= Date.parse(changedAt);
 
 export const nameList = (names: readonly string[]): string =>
   names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;

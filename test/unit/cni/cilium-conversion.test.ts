@@ -8,7 +8,7 @@ import { CiliumModel } from '../../support/cilium-model.ts';
 
 const wanted = wantedDual();
 const back = (model: CiliumModel) => wantedSingle({ restore: model.first });
-const IPV6 = { internalIPs: ['192.0.2.12'] };
+const WITHOUT_IPV6 = { internalIPs: ['192.0.2.12'] };
 const marks = (model: CiliumModel) =>
   (['agent', 'operator'] as const).flatMap((which) => Object.values(model.workload(which).templateAnnotations));
 const hasIPv6 = (texts: readonly string[]) => texts.some((text) => text.includes(':'));
@@ -96,7 +96,7 @@ test('an agent restarted by hand counts as restarted', () => {
 
 test('the configuration waits for an IPv6 address of every Node, without which an agent ends', () => {
   const model = new CiliumModel();
-  model.changeNode('worker-1', IPV6);
+  model.changeNode('worker-1', WITHOUT_IPV6);
   expect(model.steps(wanted)[0]).toMatchObject({
     id: 'cilium/config',
     state: { is: 'InProgress', why: expect.stringContaining('worker-1') },
@@ -204,7 +204,7 @@ test('what it shows of single nodes: proven by its own address, and an agent tha
   expect(proofs(model)).toEqual({ inForce: false, nodes: ['Pending', 'Pending'] });
   model.run(wanted);
   expect(proofs(model)).toEqual({ inForce: true, nodes: ['Proven', 'Proven'] });
-  model.changeNode('worker-1', IPV6);
+  model.changeNode('worker-1', WITHOUT_IPV6);
   model.restart('agent', 'worker-1');
   expect(proofs(model)).toEqual({ inForce: true, nodes: ['Proven', 'LostPrimary'] });
 });

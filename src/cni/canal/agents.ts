@@ -29,12 +29,12 @@ export const agentSteps = (scene: Scene): readonly Step[] =>
  * node told has no routes to it (`handleUpdateLeaseEvent` in flannel's `pkg/subnet/kube/kube.go`).
  */
 function forwardSteps(scene: Scene): readonly Step[] {
-  const { agent, config, facts } = scene;
+  const { agent, config, facts, isConfigured } = scene;
   const live = markOf(agent);
   const untold = agentNodes(facts, agent).filter((node) => !hasTold(node, agent, config));
   const isEnvRight = envDiff(scene).length === 0;
   const wasDual =
-    live === null && config.untouched && isEnvRight && untold.length === 0 && isRolledOut(agent.workload);
+    live === null && isConfigured && config.untouched && isEnvRight && untold.length === 0 && isRolledOut(agent.workload);
   const told = toldState(scene, untold, {
     evidence: `all ${agent.workload.pods.length} pods are new, their Nodes carry ${nodeAnnotations(agent.flags, 'IPv6').publicIP}`,
     waits: `waits until flanneld has told of IPv6 on ${nameList(untold)}`,

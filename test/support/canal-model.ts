@@ -98,7 +98,7 @@ export class CanalModel {
       const network = asString(at(step.write, 'body', 'data', 'cni_network_config')) ?? null;
       this.own = { ...this.own, config: known({ ...this.config, flannel, network, changedAt, untouched: false }) };
     } else if (step.ref.kind === 'DaemonSet') {
-      this.#apply(step.write.body);
+      this.#apply(at(step.write, 'body'));
     } else {
       const node = this.facts.nodes.find((each) => each.name === step.ref.name);
       const removed = Object.keys(at(step.write, 'body', 'metadata', 'annotations') as object);

@@ -1,5 +1,5 @@
 import { flagsOf, type Flags } from '../../model/flanneld.ts';
-import { asArray, asString, at } from '../../model/object.ts';
+import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
 import { lastChange, ownerOf } from '../../model/owner.ts';
 import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
 import { readWorkload } from '../../model/workload.ts';
@@ -24,7 +24,7 @@ export async function observe(reader: Reader): Promise<CanalFacts> {
   return { config, agent: await readAgent(reader, asString(at(data, 'canal_iface')) ?? '') };
 }
 
-function toConfig(object: Parameters<typeof lastChange>[0]): ConfigFacts {
+function toConfig(object: KubeObject): ConfigFacts {
   const { metadata } = object;
   const changedAt = lastChange(object);
   return {

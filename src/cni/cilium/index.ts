@@ -27,7 +27,8 @@ export const cilium: CNI<CiliumFacts> = {
   podCIDRs,
 };
 
-const dataOf = ({ config }: CiliumFacts) => (config.known ? (config.value?.data ?? {}) : {});
+const dataOf = ({ config }: CiliumFacts): Readonly<Record<string, string>> =>
+  config.known ? (config.value?.data ?? {}) : {};
 
 /** Only of the families that are on, and only where Cilium hands them out itself. */
 function podCIDRs(own: CiliumFacts): readonly string[] {

@@ -53,7 +53,7 @@ test.each<[string, CanalParts, readonly unknown[]]>([
   ['etcd', { agent: { flags: { 'kube-subnet-mgr': ['false'] } } }, [['CNIConfigUnsupported', true]]],
   [
     'an env from elsewhere',
-    { agent: { env: { FELIX_IPV6SUPPORT: { is: 'From', source: '{}' } as never } } },
+    { agent: { env: { FELIX_IPV6SUPPORT: { is: 'From', source: '{}' } } } },
     [['CNIConfigUnsupported', true]],
   ],
   [

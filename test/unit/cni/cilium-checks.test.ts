@@ -78,7 +78,7 @@ test('one family is asked for: it has nothing to say or to do', () => {
   expect(cilium.steps(wanted, ciliumCluster(), ciliumFacts(ciliumCluster()))).toEqual([]);
 });
 
-test.each([
+test.each<[string, string | null]>([
   ['quay.io/cilium/cilium:v1.18.4@sha256:49d87af187eeeb9e9e3ec2bc6bd372261a0b5cb2d845659463ba7cc10bf2b39b', '1.18.4'],
   ['registry.example:5000/cilium:v1.16', '1.16.0'],
   ['registry.example:5000/cilium', null],

@@ -134,7 +134,8 @@ const proofs = (parts: KubeRouterParts, facts = cluster()) => {
 test('what it shows of single nodes: that it stays up with both families', () => {
   expect(proofs({})).toEqual({ inForce: false, nodes: ['Pending', 'Pending', 'Pending'] });
   const crash = { ready: false, waiting: 'CrashLoopBackOff' };
-  const parts = rolling((index) => [{}, { startedAt: before(5) }, crash][index] ?? {});
+  const changes: readonly Partial<PodFacts>[] = [{}, { startedAt: before(5) }, crash];
+  const parts = rolling((index) => changes[index] ?? {});
   expect(proofs(parts)).toEqual({ inForce: true, nodes: ['Proven', 'Pending', 'Failing'] });
   const noAddress = cluster((_node, index) => (index === 2 ? { internalIPs: ['192.0.2.13'] } : {}));
   expect(proofs(parts, noAddress).nodes).toEqual(['Proven', 'Pending', 'LostPrimary']);

@@ -21,7 +21,8 @@ export function steps(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): re
   if (scene === null) return [];
   const operator = operatorStep(scene);
   if (wanted.direction === 'Forward') {
-    return [configStep(scene), ...operator, agentStep(scene, operator.every(({ state }) => state.is === 'Satisfied'))];
+    const mayStart = operator.every(({ state }) => state.is === 'Satisfied' || state.is === 'Deferred');
+    return [configStep(scene), ...operator, agentStep(scene, mayStart)];
   }
   const cidrs = scene.mode === 'cluster-pool' ? Object.entries(scene.nodes) : [];
   return [configStep(scene), agentStep(scene, true), ...cidrs.map(([name, node]) => podCIDRStep(name, node)), ...operator];

@@ -71,7 +71,10 @@ const workloads: readonly KubeObject[] = [
     agent('kindnet-cni', [{ name: 'POD_SUBNET', value: '10.244.0.0/16' }]),
   ),
   workload('DaemonSet', 'kube-system', 'kube-router', {
-    template: { ...template, spec: { containers: [{ name: 'kube-router', image: 'agent', args: ['--run-router=true'] }] } },
+    template: {
+      ...template,
+      spec: { containers: [{ name: 'kube-router', image: 'agent', args: ['--run-router=true'] }] },
+    },
   }),
   workload('Deployment', NAMESPACE, 'dualstack-operator', {}),
 ];
@@ -191,7 +194,11 @@ test('the families of kube-router are set, and taken back; its other arguments a
   const range = '--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/112';
   expect(await applied(KUBE_ROUTER, withArgs('--run-router=true', '--enable-ipv6=true', range))).toBe('done');
   expect(await applied(KUBE_ROUTER, withArgs('--run-router=true'))).toBe('done');
-  for (const args of [[], ['--run-router=true', '--master=https://example.com'], ['--run-router=false', '--enable-ipv6']]) {
+  for (const args of [
+    [],
+    ['--run-router=true', '--master=https://example.com'],
+    ['--run-router=false', '--enable-ipv6'],
+  ]) {
     expect(await applied(KUBE_ROUTER, withArgs(...args))).toContain('refused: spec.template.spec.containers');
   }
 });

@@ -12,7 +12,7 @@ import { kubeRouter } from '../../src/cni/kube-router/index.ts';
 import { tigera } from '../../src/cni/tigera/index.ts';
 import { unmanaged } from '../../src/cni/unmanaged/index.ts';
 import type { KubeObject } from '../../src/model/object.ts';
-import type { Reader } from '../../src/model/reader.ts';
+import { known, unknown, type Reader } from '../../src/model/reader.ts';
 import { calicoFacts } from '../support/calico-facts.ts';
 import { CANAL_DUAL_NET_CONF, CANAL_DUAL_NETWORK, canalFacts } from '../support/canal-facts.ts';
 import { CILIUM_DUAL, ciliumFacts, HELM } from '../support/cilium-facts.ts';
@@ -205,11 +205,7 @@ conforms(
 );
 conforms(
   antrea,
-  [
-    { known: true, value: null },
-    { known: true, value: workloadFacts('antrea-agent', ['cp-1', 'worker-1']) },
-    { known: false, why: 'forbidden' },
-  ],
+  [known(null), known(workloadFacts('antrea-agent', ['cp-1', 'worker-1'])), unknown('forbidden')],
   [bare('apps/v1', 'DaemonSet', 'antrea-agent')],
 );
 conforms(unmanaged, [null]);

@@ -51,7 +51,9 @@ export class CanalModel {
 
   steps(wanted: Wanted): readonly Step[] {
     const order = phaseOrder(wanted.direction);
-    return canal.steps(wanted, this.facts, this.own).toSorted((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
+    return canal
+      .steps(wanted, this.facts, this.own)
+      .toSorted((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
   }
 
   /** Carries out the first open step, or lets the DaemonSet go on. Null: everything is satisfied. */

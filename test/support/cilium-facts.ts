@@ -52,7 +52,10 @@ export const withIPv6 = (n: number): Partial<CiliumNodeFacts> => ({
 
 export function ciliumFacts(facts: ClusterFacts, parts: CiliumParts = {}): CiliumFacts {
   const names = facts.nodes.map((node) => node.name);
-  const agent: AgentFacts = { workload: workloadFacts('cilium', names), image: 'quay.io/cilium/cilium:v1.18.4@sha256:aa' };
+  const agent: AgentFacts = {
+    workload: workloadFacts('cilium', names),
+    image: 'quay.io/cilium/cilium:v1.18.4@sha256:aa',
+  };
   const operator = workloadFacts('cilium-operator', names.slice(0, 1), { kind: 'Deployment' });
   return {
     config: known({

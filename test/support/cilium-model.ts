@@ -64,7 +64,9 @@ export class CiliumModel {
 
   steps(wanted: Wanted): readonly Step[] {
     const order = phaseOrder(wanted.direction);
-    return cilium.steps(wanted, this.facts, this.own).toSorted((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
+    return cilium
+      .steps(wanted, this.facts, this.own)
+      .toSorted((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase));
   }
 
   /** Carries out the first open step, or lets time go by. Null: everything is satisfied. */
@@ -165,7 +167,6 @@ export class CiliumModel {
       return true;
     }
     const given = this.data['ipam'] === 'kubernetes' ? (node?.podCIDRs ?? []) : this.node(name).podCIDRs;
-    const has = (texts: readonly string[]) => texts.some((text) => text.includes(':'));
     if (!has(node?.internalIPs ?? []) || (this.data['ipam'] !== 'multi-pool' && !has(given))) return false;
     this.#setNode(name, { internalIPs: [IPv4, `fd00:10:244:${index}::7`] });
     return true;
@@ -198,6 +199,9 @@ export class CiliumModel {
     const workload = { ...this.workload(which), ...change };
     const { agent } = this.own;
     if (which === 'operator') this.own = { ...this.own, operator: known(workload) };
-    else if (agent.known && agent.value !== null) this.own = { ...this.own, agent: known({ ...agent.value, workload }) };
+    else if (agent.known && agent.value !== null)
+      this.own = { ...this.own, agent: known({ ...agent.value, workload }) };
   }
 }
+
+const has = (texts: readonly string[]): boolean => texts.some((text) => text.includes(':'));

@@ -32,8 +32,7 @@ export const antrea: CNI<AntreaFacts> = {
     },
   ],
   usesNodeIPAM: true,
-  detect: ({ objects }: Basics) =>
-    objects.DaemonSet.includes(`kube-system/${AGENT.name}`) ? refText(AGENT) : null,
+  detect: ({ objects }: Basics) => (objects.DaemonSet.includes(`kube-system/${AGENT.name}`) ? refText(AGENT) : null),
   observe: (reader) => readWorkload(reader, 'DaemonSet', 'kube-system', AGENT.name),
   components: () => [],
   check: (wanted, { nodes }, own) => check(wanted, nodes, own),
@@ -55,7 +54,10 @@ function check(wanted: Wanted, nodes: readonly NodeFacts[], own: AntreaFacts): r
   const stale = own.value === null ? [] : staleNodes(wanted, nodes, own.value);
   if (own.value !== null && stale.length === 0) return [];
   const names = stale.slice(0, 5).map((node) => node.name);
-  const where = names.length === 0 ? '' : `; not yet on ${names.join(', ')}${stale.length > names.length ? ` and ${stale.length - names.length} more` : ''}`;
+  const where =
+    names.length === 0
+      ? ''
+      : `; not yet on ${names.join(', ')}${stale.length > names.length ? ` and ${stale.length - names.length} more` : ''}`;
   const families = wanted.families.join(' and ');
   return [
     // On the way back the podCIDRs go only after the agents' turn.

@@ -6,7 +6,14 @@ import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { endedText, isRolledOut } from '../../model/workload.ts';
 import { unreachable } from '../../result.ts';
-import { DAEMON_SET, ENV_NAMES, FELIX_CONTAINER, ROLLOUT_ANNOTATION, type AgentFacts, type ConfigFacts } from './facts.ts';
+import {
+  DAEMON_SET,
+  ENV_NAMES,
+  FELIX_CONTAINER,
+  ROLLOUT_ANNOTATION,
+  type AgentFacts,
+  type ConfigFacts,
+} from './facts.ts';
 import { agentNodes, type Goal, hasTold, liveEnv, markOf, nameList } from './goal.ts';
 
 interface Scene {
@@ -34,7 +41,12 @@ function forwardSteps(scene: Scene): readonly Step[] {
   const untold = agentNodes(facts, agent).filter((node) => !hasTold(node, agent, config));
   const isEnvRight = envDiff(scene).length === 0;
   const wasDual =
-    live === null && isConfigured && config.untouched && isEnvRight && untold.length === 0 && isRolledOut(agent.workload);
+    live === null &&
+    isConfigured &&
+    config.untouched &&
+    isEnvRight &&
+    untold.length === 0 &&
+    isRolledOut(agent.workload);
   const told = toldState(scene, untold, {
     evidence: `all ${agent.workload.pods.length} pods are new, their Nodes carry ${nodeAnnotations(agent.flags, 'IPv6').publicIP}`,
     waits: `waits until flanneld has told of IPv6 on ${nameList(untold)}`,
@@ -114,7 +126,10 @@ function step(scene: Scene, { id, why, mark, state }: Parts): Step {
   const { agent, goal, isConfigured } = scene;
   const live = markOf(agent);
   const path = `spec.template.metadata.annotations[${ROLLOUT_ANNOTATION}]`;
-  const changes: readonly Change[] = [...envDiff(scene), ...(live === mark ? [] : [{ path, before: live, after: mark }])];
+  const changes: readonly Change[] = [
+    ...envDiff(scene),
+    ...(live === mark ? [] : [{ path, before: live, after: mark }]),
+  ];
   // What has nothing to change needs not wait for the configuration either.
   const mayBegin = isConfigured || state.is === 'Pending' || changes.length === 0;
   return {

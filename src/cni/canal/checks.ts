@@ -8,7 +8,16 @@ import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseCidr } from '../../net/cidr.ts';
-import { CONFIG_MAP, DAEMON_SET, ENV_NAMES, FLANNEL_KEY, NETWORK_KEY, type AgentFacts, type CanalFacts, type ConfigFacts } from './facts.ts';
+import {
+  CONFIG_MAP,
+  DAEMON_SET,
+  ENV_NAMES,
+  FLANNEL_KEY,
+  NETWORK_KEY,
+  type AgentFacts,
+  type CanalFacts,
+  type ConfigFacts,
+} from './facts.ts';
 import { agentNodes, isConvertible, makeGoal, nameList } from './goal.ts';
 import { readNetworkConfig } from './network-config.ts';
 
@@ -120,7 +129,8 @@ function checkSource({ readsConfig, env, flags }: AgentFacts): readonly Finding[
       : [
           unsupported(DAEMON_SET, {
             message: `${refText(DAEMON_SET)} does not take both of its configurations from ${refText(CONFIG_MAP)}, so editing that has no effect`,
-            remedy: 'Let its containers read them there as in the manifest, or convert with the tool that installed it.',
+            remedy:
+              'Let its containers read them there as in the manifest, or convert with the tool that installed it.',
           }),
         ]),
     ...(from.length === 0
@@ -212,10 +222,15 @@ function checkHosts({ families }: Wanted, facts: ClusterFacts, agent: AgentFacts
   const [first] = lacking;
   if (first === undefined) return [];
   return [
-    finding('DefaultRouteMissing', { apiVersion: 'v1', kind: 'Node', name: first.node.name }, ['CNIConfig', 'CNIAgents'], {
-      message: `${lacking.length} of ${facts.nodes.length} Nodes: flanneld would not start, for example on ${first.node.name}: ${first.problem}`,
-      remedy: `Give each host a default route of both families over one interface, or name the interface in canal_iface (${refText(CONFIG_MAP)}).`,
-    }),
+    finding(
+      'DefaultRouteMissing',
+      { apiVersion: 'v1', kind: 'Node', name: first.node.name },
+      ['CNIConfig', 'CNIAgents'],
+      {
+        message: `${lacking.length} of ${facts.nodes.length} Nodes: flanneld would not start, for example on ${first.node.name}: ${first.problem}`,
+        remedy: `Give each host a default route of both families over one interface, or name the interface in canal_iface (${refText(CONFIG_MAP)}).`,
+      },
+    ),
   ];
 }
 

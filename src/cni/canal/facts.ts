@@ -59,7 +59,12 @@ export interface AgentFacts {
   readonly images: { readonly felix: string; readonly flannel: string };
   /** Of Felix's container. A literal value, or JSON of the source that it comes from. */
   readonly env: Readonly<
-    Partial<Record<EnvName, { readonly is: 'Value'; readonly value: string } | { readonly is: 'From'; readonly source: string }>>
+    Partial<
+      Record<
+        EnvName,
+        { readonly is: 'Value'; readonly value: string } | { readonly is: 'From'; readonly source: string }
+      >
+    >
   >;
   /** Of flanneld. */
   readonly flags: Flags;

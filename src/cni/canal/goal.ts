@@ -36,7 +36,8 @@ const agentRecord = (agent: AgentFacts): Json => ({
 });
 
 /** What the template says of roll-outs; null: nothing. */
-export const markOf = ({ workload }: AgentFacts): string | null => workload.templateAnnotations[ROLLOUT_ANNOTATION] ?? null;
+export const markOf = ({ workload }: AgentFacts): string | null =>
+  workload.templateAnnotations[ROLLOUT_ANNOTATION] ?? null;
 
 /** Null: it is not set to a value. */
 export function liveEnv({ env }: AgentFacts, name: EnvName): string | null {
@@ -78,7 +79,9 @@ export function makeGoal(wanted: Wanted, config: ConfigFacts, agent: AgentFacts)
 function flannelGoal(wanted: Wanted, { flannel: text }: ConfigFacts): Result<string, string> {
   if (text === null) return err(`the key ${FLANNEL_KEY} is not there`);
   if (wanted.direction === 'Forward') {
-    return wanted.pods.IPv6 === undefined ? err('no IPv6 pod network is known') : withFamily(text, 'IPv6', wanted.pods.IPv6);
+    return wanted.pods.IPv6 === undefined
+      ? err('no IPv6 pod network is known')
+      : withFamily(text, 'IPv6', wanted.pods.IPv6);
   }
   // What somebody else changed meanwhile stays; only the family goes.
   const first = asString(at(wanted.restore[CONFIG_RECORD], FLANNEL_KEY));

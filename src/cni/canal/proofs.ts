@@ -17,12 +17,15 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { config, agent 
   if (!config.known) return unknown(config.why);
   const [live, conf] = [agent.value, config.value];
   const read = readNetConf(conf?.flannel ?? '');
-  if (live === null || conf === null || !read.ok || wanted.families[1] !== 'IPv6') return known({ inForce: false, nodes: {} });
+  if (live === null || conf === null || !read.ok || wanted.families[1] !== 'IPv6')
+    return known({ inForce: false, nodes: {} });
 
   const inForce = read.value.enabled.IPv6 && ((markOf(live) ?? '').startsWith('IPv6, roll-out 2') || conf.untouched);
   const nodes = facts.nodes.flatMap((node) => {
     const pod = live.workload.pods.find((each) => each.node === node.name && !each.terminating);
-    return pod === undefined ? [] : [[node.name, proofOf(live, node, pod, hasTold(node, live, conf), inForce)] as const];
+    return pod === undefined
+      ? []
+      : [[node.name, proofOf(live, node, pod, hasTold(node, live, conf), inForce)] as const];
   });
   return known({ inForce, nodes: Object.fromEntries(nodes) });
 }

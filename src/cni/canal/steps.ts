@@ -107,8 +107,6 @@ function annotationStep(node: NodeFacts, { publicIP, data }: NodeAnnotations): S
     },
     diff: present.map(({ key, before }) => ({ path: `metadata.annotations[${key}]`, before, after: null })),
     state:
-      present.length === 0
-        ? { is: 'Satisfied', evidence: 'it carries no IPv6 address of flannel' }
-        : { is: 'Pending' },
+      present.length === 0 ? { is: 'Satisfied', evidence: 'it carries no IPv6 address of flannel' } : { is: 'Pending' },
   };
 }

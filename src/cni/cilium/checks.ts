@@ -94,7 +94,8 @@ function checkOwner(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts, image
   if (scene === null || scene.config.owner === null || scene.isConfigured) return [];
   const differs = changesOf(scene.config, scene.goal).map(({ path }) => path);
   const release = scene.config.release;
-  const keeper = release === null ? scene.config.owner.text : `Helm release ${release.name} in namespace ${release.namespace}`;
+  const keeper =
+    release === null ? scene.config.owner.text : `Helm release ${release.name} in namespace ${release.namespace}`;
   const command = commandFor(scene.config, scene.goal, versionOf(image));
   return [
     finding('AnotherOwner', CONFIG_MAP, CILIUM_PHASES, {
@@ -155,7 +156,8 @@ function checkPool({ pods }: Wanted, mode: IPAMMode, { data }: ConfigFacts): rea
   return [
     finding('PoolConflict', CONFIG_MAP, CILIUM_PHASES, {
       message: `${refText(CONFIG_MAP)}: cluster-pool-ipv6-cidr is ${live.join(' ')}, but the IPv6 pod network is ${asked}`,
-      remedy: 'Ask for that network in spec.clusterNetwork.pods.cidrBlocks, or remove the key where no CiliumNode holds a part of it.',
+      remedy:
+        'Ask for that network in spec.clusterNetwork.pods.cidrBlocks, or remove the key where no CiliumNode holds a part of it.',
     }),
   ];
 }

@@ -5,7 +5,12 @@ import type { Known } from '../../model/reader.ts';
 
 const NAMESPACE = 'kube-system';
 
-export const CONFIG_MAP: ObjectRef = { apiVersion: 'v1', kind: 'ConfigMap', namespace: NAMESPACE, name: 'cilium-config' };
+export const CONFIG_MAP: ObjectRef = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  namespace: NAMESPACE,
+  name: 'cilium-config',
+};
 export const DAEMON_SET: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: NAMESPACE, name: 'cilium' };
 export const OPERATOR: ObjectRef = {
   apiVersion: 'apps/v1',

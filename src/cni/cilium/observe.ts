@@ -43,10 +43,7 @@ async function readConfig(reader: Reader): Promise<Known<ConfigFacts | null>> {
 
 /** Helm leaves these annotations on all that it installs; `cilium install` is Helm as well. */
 function releaseOf({ metadata: { annotations = {} } }: KubeObject): ConfigFacts['release'] {
-  const [name, namespace] = [
-    annotations['meta.helm.sh/release-name'],
-    annotations['meta.helm.sh/release-namespace'],
-  ];
+  const [name, namespace] = [annotations['meta.helm.sh/release-name'], annotations['meta.helm.sh/release-namespace']];
   return name === undefined || namespace === undefined ? null : { name, namespace };
 }
 

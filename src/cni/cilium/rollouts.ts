@@ -41,7 +41,10 @@ export function operatorStep(scene: Scene): readonly Step[] {
       id: 'cilium/operator',
       phase: wanted.direction === 'Forward' ? 'CNIAgents' : 'Pools',
       why: 'cilium-operator reads its configuration only when it starts.',
-      disrupts: { text: 'new nodes wait for their pod CIDRs while cilium-operator restarts; pods notice nothing', seconds: [5, 60] },
+      disrupts: {
+        text: 'new nodes wait for their pod CIDRs while cilium-operator restarts; pods notice nothing',
+        seconds: [5, 60],
+      },
       timeoutSeconds: 300,
       mark: rolling.mark,
       state: scene.isConfigured ? rolling.state : { is: 'Pending' },
@@ -90,7 +93,10 @@ function agentsForward(scene: Scene): Rolling {
     .filter((name) => !runsIPv6(scene.nodes[name]));
   const told = (): StepState =>
     toldState(scene, agent.workload, {
-      waits: unproven.length === 0 ? null : `waits until cilium-agent has an IPv6 address of its own on ${nameList(unproven)}`,
+      waits:
+        unproven.length === 0
+          ? null
+          : `waits until cilium-agent has an IPv6 address of its own on ${nameList(unproven)}`,
       evidence: `all ${agent.workload.pods.length} pods are ready, and their CiliumNodes have an IPv6 CiliumInternalIP`,
     });
   if (live === MARKS.with) return { state: told(), mark: live };
@@ -110,9 +116,12 @@ function agentsBack(scene: Scene): Rolling {
       evidence: `all ${agent.workload.pods.length} pods are ready, and no CiliumNode has an IPv6 CiliumInternalIP`,
     });
   // A mark of ours goes, and with that come new pods. One that is to stay, because nobody could tell it from a first state, is turned round.
-  if (live === MARKS.with) return { state: { is: 'Pending' }, mark: first.agent === live ? MARKS.without : first.agent };
+  if (live === MARKS.with)
+    return { state: { is: 'Pending' }, mark: first.agent === live ? MARKS.without : first.agent };
   const stale = staleNodes(scene, agent.workload, still);
-  return stale.length > 0 && live !== MARKS.without ? { state: { is: 'Pending' }, mark: MARKS.without } : { state: told(), mark: live };
+  return stale.length > 0 && live !== MARKS.without
+    ? { state: { is: 'Pending' }, mark: MARKS.without }
+    : { state: told(), mark: live };
 }
 
 /** In mode `cluster-pool` the CiliumNodes show that it runs with IPv6; in the others, as soon as the agents do, nobody restarts it in vain. */
@@ -124,15 +133,21 @@ function operatorForward(scene: Scene, operator: WorkloadFacts): Rolling {
   const isProven = mode === 'cluster-pool' ? lacking.length === 0 : running.every((name) => runsIPv6(nodes[name]));
   const refused = lacking.find((name) => (nodes[name]?.operatorError ?? '') !== '');
   const told = (): StepState => {
-    if (refused !== undefined && isRolledOut(operator)) return refusedState(refused, nodes[refused]?.operatorError ?? '');
+    if (refused !== undefined && isRolledOut(operator))
+      return refusedState(refused, nodes[refused]?.operatorError ?? '');
     return toldState(scene, operator, {
-      waits: lacking.length === 0 ? null : `waits until cilium-operator has given an IPv6 pod CIDR to ${nameList(lacking)}`,
+      waits:
+        lacking.length === 0 ? null : `waits until cilium-operator has given an IPv6 pod CIDR to ${nameList(lacking)}`,
       evidence: mode === 'cluster-pool' ? 'every CiliumNode has an IPv6 pod CIDR' : 'its pods are new and ready',
     });
   };
   if (live === MARKS.with) return { state: told(), mark: live };
   if (isProven) return { state: { is: 'Satisfied', evidence: 'it has run with IPv6 before' }, mark: live };
-  const stale = staleNodes(scene, operator, operator.pods.map((pod) => pod.node));
+  const stale = staleNodes(
+    scene,
+    operator,
+    operator.pods.map((pod) => pod.node),
+  );
   return stale.length > 0 ? { state: { is: 'Pending' }, mark: MARKS.with } : { state: told(), mark: live };
 }
 
@@ -144,8 +159,14 @@ function operatorBack(scene: Scene, operator: WorkloadFacts): Rolling {
   if (live === MARKS.with) {
     return { state: { is: 'Pending' }, mark: first.operator === live ? MARKS.without : first.operator };
   }
-  const stale = staleNodes(scene, operator, operator.pods.map((pod) => pod.node));
-  return stale.length > 0 && live !== MARKS.without ? { state: { is: 'Pending' }, mark: MARKS.without } : { state: told(), mark: live };
+  const stale = staleNodes(
+    scene,
+    operator,
+    operator.pods.map((pod) => pod.node),
+  );
+  return stale.length > 0 && live !== MARKS.without
+    ? { state: { is: 'Pending' }, mark: MARKS.without }
+    : { state: told(), mark: live };
 }
 
 const refusedState = (node: string, error: string): StepState => ({

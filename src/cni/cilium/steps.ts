@@ -25,7 +25,12 @@ export function steps(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): re
     return [configStep(scene), ...operator, agentStep(scene, mayStart)];
   }
   const cidrs = scene.mode === 'cluster-pool' ? Object.entries(scene.nodes) : [];
-  return [configStep(scene), agentStep(scene, true), ...cidrs.map(([name, node]) => podCIDRStep(name, node)), ...operator];
+  return [
+    configStep(scene),
+    agentStep(scene, true),
+    ...cidrs.map(([name, node]) => podCIDRStep(name, node)),
+    ...operator,
+  ];
 }
 
 function configStep(scene: Scene): Step {
@@ -95,9 +100,7 @@ function podCIDRStep(name: string, node: CiliumNodeFacts): Step {
     kind: 'ApplyObject',
     ref: { apiVersion: NODE_API, kind: 'CiliumNode', name },
     write: { is: 'MergePatch', body: { spec: { ipam: { podCIDRs: kept } } }, resourceVersion: node.resourceVersion },
-    diff: isDone
-      ? []
-      : [{ path: 'spec.ipam.podCIDRs', before: node.podCIDRs.join(', '), after: kept.join(', ') }],
+    diff: isDone ? [] : [{ path: 'spec.ipam.podCIDRs', before: node.podCIDRs.join(', '), after: kept.join(', ') }],
     state: isDone ? { is: 'Satisfied', evidence: 'it holds no IPv6 pod CIDR' } : { is: 'Pending' },
   };
 }

@@ -145,10 +145,14 @@ const markText = ({ family }: Goal, round: 1 | 2): string => `${family}, roll-ou
 
 /** Nodes with a pod of flannel that have not told how they are reached in the family that comes. */
 const nodesWithoutProof = (scene: Scene): readonly NodeFacts[] =>
-  nodesOf(scene).filter((node) => !isProven(node, nodeAnnotations(scene.agent.flags, scene.goal.family), backendOf(scene)));
+  nodesOf(scene).filter(
+    (node) => !isProven(node, nodeAnnotations(scene.agent.flags, scene.goal.family), backendOf(scene)),
+  );
 
 const provenNodes = (scene: Scene): readonly NodeFacts[] =>
-  nodesOf(scene).filter((node) => isProven(node, nodeAnnotations(scene.agent.flags, scene.goal.family), backendOf(scene)));
+  nodesOf(scene).filter((node) =>
+    isProven(node, nodeAnnotations(scene.agent.flags, scene.goal.family), backendOf(scene)),
+  );
 
 function nodesOf({ facts, agent }: Scene): readonly NodeFacts[] {
   const running = new Set(agent.workload.pods.map((pod) => pod.node));

@@ -70,8 +70,7 @@ function setFlag(args: readonly string[], name: string, value: string): readonly
 }
 
 /** True when two lists differ in nothing but what this program changes. */
-export function sameButFamily(a: readonly string[], b: readonly string[]): boolean {
-  const kept = (args: readonly string[]) =>
-    args.filter((arg) => ![IPV6_FLAG, SERVICES_FLAG].includes(nameOf(arg))).join('\n');
-  return kept(a) === kept(b);
-}
+export const sameButFamily = (a: readonly string[], b: readonly string[]): boolean => others(a) === others(b);
+
+const others = (args: readonly string[]): string =>
+  args.filter((arg) => ![IPV6_FLAG, SERVICES_FLAG].includes(nameOf(arg))).join('\n');

@@ -15,7 +15,6 @@ export async function observe(reader: Reader): Promise<KubeRouterFacts> {
   const containers = asArray(at(read.value, 'spec', 'template', 'spec', 'containers'));
   const container = containers.find((each) => at(each, 'name') === AGENT_CONTAINER) ?? containers[0];
   if (container === undefined) return known(null);
-  const words = (value: unknown) => asArray(value).flatMap((word) => asString(word) ?? []);
   return known({
     workload: workload.value,
     container: asString(at(container, 'name')) ?? AGENT_CONTAINER,
@@ -25,3 +24,5 @@ export async function observe(reader: Reader): Promise<KubeRouterFacts> {
     owner: ownerOf(read.value),
   });
 }
+
+const words = (value: unknown): readonly string[] => asArray(value).flatMap((word) => asString(word) ?? []);

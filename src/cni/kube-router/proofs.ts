@@ -14,7 +14,8 @@ const SETTLED_MS = 30_000;
 export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts): Known<NodeProofs> {
   if (!own.known) return unknown(own.why);
   const agent = own.value;
-  if (agent === null || wanted.direction === 'Back' || !isConvertible(wanted)) return known({ inForce: false, nodes: {} });
+  if (agent === null || wanted.direction === 'Back' || !isConvertible(wanted))
+    return known({ inForce: false, nodes: {} });
   const inForce = isOn(agent.args, IPV6_FLAG);
   const nodes = agentNodes(facts, agent).flatMap((node) => {
     const pod = agent.workload.pods.find((each) => each.node === node.name && !each.terminating);
@@ -40,5 +41,9 @@ function proofOf({ workload }: AgentFacts, node: NodeFacts, pod: PodFacts, inFor
           remedy: `Give ${node.name} an IPv6 address; kube-router then starts by itself. ${remedy}`,
         };
   }
-  return { is: 'Pending', evidence: `kube-router on ${node.name} has not run with both families for long enough.`, remedy };
+  return {
+    is: 'Pending',
+    evidence: `kube-router on ${node.name} has not run with both families for long enough.`,
+    remedy,
+  };
 }

@@ -28,13 +28,19 @@ export function steps(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
   if (!isOn(agent.args, 'run-router') || !isOn(agent.args, 'enable-cni')) return [];
   const args = goalArgs(wanted, agent);
   const set = argsStep(wanted, facts, agent, args);
-  return [set, rolloutStep(facts, agent, set.state.is === 'Satisfied' ? rolloutState(facts, agent) : { is: 'Pending' })];
+  return [
+    set,
+    rolloutStep(facts, agent, set.state.is === 'Satisfied' ? rolloutState(facts, agent) : { is: 'Pending' }),
+  ];
 }
 
 /** Arguments as they shall be. On the way back the first ones byte for byte, unless somebody else has changed more of them meanwhile. */
 export function goalArgs(wanted: Wanted, { args }: AgentFacts): readonly string[] {
   if (wanted.direction === 'Forward') {
-    return withIPv6(args, { IPv4: wanted.services.IPv4, IPv6: isOn(args, 'run-firewall') ? wanted.services.IPv6 : undefined });
+    return withIPv6(args, {
+      IPv4: wanted.services.IPv4,
+      IPv6: isOn(args, 'run-firewall') ? wanted.services.IPv6 : undefined,
+    });
   }
   const first = asArray(at(wanted.restore[RECORD], 'args')).flatMap((arg) => asString(arg) ?? []);
   const isRecorded = wanted.restore[RECORD] !== undefined && !isOn(first, IPV6_FLAG);

@@ -2,7 +2,16 @@ import { expect, test } from '@jest/globals';
 import { antrea } from '../../../src/cni/antrea/index.ts';
 import type { ClusterFacts, NodeFacts } from '../../../src/model/facts.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
-import { basics, before, clusterFacts, podFacts, SERVICES, wantedDual, wantedSingle, workloadFacts } from '../../support/facts.ts';
+import {
+  basics,
+  before,
+  clusterFacts,
+  podFacts,
+  SERVICES,
+  wantedDual,
+  wantedSingle,
+  workloadFacts,
+} from '../../support/facts.ts';
 
 function cluster(change: (node: NodeFacts, index: number) => Partial<NodeFacts> = () => ({})): ClusterFacts {
   const facts = clusterFacts({ dual: true });
@@ -15,7 +24,12 @@ function cluster(change: (node: NodeFacts, index: number) => Partial<NodeFacts> 
 }
 
 const agents = (facts: ClusterFacts) =>
-  known(workloadFacts('antrea-agent', facts.nodes.map((node) => node.name)));
+  known(
+    workloadFacts(
+      'antrea-agent',
+      facts.nodes.map((node) => node.name),
+    ),
+  );
 const check = (facts: ClusterFacts, wanted = wantedDual()) => antrea.check(wanted, facts, agents(facts));
 
 test('it is recognised by its agents', () => {
@@ -28,7 +42,11 @@ test('it is recognised by its agents', () => {
 test('nothing of it is changed; what is left to do is told until it shows', () => {
   const single = cluster((node) => ({ podCIDRs: node.podCIDRs.slice(0, 1) }));
   const [finding] = check(single);
-  expect(finding).toMatchObject({ reason: 'Unmanaged', blocks: ['CNIAgents'], message: expect.stringContaining('worker-1') });
+  expect(finding).toMatchObject({
+    reason: 'Unmanaged',
+    blocks: ['CNIAgents'],
+    message: expect.stringContaining('worker-1'),
+  });
   expect(finding?.remedy).toContain('rollout restart daemonset/antrea-agent');
   expect(finding?.remedy).toContain(SERVICES.IPv6);
   expect(antrea.steps(wantedDual(), single, agents(single))).toEqual([]);
@@ -55,6 +73,8 @@ test('on the way back it holds nothing up: podCIDRs go later', () => {
 
 test('missing and unreadable are told; one family is nothing to speak of', () => {
   expect(antrea.check(wantedDual(), cluster(), known(null))).toMatchObject([{ reason: 'Unmanaged' }]);
-  expect(antrea.check(wantedDual(), cluster(), unknown('forbidden'))).toMatchObject([{ reason: 'ComponentUnreadable' }]);
+  expect(antrea.check(wantedDual(), cluster(), unknown('forbidden'))).toMatchObject([
+    { reason: 'ComponentUnreadable' },
+  ]);
   expect(antrea.check(wantedDual({ families: ['IPv4'] }), cluster(), unknown('forbidden'))).toEqual([]);
 });

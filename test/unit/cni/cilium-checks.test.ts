@@ -4,19 +4,30 @@ import { versionOf } from '../../../src/cni/cilium/version.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import { basics, PODS, wantedDual, wantedSingle } from '../../support/facts.ts';
-import { CILIUM_CONFIG, CILIUM_DUAL, ciliumCluster, ciliumFacts, type CiliumParts } from '../../support/cilium-facts.ts';
+import {
+  CILIUM_CONFIG,
+  CILIUM_DUAL,
+  ciliumCluster,
+  ciliumFacts,
+  type CiliumParts,
+} from '../../support/cilium-facts.ts';
 import { fakeReader } from '../../support/fake-reader.ts';
 
 const reasons = (parts: CiliumParts = {}, wanted = wantedDual()) => {
   const cluster = ciliumCluster();
-  return cilium.check(wanted, cluster, ciliumFacts(cluster, parts)).map(({ reason, blocks }) => [reason, blocks.length > 0]);
+  return cilium
+    .check(wanted, cluster, ciliumFacts(cluster, parts))
+    .map(({ reason, blocks }) => [reason, blocks.length > 0]);
 };
 
 const data = (change: Readonly<Record<string, string>>): CiliumParts => ({
   config: { data: { ...CILIUM_CONFIG, ...change } },
 });
 const image = (text: string): CiliumParts => ({ agent: { image: text } });
-const multiPool = (ipv6: readonly string[]): CiliumParts => ({ ...data({ ipam: 'multi-pool' }), pool: known({ ipv6 }) });
+const multiPool = (ipv6: readonly string[]): CiliumParts => ({
+  ...data({ ipam: 'multi-pool' }),
+  pool: known({ ipv6 }),
+});
 
 test.each<[string, CiliumParts, readonly unknown[]]>([
   ['nothing for a stock installation', {}, []],
@@ -31,7 +42,11 @@ test.each<[string, CiliumParts, readonly unknown[]]>([
   ['no operator, and pools', { operator: null }, [['CNIConfigUnsupported', true]]],
   ['no operator, and none needed', { ...data({ ipam: 'kubernetes' }), operator: null }, []],
   ['1.7 is too old', image('docker.io/cilium/cilium:v1.7.16'), [['UnsupportedVersion', true]]],
-  ['multi-pool came later', { ...multiPool([PODS.IPv6]), ...image('x/cilium:v1.13.9') }, [['UnsupportedVersion', true]]],
+  [
+    'multi-pool came later',
+    { ...multiPool([PODS.IPv6]), ...image('x/cilium:v1.13.9') },
+    [['UnsupportedVersion', true]],
+  ],
   ['no version', image('registry.example:5000/cilium'), [['UnknownVersion', false]]],
   ['pools of one family', multiPool([]), [['Unmanaged', true]]],
   ['pools of both families', multiPool([PODS.IPv6]), []],
@@ -163,15 +178,16 @@ test('it is recognised by its DaemonSet, and read', async () => {
   });
 });
 
+const pool = (cidrs: readonly unknown[]): KubeObject => ({
+  apiVersion: 'cilium.io/v2alpha1',
+  kind: 'CiliumPodIPPool',
+  metadata: { name: 'default' },
+  spec: { ipv4: { cidrs: [PODS.IPv4], maskSize: 24 }, ipv6: { cidrs, maskSize: 64 } },
+});
+
 test('its pool is read where pods take their addresses from it', async () => {
   const [configMap, ...others] = objects;
   const pooled = { ...configMap!, data: { ...CILIUM_CONFIG, ipam: 'multi-pool' } };
-  const pool = (cidrs: readonly unknown[]): KubeObject => ({
-    apiVersion: 'cilium.io/v2alpha1',
-    kind: 'CiliumPodIPPool',
-    metadata: { name: 'default' },
-    spec: { ipv4: { cidrs: [PODS.IPv4], maskSize: 24 }, ipv6: { cidrs, maskSize: 64 } },
-  });
   for (const cidr of [PODS.IPv6, { cidr: PODS.IPv6 }]) {
     const own = await cilium.observe(fakeReader([pooled, ...others, pool([cidr])]), basics({ nodes: [] }));
     expect(own.pool).toEqual(known({ ipv6: [PODS.IPv6] }));

@@ -168,7 +168,10 @@ test('what Helm owns is handed over with exact values; the restarts that follow 
   model.run(wanted);
   expect(model.done).toEqual(['cilium/operator', 'cilium/agents']);
 
-  expect(model.steps(back(model))[0]).toMatchObject({ kind: 'Handoff', command: expect.stringContaining("'ipv6.enabled=false'") });
+  expect(model.steps(back(model))[0]).toMatchObject({
+    kind: 'Handoff',
+    command: expect.stringContaining("'ipv6.enabled=false'"),
+  });
   expect(cilium.check(back(model), model.facts, model.own)).toMatchObject([{ reason: 'AnotherOwner' }]);
 });
 

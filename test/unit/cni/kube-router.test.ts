@@ -93,7 +93,10 @@ test('it waits for an IPv6 address and an IPv6 podCIDR of every Node, without wh
   const replace = wantedDual({ nodes: { podCIDRs: 'Replace' } });
   expect(steps({}, noRange, replace)[0]?.state).toMatchObject({ is: 'InProgress' });
   expect(steps({}, noRange)[0]?.state.is).toBe('Pending');
-  const plugins = registry.bind({ ...noRange, cni: { name: 'KubeRouter', detectedBy: '', own: kubeRouterFacts(noRange) } });
+  const plugins = registry.bind({
+    ...noRange,
+    cni: { name: 'KubeRouter', detectedBy: '', own: kubeRouterFacts(noRange) },
+  });
   expect(checkPodCIDRs(wantedDual(), noRange, plugins, [])).toMatchObject([{ reason: 'PodCIDRsMissing' }]);
 });
 
@@ -167,7 +170,11 @@ test.each<[string, KubeRouterParts, readonly unknown[]]>([
   ['nothing once it is converted', { args: KUBE_ROUTER_DUAL }, []],
   ['1.6 is too old', { image: 'docker.io/cloudnativelabs/kube-router:v1.6.0' }, [['UnsupportedVersion', true]]],
   ['the newest, whatever that is', { image: 'docker.io/cloudnativelabs/kube-router' }, [['UnknownVersion', false]]],
-  ['beside another network', { args: ['--run-router=false', '--bgp-graceful-restart'] }, [['CNIConfigUnsupported', true]]],
+  [
+    'beside another network',
+    { args: ['--run-router=false', '--bgp-graceful-restart'] },
+    [['CNIConfigUnsupported', true]],
+  ],
   ['a CNI of its own', { args: ['--enable-cni=false', '--bgp-graceful-restart'] }, [['CNIConfigUnsupported', true]]],
   ['flags in the command', { flagsInCommand: true }, [['CNIConfigUnsupported', true]]],
   ['routes go with each restart', { args: [] }, [['TrafficInterrupted', false]]],

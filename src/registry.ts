@@ -7,9 +7,13 @@ import type { BoundCNI, BoundDistribution, BoundPlugin, BoundPlugins } from './m
 import type { Basics, ClusterFacts } from './model/facts.ts';
 import type { Permission, Plugin } from './model/plugin.ts';
 import type { Reader } from './model/reader.ts';
+import { antrea } from './cni/antrea/index.ts';
 import { calico } from './cni/calico/index.ts';
+import { canal } from './cni/canal/index.ts';
+import { cilium } from './cni/cilium/index.ts';
 import { flannel } from './cni/flannel/index.ts';
 import { kindnet } from './cni/kindnet/index.ts';
+import { kubeRouter } from './cni/kube-router/index.ts';
 import { tigera } from './cni/tigera/index.ts';
 import { unmanaged as unmanagedCNI } from './cni/unmanaged/index.ts';
 import { k0s } from './distributions/k0s/index.ts';
@@ -44,9 +48,13 @@ const DISTRIBUTIONS: readonly Entry<BoundDistribution>[] = [
 ];
 const CNIS: readonly Entry<BoundCNI>[] = [
   cniEntry(tigera),
+  cniEntry(cilium),
   cniEntry(calico),
+  cniEntry(canal),
   cniEntry(flannel),
   cniEntry(kindnet),
+  cniEntry(antrea),
+  cniEntry(kubeRouter),
   cniEntry(unmanagedCNI),
 ];
 
@@ -142,7 +150,7 @@ function cniEntry<Own>(plugin: CNI<Own>): Entry<BoundCNI> {
     rules: plugin.optionRules ?? [],
     bind: (own) => ({
       ...bound(plugin, own as Own),
-      usesNodeIPAM: plugin.usesNodeIPAM,
+      usesNodeIPAM: typeof plugin.usesNodeIPAM === 'function' ? plugin.usesNodeIPAM(own as Own) : plugin.usesNodeIPAM,
       podCIDRs: () => plugin.podCIDRs(own as Own),
       nodeProofs: (wanted, facts) => plugin.nodeProofs?.(wanted, facts, own as Own) ?? null,
     }),

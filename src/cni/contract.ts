@@ -9,8 +9,8 @@ import type { Wanted } from '../model/wanted.ts';
 export interface CNI<Own> extends Plugin<Own> {
   /** Rules that tie its options to the rest of the spec. */
   readonly optionRules?: readonly Rule[];
-  /** True: pods take their addresses from the Node's podCIDRs, so existing Nodes need a second one. */
-  readonly usesNodeIPAM: boolean;
+  /** True: pods take their addresses from the Node's podCIDRs, so existing Nodes need a second one. A function where that hangs on its configuration. */
+  readonly usesNodeIPAM: boolean | ((own: Own) => boolean);
   /** What is live of the pod networks, where the CNI knows it. */
   podCIDRs(own: Own): readonly string[];
   /** What it shows of single nodes, where it shows more than the Node objects do. */

@@ -55,6 +55,7 @@ const agent = (name: string, env: object[]) => ({
 const SHOP = ref('Deployment', 'shop', 'web');
 const CALICO = ref('DaemonSet', 'kube-system', 'calico-node');
 const KINDNET = ref('DaemonSet', 'kube-system', 'kindnet');
+const KUBE_ROUTER = ref('DaemonSet', 'kube-system', 'kube-router');
 const OWN = ref('Deployment', NAMESPACE, 'dualstack-operator');
 
 const workloads: readonly KubeObject[] = [
@@ -69,6 +70,12 @@ const workloads: readonly KubeObject[] = [
     'kindnet',
     agent('kindnet-cni', [{ name: 'POD_SUBNET', value: '10.244.0.0/16' }]),
   ),
+  workload('DaemonSet', 'kube-system', 'kube-router', {
+    template: {
+      ...template,
+      spec: { containers: [{ name: 'kube-router', image: 'agent', args: ['--run-router=true'] }] },
+    },
+  }),
   workload('Deployment', NAMESPACE, 'dualstack-operator', {}),
 ];
 
@@ -177,6 +184,23 @@ test('the networks of kindnet are set', async () => {
   expect(
     await applied(KINDNET, withEnv('kindnet-cni', [{ name: 'POD_SUBNET', value: '10.244.0.0/16,fd00::/56' }])),
   ).toBe('done');
+});
+
+const withArgs = (...args: string[]): JsonObject => ({
+  template: { spec: { containers: [{ name: 'kube-router', args }] } },
+});
+
+test('the families of kube-router are set, and taken back; its other arguments are not touched', async () => {
+  const range = '--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/112';
+  expect(await applied(KUBE_ROUTER, withArgs('--run-router=true', '--enable-ipv6=true', range))).toBe('done');
+  expect(await applied(KUBE_ROUTER, withArgs('--run-router=true'))).toBe('done');
+  for (const args of [
+    [],
+    ['--run-router=true', '--master=https://example.com'],
+    ['--run-router=false', '--enable-ipv6'],
+  ]) {
+    expect(await applied(KUBE_ROUTER, withArgs(...args))).toContain('refused: spec.template.spec.containers');
+  }
 });
 
 const containers = (change: object): object => pod({ spec: { containers: [{ ...container, ...change }] } });

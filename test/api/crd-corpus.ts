@@ -124,7 +124,12 @@ const FIELDS: readonly Field[] = [
     bad: ['g', 'F0', 'f'.repeat(65), 'a b', 7, null],
   },
   choice(['distribution'], ['Auto', 'Kubeadm', 'K0s', 'Unmanaged'], 'K3s', 'OpenShift'),
-  choice(['cni'], ['Auto', 'Calico', 'Flannel', 'Kindnet', 'Unmanaged'], 'Cilium', 'Weave'),
+  choice(
+    ['cni'],
+    ['Auto', 'Calico', 'Canal', 'Cilium', 'Flannel', 'Kindnet', 'KubeRouter', 'Unmanaged'],
+    'Weave',
+    'OVN',
+  ),
   choice(['nodes', 'nodeIP'], ['Manage', 'Leave']),
   {
     path: ['nodes', 'gracePeriod'],

@@ -1,19 +1,26 @@
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { FINDING_REASONS } from '../../src/api/reasons.ts';
+import { antrea } from '../../src/cni/antrea/index.ts';
 import { calico } from '../../src/cni/calico/index.ts';
+import { canal } from '../../src/cni/canal/index.ts';
+import { cilium } from '../../src/cni/cilium/index.ts';
 import type { CNI } from '../../src/cni/contract.ts';
 import { flannel } from '../../src/cni/flannel/index.ts';
 import { kindnet } from '../../src/cni/kindnet/index.ts';
+import { kubeRouter } from '../../src/cni/kube-router/index.ts';
 import { tigera } from '../../src/cni/tigera/index.ts';
 import { unmanaged } from '../../src/cni/unmanaged/index.ts';
 import type { KubeObject } from '../../src/model/object.ts';
-import type { Reader } from '../../src/model/reader.ts';
+import { known, unknown, type Reader } from '../../src/model/reader.ts';
 import { calicoFacts } from '../support/calico-facts.ts';
-import { basics, clusterFacts, wantedDual, wantedSingle } from '../support/facts.ts';
+import { CANAL_DUAL_NET_CONF, CANAL_DUAL_NETWORK, canalFacts } from '../support/canal-facts.ts';
+import { CILIUM_DUAL, ciliumFacts, HELM } from '../support/cilium-facts.ts';
+import { basics, clusterFacts, wantedDual, wantedSingle, workloadFacts } from '../support/facts.ts';
 import { fakeReader } from '../support/fake-reader.ts';
 import { DUAL_NET_CONF, flannelFacts } from '../support/flannel-facts.ts';
 import { kindnetFacts } from '../support/kindnet-facts.ts';
+import { KUBE_ROUTER_DUAL, kubeRouterFacts } from '../support/kube-router-facts.ts';
 
 /**
  * What the rest of the program takes for granted of every network plug-in. `facts`: parts with work to do, and parts with none.
@@ -162,5 +169,43 @@ conforms(
     kindnetFacts(clusterFacts(), { subnet: { is: 'From', source: '{}' } }),
   ],
   [bare('apps/v1', 'DaemonSet', 'kindnet')],
+);
+conforms(
+  cilium,
+  [
+    ciliumFacts(clusterFacts()),
+    ciliumFacts(clusterFacts(), { config: { data: CILIUM_DUAL } }),
+    ciliumFacts(clusterFacts(), { config: { owner: HELM } }),
+    ciliumFacts(clusterFacts(), { operator: null }),
+  ],
+  [
+    bare('v1', 'ConfigMap', 'cilium-config'),
+    bare('apps/v1', 'DaemonSet', 'cilium'),
+    bare('apps/v1', 'Deployment', 'cilium-operator'),
+    bare('cilium.io/v2', 'CiliumNode', 'x'),
+  ],
+);
+conforms(
+  canal,
+  [
+    canalFacts(clusterFacts()),
+    canalFacts(clusterFacts(), { config: { network: null } }),
+    canalFacts(clusterFacts(), { config: { flannel: CANAL_DUAL_NET_CONF, network: CANAL_DUAL_NETWORK } }),
+  ],
+  [bare('v1', 'ConfigMap', 'canal-config'), bare('apps/v1', 'DaemonSet', 'canal')],
+);
+conforms(
+  kubeRouter,
+  [
+    kubeRouterFacts(clusterFacts()),
+    kubeRouterFacts(clusterFacts(), { args: KUBE_ROUTER_DUAL }),
+    kubeRouterFacts(clusterFacts(), { flagsInCommand: true }),
+  ],
+  [bare('apps/v1', 'DaemonSet', 'kube-router')],
+);
+conforms(
+  antrea,
+  [known(null), known(workloadFacts('antrea-agent', ['cp-1', 'worker-1'])), unknown('forbidden')],
+  [bare('apps/v1', 'DaemonSet', 'antrea-agent')],
 );
 conforms(unmanaged, [null]);

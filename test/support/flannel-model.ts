@@ -1,6 +1,6 @@
 import type { FlannelFacts } from '../../src/cni/flannel/facts.ts';
 import { flannel } from '../../src/cni/flannel/index.ts';
-import { readNetConf } from '../../src/cni/flannel/net-conf.ts';
+import { readNetConf } from '../../src/model/net-conf.ts';
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../src/model/facts.ts';
 import { asString, at, type Json } from '../../src/model/object.ts';
 import { phaseOrder } from '../../src/model/phase.ts';

@@ -1,4 +1,5 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import { isProven, nodeAnnotations } from '../../model/flanneld.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
 import { progressOf } from '../../model/rollout.ts';
 import type { Disruption, RolloutWorkload, Step, StepState } from '../../model/step.ts';
@@ -6,8 +7,8 @@ import type { Wanted } from '../../model/wanted.ts';
 import { endedText, isRolledOut } from '../../model/workload.ts';
 import { unreachable } from '../../result.ts';
 import { ROLLOUT_ANNOTATION, type ConfigFacts, type FlannelAgentFacts } from './facts.ts';
-import { type Goal, isProven, markOf, nodeAnnotations } from './goal.ts';
-import { readNetConf } from './net-conf.ts';
+import { type Goal, markOf } from './goal.ts';
+import { readNetConf } from '../../model/net-conf.ts';
 
 interface Scene {
   readonly wanted: Wanted;
@@ -34,7 +35,7 @@ function forwardSteps(scene: Scene): readonly Step[] {
   const live = markOf(agent);
   const unproven = nodesWithoutProof(scene);
   const wasDual = live === null && isDualFromTheStart(scene) && unproven.length === 0 && isRolledOut(agent.workload);
-  const evidence = `all ${agent.workload.pods.length} pods are new, their Nodes carry ${nodeAnnotations(agent, goal.family).publicIP}`;
+  const evidence = `all ${agent.workload.pods.length} pods are new, their Nodes carry ${nodeAnnotations(agent.flags, goal.family).publicIP}`;
 
   const told = toldState(scene, unproven, evidence);
   const firstState: StepState =
@@ -144,10 +145,14 @@ const markText = ({ family }: Goal, round: 1 | 2): string => `${family}, roll-ou
 
 /** Nodes with a pod of flannel that have not told how they are reached in the family that comes. */
 const nodesWithoutProof = (scene: Scene): readonly NodeFacts[] =>
-  nodesOf(scene).filter((node) => !isProven(node, nodeAnnotations(scene.agent, scene.goal.family), backendOf(scene)));
+  nodesOf(scene).filter(
+    (node) => !isProven(node, nodeAnnotations(scene.agent.flags, scene.goal.family), backendOf(scene)),
+  );
 
 const provenNodes = (scene: Scene): readonly NodeFacts[] =>
-  nodesOf(scene).filter((node) => isProven(node, nodeAnnotations(scene.agent, scene.goal.family), backendOf(scene)));
+  nodesOf(scene).filter((node) =>
+    isProven(node, nodeAnnotations(scene.agent.flags, scene.goal.family), backendOf(scene)),
+  );
 
 function nodesOf({ facts, agent }: Scene): readonly NodeFacts[] {
   const running = new Set(agent.workload.pods.map((pod) => pod.node));

@@ -2,14 +2,13 @@ import semver from 'semver';
 import type { FindingReason } from '../../model/finding-reasons.ts';
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
-import type { HostReport } from '../../model/host.ts';
+import { DUAL_BACKENDS, whyNoInterface } from '../../model/flanneld.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseCidr } from '../../net/cidr.ts';
-import type { Family } from '../../net/family.ts';
 import { configMapRef, daemonSetRef, type ConfigFacts, type FlannelAgentFacts, type FlannelFacts } from './facts.ts';
-import { type NetConf, readNetConf } from './net-conf.ts';
+import { type NetConf, readNetConf } from '../../model/net-conf.ts';
 
 /** All phases that change flannel. */
 export const FLANNEL_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
@@ -122,9 +121,6 @@ function checkSource(namespace: string, { flags, readsConfig }: FlannelAgentFact
   ];
 }
 
-/** Flannel itself leaves IPv6 out of the lease for every other backend (`AcquireLease` in `pkg/subnet/kube/kube.go`). */
-const DUAL_BACKENDS = ['vxlan', 'host-gw', 'wireguard'];
-
 function checkBackend(namespace: string, { backend }: NetConf): readonly Finding[] {
   const ref = configMapRef(namespace);
   if (!DUAL_BACKENDS.includes(backend)) {
@@ -193,7 +189,7 @@ function checkHosts(
 ): readonly Finding[] {
   const running = new Set(agent.workload.pods.map((pod) => pod.node));
   const lacking = nodes.flatMap((node) => {
-    const problem = running.has(node.name) ? whyNoInterface(node, families, agent) : null;
+    const problem = running.has(node.name) ? whyNoInterface(node, families, agent.flags) : null;
     return problem === null ? [] : [{ node, problem }];
   });
   const [first] = lacking;
@@ -204,39 +200,6 @@ function checkHosts(
       remedy: `Give each host a default route of both families over one interface, or name the interface in flanneld's --iface (${refText(daemonSetRef(namespace))}).`,
     }),
   ];
-}
-
-/** Why flanneld finds no interface for these families there, as its host is reported; null: it does, or nobody can tell. */
-export function whyNoInterface(
-  node: NodeFacts,
-  families: readonly Family[],
-  { flags }: FlannelAgentFacts,
-): string | null {
-  const told = ['iface-regex', 'iface-can-reach', 'public-ip', 'public-ipv6'].some((flag) => flag in flags);
-  const report = node.agent?.report ?? null;
-  return told || report === null ? null : hostProblem(report, families, flags['iface'] ?? []);
-}
-
-function hostProblem(report: HostReport, families: readonly Family[], named: readonly string[]): string | null {
-  const { IPv4, IPv6 } = report.network.defaultRoutes;
-  if (named.length > 0) {
-    const has = (device: string, family: Family) =>
-      report.addresses.some(
-        ({ address, interface: on, scope }) =>
-          (on === device || address === device) &&
-          (scope === 'Global' || scope === 'UniqueLocal') &&
-          address.includes(':') === (family === 'IPv6'),
-      );
-    const candidates = named.filter((device) => report.addresses.some((entry) => entry.interface === device));
-    const isAddress = named.some((device) => report.addresses.some((entry) => entry.address === device));
-    if (isAddress || candidates.length === 0) return null;
-    const fits = candidates.some((device) => families.every((family) => has(device, family)));
-    return fits ? null : `${candidates.join(', ')} (--iface) has no address of ${families.join(' and ')}`;
-  }
-  const missing = families.filter((family) => (family === 'IPv4' ? IPv4 : IPv6) === undefined);
-  if (missing.length > 0) return `the host has no ${missing.join(' and no ')} default route`;
-  if (IPv4?.interface === IPv6?.interface) return null;
-  return `the default routes are on ${IPv4?.interface ?? ''} (IPv4) and ${IPv6?.interface ?? ''} (IPv6)`;
 }
 
 /** The roll-outs must reach every node in turn: one that is away holds the DaemonSet up, and overlooks the others when it is back. */

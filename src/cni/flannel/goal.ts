@@ -1,4 +1,3 @@
-import type { NodeFacts } from '../../model/facts.ts';
 import { asString, at } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -13,7 +12,7 @@ import {
   type FlannelAgentFacts,
   type FlannelFacts,
 } from './facts.ts';
-import { readNetConf, sameButFamily, withFamily, withoutFamily } from './net-conf.ts';
+import { readNetConf, sameButFamily, withFamily, withoutFamily } from '../../model/net-conf.ts';
 
 const configRecord = (namespace: string): string => `ConfigMap/${namespace}/${CONFIG_MAP_NAME}`;
 const agentRecord = (namespace: string): string => `DaemonSet/${namespace}/${DAEMON_SET_NAME}`;
@@ -73,28 +72,4 @@ function goalText(wanted: Wanted, family: Family, { text }: ConfigFacts, first: 
 function readsWithout(text: string, family: Family): boolean {
   const read = readNetConf(text);
   return read.ok && !read.value.enabled[family];
-}
-
-/** Annotations by which flanneld tells the others, per family, how its node is reached. */
-export interface NodeAnnotations {
-  readonly publicIP: string;
-  readonly data: string;
-}
-
-/** Flannel's rule for `--kube-annotation-prefix`: a name alone is followed by a slash, anything else by a dash. */
-export function nodeAnnotations({ flags }: FlannelAgentFacts, family: Family): NodeAnnotations {
-  const given = flags['kube-annotation-prefix']?.at(-1) ?? 'flannel.alpha.coreos.com';
-  const slashed = given.includes('/') ? given : `${given}/`;
-  const prefix = /[/-]$/u.test(slashed) ? slashed : `${slashed}-`;
-  return family === 'IPv4'
-    ? { publicIP: `${prefix}public-ip`, data: `${prefix}backend-data` }
-    : { publicIP: `${prefix}public-ipv6`, data: `${prefix}backend-v6-data` };
-}
-
-/** True when flanneld there has told the others of that family. Backends without data of their own write `null`. */
-export function isProven(node: NodeFacts, { publicIP, data }: NodeAnnotations, backend: string): boolean {
-  const address = node.annotations[publicIP] ?? '';
-  const needsData = backend === 'vxlan' || backend === 'wireguard';
-  const hasData = !['', 'null'].includes(node.annotations[data] ?? '');
-  return address !== '' && address !== '0.0.0.0' && address !== '::' && (hasData || !needsData);
 }

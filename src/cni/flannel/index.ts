@@ -4,7 +4,7 @@ import type { CNI } from '../contract.ts';
 import { check } from './checks.ts';
 import { configMapRef, DAEMON_SET_NAME, daemonSetRef, type FlannelFacts } from './facts.ts';
 import { records } from './goal.ts';
-import { readNetConf } from './net-conf.ts';
+import { readNetConf } from '../../model/net-conf.ts';
 import { namespacesOf, observe } from './observe.ts';
 import { permissions } from './permissions.ts';
 import { nodeProofs } from './proofs.ts';

@@ -1,4 +1,5 @@
 import type { Basics } from '../../model/facts.ts';
+import { flagsOf } from '../../model/flanneld.ts';
 import { asArray, asString, at } from '../../model/object.ts';
 import { lastChange, ownerOf } from '../../model/owner.ts';
 import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
@@ -57,27 +58,4 @@ async function readAgent(reader: Reader, namespace: string): Promise<Known<Flann
     readsConfig: asArray(at(template, 'volumes')).some((volume) => at(volume, 'configMap', 'name') === CONFIG_MAP_NAME),
     owner: ownerOf(read.value),
   });
-}
-
-/** A flag's variable is its name in capitals behind `FLANNELD_`, with underscores; the flag wins. */
-function flagsOf(container: unknown): FlannelAgentFacts['flags'] {
-  const flags: Record<string, string[]> = {};
-  const words = [...asArray(at(container, 'command')), ...asArray(at(container, 'args'))].flatMap(
-    (word) => asString(word) ?? [],
-  );
-  for (const [index, word] of words.entries()) {
-    if (!word.startsWith('-')) continue;
-    const [name = '', ...rest] = word.replace(/^--?/u, '').split('=');
-    const next = words[index + 1];
-    const value = rest.length > 0 ? rest.join('=') : next === undefined || next.startsWith('-') ? 'true' : next;
-    flags[name] = [...(flags[name] ?? []), value];
-  }
-  for (const entry of asArray(at(container, 'env'))) {
-    const variable = /^FLANNELD_(.+)$/u.exec(asString(at(entry, 'name')) ?? '')?.[1];
-    const value = asString(at(entry, 'value'));
-    if (variable === undefined || value === undefined) continue;
-    const name = variable.toLowerCase().replaceAll('_', '-');
-    flags[name] ??= [value];
-  }
-  return flags;
 }

@@ -1,13 +1,13 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from '../../model/facts.ts';
+import { isProven, nodeAnnotations, type NodeAnnotations, whyNoInterface } from '../../model/flanneld.ts';
 import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { endedText } from '../../model/workload.ts';
 import type { Family } from '../../net/family.ts';
-import { whyNoInterface } from './checks.ts';
 import type { FlannelAgentFacts, FlannelFacts } from './facts.ts';
-import { isProven, markOf, nodeAnnotations, type NodeAnnotations } from './goal.ts';
-import { readNetConf } from './net-conf.ts';
+import { markOf } from './goal.ts';
+import { readNetConf } from '../../model/net-conf.ts';
 
 /**
  * Whether flanneld runs on each node with both families. Where it does not find the second one it ends, and a node that has booted since has no
@@ -24,7 +24,7 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: FlannelFact
 
   const isRolledOut = (markOf(agent) ?? '').startsWith(`${second}, roll-out 2`) || config.untouched;
   const inForce = conf.value.enabled[second] && isRolledOut;
-  const annotations = nodeAnnotations(agent, second);
+  const annotations = nodeAnnotations(agent.flags, second);
   const nodes = facts.nodes.flatMap((node) => {
     const pod = agent.workload.pods.find((each) => each.node === node.name && !each.terminating);
     if (pod === undefined) return [];
@@ -96,7 +96,7 @@ function whyItEnds(
   const [addresses, podCIDRs] = [lacks(node.internalIPs), lacks(node.podCIDRs)];
   if (addresses.length > 0) return `its Node has no ${addresses.join(' and no ')} address`;
   if (podCIDRs.length > 0) return `its Node has no ${podCIDRs.join(' and no ')} pod CIDR`;
-  const host = whyNoInterface(node, families, agent);
+  const host = whyNoInterface(node, families, agent.flags);
   if (host !== null) return host;
   const said = LACKS_A_FAMILY.exec(ended?.message ?? '')?.[0].trim();
   return said === undefined ? null : `it said: ${said}`;

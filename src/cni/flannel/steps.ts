@@ -1,10 +1,11 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import { nodeAnnotations, type NodeAnnotations } from '../../model/flanneld.ts';
 import { refText } from '../../model/object.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { agentSteps } from './agents.ts';
 import { CONFIG_KEY, configMapRef, daemonSetRef, type ConfigFacts, type FlannelFacts } from './facts.ts';
-import { type Goal, makeGoal, nodeAnnotations, type NodeAnnotations } from './goal.ts';
+import { type Goal, makeGoal } from './goal.ts';
 
 /** Seconds for one write to be seen again. */
 const WRITE_SECONDS = 120;
@@ -23,7 +24,7 @@ export function steps(wanted: Wanted, facts: ClusterFacts, own: FlannelFacts): r
   const isConfigured = configured.state.is === 'Satisfied';
   const rest = [configured, ...agentSteps({ wanted, facts, ref, config, agent, goal, isConfigured })];
   if (wanted.direction === 'Forward') return rest;
-  const annotations = nodeAnnotations(agent, goal.family);
+  const annotations = nodeAnnotations(agent.flags, goal.family);
   return [...rest, ...facts.nodes.map((node) => annotationStep(node, annotations))];
 }
 

@@ -121,7 +121,7 @@ test('a mask of a family that is not asked for is not wanted', () => {
 test.each([
   [{}, 'spec.ipFamilies: nothing is written here: '],
   [{ ipFamilies: ['IPv4'], mode: 'Dry' }, 'spec.mode: "Dry" is not taken: '],
-  [{ ipFamilies: ['IPv4'], cni: 'Cilium' }, 'spec.cni: "Cilium" is not taken: '],
+  [{ ipFamilies: ['IPv4'], cni: 'Weave' }, 'spec.cni: "Weave" is not taken: '],
   [{ ipFamilies: ['IPv4'], famillies: [] }, 'spec: famillies is not a field here: remove it, or mend its spelling'],
   [
     { ipFamilies: ['IPv4'], clusterNetwork: { pods: { cidrBlocks: ['10.0.0.1/8'] } } },

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { readNetConf, sameButFamily, withFamily, withoutFamily } from '../../../src/cni/flannel/net-conf.ts';
+import { readNetConf, sameButFamily, withFamily, withoutFamily } from '../../../src/model/net-conf.ts';
 import { PODS } from '../../support/facts.ts';
 import { DUAL_NET_CONF, NET_CONF } from '../../support/flannel-facts.ts';
 

@@ -4,8 +4,12 @@ import { expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
 import { CORDON_MARK, FINALIZER, FIRST_STATE, GUARD_TAINT, NAMESPACE, RESTART_MARK } from '../../../src/api/names.ts';
 import * as calico from '../../../src/cni/calico/facts.ts';
+import * as canal from '../../../src/cni/canal/facts.ts';
+import * as cilium from '../../../src/cni/cilium/facts.ts';
 import * as flannel from '../../../src/cni/flannel/facts.ts';
 import * as kindnet from '../../../src/cni/kindnet/facts.ts';
+import { IPV6_FLAG, SERVICES_FLAG } from '../../../src/cni/kube-router/args.ts';
+import * as kubeRouter from '../../../src/cni/kube-router/facts.ts';
 import { PROXY } from '../../../src/distributions/kubeadm/facts.ts';
 import { CONFIG_HASH } from '../../../src/distributions/kubeadm/records.ts';
 import { asArray, asString, at, type ObjectRef } from '../../../src/model/object.ts';
@@ -71,6 +75,9 @@ test.each<[ObjectRef, string]>([
   [PROXY, CONFIG_HASH],
   [calico.DAEMON_SET, calico.CONFIG_HASH_ANNOTATION],
   [kindnet.DAEMON_SET, kindnet.ROLLOUT_ANNOTATION],
+  [canal.DAEMON_SET, canal.ROLLOUT_ANNOTATION],
+  [cilium.DAEMON_SET, cilium.ROLLOUT_ANNOTATION],
+  [cilium.OPERATOR, cilium.ROLLOUT_ANNOTATION],
   ...flannel.NAMESPACES.map((each): [ObjectRef, string] => [flannel.daemonSetRef(each), flannel.ROLLOUT_ANNOTATION]),
 ])('%j may be rolled out by %s', (ref, annotation) => {
   expect(listFor(variable(workloads, 'rolloutAnnotations'), ref)).toContain(annotation);
@@ -79,9 +86,16 @@ test.each<[ObjectRef, string]>([
 test.each<[ObjectRef, readonly string[]]>([
   [calico.DAEMON_SET, calico.ENV_NAMES],
   [kindnet.DAEMON_SET, [kindnet.SUBNET_ENV]],
+  [canal.DAEMON_SET, canal.ENV_NAMES],
   [PROXY, []],
 ])('of %j the variables %j may be set', (ref, names) => {
   expect(listFor(variable(workloads, 'environment'), ref)).toEqual(names);
+});
+
+test('of kube-router two arguments may be set, of nobody else any', () => {
+  const flags = [IPV6_FLAG, SERVICES_FLAG].map((name) => `--${name}`);
+  expect(listFor(variable(workloads, 'arguments'), kubeRouter.DAEMON_SET)).toEqual(flags);
+  expect(listFor(variable(workloads, 'arguments'), kindnet.DAEMON_SET)).toEqual([]);
 });
 
 test.each<[string, readonly string[]]>([

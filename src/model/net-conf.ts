@@ -1,8 +1,8 @@
-import { type ObjectSource, parseSource, type Source, withMember, withValue } from '../../model/json-source.ts';
-import type { Family } from '../../net/family.ts';
-import { err, ok, type Result } from '../../result.ts';
+import { type ObjectSource, parseSource, type Source, withMember, withValue } from './json-source.ts';
+import type { Family } from '../net/family.ts';
+import { err, ok, type Result } from '../result.ts';
 
-/** What `net-conf.json` says of families. */
+/** What `net-conf.json`, by which flanneld is configured on its own and in Canal, says of families. */
 export interface NetConf {
   /** Networks of the families that are switched on. */
   readonly networks: Readonly<Partial<Record<Family, string>>>;

@@ -1,0 +1,94 @@
+import { flagsOf, type Flags } from '../../model/flanneld.ts';
+import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
+import { lastChange, ownerOf } from '../../model/owner.ts';
+import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
+import { readWorkload } from '../../model/workload.ts';
+import {
+  CONFIG_MAP,
+  DAEMON_SET,
+  ENV_NAMES,
+  FELIX_CONTAINER,
+  FLANNEL_CONTAINER,
+  FLANNEL_KEY,
+  NETWORK_KEY,
+  type AgentFacts,
+  type CanalFacts,
+  type ConfigFacts,
+} from './facts.ts';
+
+export async function observe(reader: Reader): Promise<CanalFacts> {
+  const read = await reader.get(CONFIG_MAP);
+  const data = read.is === 'Found' ? at(read.value, 'data') : {};
+  const config: Known<ConfigFacts | null> =
+    read.is === 'Unreadable' ? unknown(read.why) : known(read.is === 'Missing' ? null : toConfig(read.value));
+  return { config, agent: await readAgent(reader, asString(at(data, 'canal_iface')) ?? '') };
+}
+
+function toConfig(object: KubeObject): ConfigFacts {
+  const { metadata } = object;
+  const changedAt = lastChange(object);
+  return {
+    flannel: asString(at(object, 'data', FLANNEL_KEY)) ?? null,
+    network: asString(at(object, 'data', NETWORK_KEY)) ?? null,
+    resourceVersion: metadata.resourceVersion ?? '',
+    changedAt,
+    untouched: changedAt !== null && changedAt === metadata.creationTimestamp,
+  };
+}
+
+/** @param iface The interface that the ConfigMap names for flanneld; empty: that of the default route. */
+async function readAgent(reader: Reader, iface: string): Promise<Known<AgentFacts | null>> {
+  const read = await reader.get(DAEMON_SET);
+  if (read.is === 'Missing') return known(null);
+  if (read.is === 'Unreadable') return unknown(read.why);
+  const workload = await readWorkload(reader, 'DaemonSet', 'kube-system', DAEMON_SET.name);
+  if (!workload.known) return workload;
+  if (workload.value === null) return known(null);
+
+  const template = at(read.value, 'spec', 'template', 'spec');
+  const felix = containerOf(template, FELIX_CONTAINER);
+  const flannel = containerOf(template, FLANNEL_CONTAINER);
+  return known({
+    workload: workload.value,
+    images: { felix: asString(at(felix, 'image')) ?? '', flannel: asString(at(flannel, 'image')) ?? '' },
+    env: envOf(felix),
+    flags: withInterface(flagsOf(flannel), iface),
+    readsConfig: felix !== undefined && flannel !== undefined && readsNetwork(template) && readsFlannel(template),
+    owner: ownerOf(read.value),
+  });
+}
+
+const containerOf = (template: unknown, name: string): unknown =>
+  asArray(at(template, 'containers')).find((each) => at(each, 'name') === name);
+
+/** The manifest hands the interface over in a variable that comes from the ConfigMap. */
+const withInterface = (flags: Flags, iface: string): Flags =>
+  iface === '' || 'iface' in flags ? flags : { ...flags, iface: [iface] };
+
+function envOf(container: unknown): AgentFacts['env'] {
+  const entries = asArray(at(container, 'env'));
+  return Object.fromEntries(
+    ENV_NAMES.flatMap((name) => {
+      const entry = entries.find((each) => at(each, 'name') === name);
+      if (entry === undefined) return [];
+      const source = at(entry, 'valueFrom');
+      const value = asString(at(entry, 'value')) ?? '';
+      return [[name, source === undefined ? { is: 'Value', value } : { is: 'From', source: JSON.stringify(source) }]];
+    }),
+  ) as AgentFacts['env'];
+}
+
+const readsFlannel = (template: unknown): boolean =>
+  asArray(at(template, 'volumes')).some((volume) => at(volume, 'configMap', 'name') === CONFIG_MAP.name);
+
+/** Some installers write the network configuration into the DaemonSet itself; then the ConfigMap has no effect. */
+function readsNetwork(template: unknown): boolean {
+  const references = asArray(at(template, 'initContainers'))
+    .flatMap((container) => asArray(at(container, 'env')))
+    .filter((entry) => at(entry, 'name') === 'CNI_NETWORK_CONFIG')
+    .map((entry) => at(entry, 'valueFrom', 'configMapKeyRef'));
+  return (
+    references.length > 0 &&
+    references.every((each) => at(each, 'name') === CONFIG_MAP.name && at(each, 'key') === NETWORK_KEY)
+  );
+}

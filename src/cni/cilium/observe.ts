@@ -1,0 +1,99 @@
+import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
+import { lastChange, ownerOf } from '../../model/owner.ts';
+import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
+import { readWorkload } from '../../model/workload.ts';
+import {
+  AGENT_CONTAINER,
+  CONFIG_MAP,
+  DAEMON_SET,
+  DEFAULT_POOL,
+  NODE_API,
+  OPERATOR,
+  POOL_API,
+  type AgentFacts,
+  type CiliumFacts,
+  type CiliumNodeFacts,
+  type ConfigFacts,
+} from './facts.ts';
+
+export async function observe(reader: Reader): Promise<CiliumFacts> {
+  const [config, agent, operator, nodes] = await Promise.all([
+    readConfig(reader),
+    readAgent(reader),
+    readWorkload(reader, 'Deployment', 'kube-system', OPERATOR.name),
+    readNodes(reader),
+  ]);
+  const isMultiPool = config.known && config.value?.data['ipam'] === 'multi-pool';
+  return { config, agent, operator, nodes, pool: isMultiPool ? await readPool(reader) : known(null) };
+}
+
+async function readConfig(reader: Reader): Promise<Known<ConfigFacts | null>> {
+  const read = await reader.get(CONFIG_MAP);
+  if (read.is === 'Missing') return known(null);
+  if (read.is === 'Unreadable') return unknown(read.why);
+  const { metadata } = read.value;
+  return known({
+    data: strings(at(read.value, 'data')),
+    resourceVersion: metadata.resourceVersion ?? '',
+    changedAt: lastChange(read.value),
+    owner: ownerOf(read.value),
+    release: releaseOf(read.value),
+  });
+}
+
+/** Helm leaves these annotations on all that it installs; `cilium install` is Helm as well. */
+function releaseOf({ metadata: { annotations = {} } }: KubeObject): ConfigFacts['release'] {
+  const [name, namespace] = [annotations['meta.helm.sh/release-name'], annotations['meta.helm.sh/release-namespace']];
+  return name === undefined || namespace === undefined ? null : { name, namespace };
+}
+
+async function readAgent(reader: Reader): Promise<Known<AgentFacts | null>> {
+  const read = await reader.get(DAEMON_SET);
+  if (read.is === 'Missing') return known(null);
+  if (read.is === 'Unreadable') return unknown(read.why);
+  const workload = await readWorkload(reader, 'DaemonSet', 'kube-system', DAEMON_SET.name);
+  if (!workload.known) return workload;
+  if (workload.value === null) return known(null);
+  const containers = asArray(at(read.value, 'spec', 'template', 'spec', 'containers'));
+  const container = containers.find((each) => at(each, 'name') === AGENT_CONTAINER);
+  return known({ workload: workload.value, image: asString(at(container, 'image')) ?? '' });
+}
+
+async function readNodes(reader: Reader): Promise<CiliumFacts['nodes']> {
+  const read = await reader.list({
+    apiVersion: NODE_API,
+    kind: 'CiliumNode',
+    fields: ['spec.addresses', 'spec.ipam.podCIDRs', 'status.ipam.operator-status'],
+  });
+  if (read.is === 'Unreadable') return unknown(read.why);
+  if (read.is === 'Missing') return unknown(`the server does not serve CiliumNodes in ${NODE_API}`);
+  return known(Object.fromEntries(read.value.map((object) => [object.metadata.name, toNode(object)])));
+}
+
+function toNode(object: KubeObject): CiliumNodeFacts {
+  const internal = asArray(at(object, 'spec', 'addresses')).filter((each) => at(each, 'type') === 'CiliumInternalIP');
+  return {
+    resourceVersion: object.metadata.resourceVersion ?? '',
+    podCIDRs: texts(at(object, 'spec', 'ipam', 'podCIDRs')),
+    internalIPs: internal.flatMap((each) => asString(at(each, 'ip')) ?? []),
+    operatorError: asString(at(object, 'status', 'ipam', 'operator-status', 'error')) ?? '',
+  };
+}
+
+async function readPool(reader: Reader): Promise<CiliumFacts['pool']> {
+  const read = await reader.get({ apiVersion: POOL_API, kind: 'CiliumPodIPPool', name: DEFAULT_POOL });
+  if (read.is === 'Unreadable') return unknown(read.why);
+  if (read.is === 'Missing') return known(null);
+  // From 1.19 on an entry may be an object that says more of its CIDR.
+  const cidrs = asArray(at(read.value, 'spec', 'ipv6', 'cidrs'));
+  return known({ ipv6: cidrs.flatMap((each) => asString(each) ?? asString(at(each, 'cidr')) ?? []) });
+}
+
+const texts = (value: unknown): readonly string[] => asArray(value).flatMap((each) => asString(each) ?? []);
+
+function strings(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, entry]) => (typeof entry === 'string' ? [[key, entry]] : [])),
+  );
+}

@@ -1,0 +1,160 @@
+import semver from 'semver';
+import type { ClusterFacts } from '../../model/facts.ts';
+import type { FindingReason } from '../../model/finding-reasons.ts';
+import type { Finding } from '../../model/finding.ts';
+import { refText } from '../../model/object.ts';
+import type { Phase } from '../../model/phase.ts';
+import type { Wanted } from '../../model/wanted.ts';
+import { familyOf, flag, IPV6_FLAG, isOn, serviceRanges } from './args.ts';
+import { DAEMON_SET, type AgentFacts, type KubeRouterFacts } from './facts.ts';
+import { goalArgs, isConvertible } from './steps.ts';
+
+const PHASES: readonly Phase[] = ['CNIAgents'];
+
+export function check(wanted: Wanted, _facts: ClusterFacts, own: KubeRouterFacts): readonly Finding[] {
+  if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
+  if (!own.known) {
+    return [
+      finding('ComponentUnreadable', PHASES, {
+        message: `${refText(DAEMON_SET)} could not be read: ${own.why}`,
+        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
+      }),
+    ];
+  }
+  if (own.value === null) {
+    return [
+      finding('CNIConfigUnsupported', PHASES, {
+        message: `${refText(DAEMON_SET)} is not there, as it is where kube-router was installed by one of its manifests`,
+        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
+      }),
+    ];
+  }
+  const agent = own.value;
+  const common = [...checkFamilies(wanted), ...checkForm(agent), ...checkOwner(wanted, agent)];
+  if (wanted.direction === 'Back') return [...common, ...checkHostFiles(agent)];
+  return [...common, ...checkVersion(agent), ...checkServices(wanted, agent), ...checkGrace(wanted, agent)];
+}
+
+function checkFamilies(wanted: Wanted): readonly Finding[] {
+  if (isConvertible(wanted)) return [];
+  return [
+    finding('OptionNotCarriedOut', PHASES, {
+      message: `spec.ipFamilies: with kube-router only IPv6 is added to IPv4, or taken away again; asked for is ${wanted.families.join(', ')}`,
+      remedy: 'Change --enable-ipv4 and --enable-ipv6 by hand, and set spec.cni: Unmanaged.',
+    }),
+  ];
+}
+
+function checkForm({ args, flagsInCommand }: AgentFacts): readonly Finding[] {
+  if (flagsInCommand) {
+    return [
+      finding('CNIConfigUnsupported', PHASES, {
+        message: `${refText(DAEMON_SET)}: flags stand in the command of its container, where they cannot be told from a program's own words`,
+        remedy: 'Move them to args, as in the manifests.',
+      }),
+    ];
+  }
+  const off = ['run-router', 'enable-cni'].filter((name) => !isOn(args, name));
+  if (off.length === 0) return [];
+  return [
+    finding('CNIConfigUnsupported', PHASES, {
+      message: `${refText(DAEMON_SET)}: --${off.join(' and --')} ${off.length > 1 ? 'are' : 'is'} false, so something else makes the network of pods`,
+      remedy: `Set spec.cni to what that is, or to Unmanaged; give kube-router --${IPV6_FLAG}=true beside it by hand.`,
+    }),
+  ];
+}
+
+/** k0s writes the DaemonSet from its own configuration, and gives kube-router both families itself when that says so. */
+function checkOwner(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
+  const { owner } = agent;
+  const args = goalArgs(wanted, agent);
+  if (owner === null || args.join('\n') === agent.args.join('\n')) return [];
+  const message = `${refText(DAEMON_SET)} is kept by something else (${owner.text})`;
+  const isForward = wanted.direction === 'Forward';
+  if (owner.text.includes('k0s.k0sproject.io/')) {
+    return [
+      finding('AnotherOwner', PHASES, {
+        message: `${message}: k0s makes its arguments from spec.network.dualStack of its configuration`,
+        remedy: `Set spec.network.dualStack.enabled: ${isForward} there; k0s then changes kube-router itself.`,
+      }),
+    ];
+  }
+  const wants = args.filter((arg) => !agent.args.includes(arg)).join(' ') || args.join(' ');
+  return [
+    owner.watches
+      ? finding('AnotherOwner', PHASES, {
+          message: `${message}, which would undo every change`,
+          remedy: `Give its container these arguments there: ${wants}.`,
+        })
+      : finding('AnotherOwner', [], {
+          message: `${message}: its next upgrade will undo the change, which is then made again`,
+          remedy: `Give its container these arguments there too: ${wants}.`,
+        }),
+  ];
+}
+
+/** All of its parts know both families since 2.0 (its `docs/ipv6.md`). */
+const LEAST = '2.0.0';
+
+function checkVersion({ image }: AgentFacts): readonly Finding[] {
+  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(image)?.[1];
+  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  if (version === null) {
+    return [
+      finding('UnknownVersion', [], {
+        message: `${refText(DAEMON_SET)}: the version of kube-router cannot be told from image ${image}`,
+        remedy: `See that it is ${LEAST} or newer.`,
+      }),
+    ];
+  }
+  if (semver.gte(version, LEAST)) return [];
+  return [
+    finding('UnsupportedVersion', PHASES, {
+      message: `kube-router ${version.version} cannot do both families: that came with ${LEAST}`,
+      remedy: 'Upgrade it first, and boot the nodes one by one: its tunnels have other names since then.',
+    }),
+  ];
+}
+
+function checkServices(wanted: Wanted, { args }: AgentFacts): readonly Finding[] {
+  const asked = wanted.services.IPv6;
+  const live = serviceRanges(args).find((range) => familyOf(range) === 'IPv6');
+  if (!isOn(args, 'run-firewall') || asked === undefined || live === undefined || live.trim() === asked) return [];
+  return [
+    finding('ServiceCIDRMismatch', PHASES, {
+      message: `${refText(DAEMON_SET)}: --service-cluster-ip-range names ${live}, but the IPv6 service network is ${asked}: policies would cut Services off`,
+      remedy: `Give both the same: spec.clusterNetwork.services.cidrBlocks, or --service-cluster-ip-range.`,
+    }),
+  ];
+}
+
+function checkGrace(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
+  const { args } = agent;
+  const isDone = goalArgs(wanted, agent).join('\n') === args.join('\n');
+  if (isDone || !isOn(args, 'run-router') || isOn(args, 'bgp-graceful-restart')) return [];
+  return [
+    finding('TrafficInterrupted', [], {
+      message: `${refText(DAEMON_SET)}: --bgp-graceful-restart is ${flag(args, 'bgp-graceful-restart')}: routes to a node's pods go away while kube-router restarts there, and without it IPv6 routes between nodes have been seen missing (kube-router#1992)`,
+      remedy: 'Add --bgp-graceful-restart=true to its arguments first.',
+    }),
+  ];
+}
+
+/** `updateCNIConfig` in kube-router's `pkg/controllers/routing` only ever adds ranges to the file. */
+function checkHostFiles({ args }: AgentFacts): readonly Finding[] {
+  if (!isOn(args, 'enable-cni')) return [];
+  return [
+    finding('Unmanaged', [], {
+      message:
+        'kube-router never takes a range out of the CNI configuration that it has written to the hosts, so new pods get IPv6 addresses without routes there as long as it stands in the file',
+      remedy:
+        'On each host, once kube-router runs without IPv6: rm /etc/cni/net.d/10-kuberouter.conflist, then delete its kube-router pod, which writes the file anew.',
+    }),
+  ];
+}
+
+const finding = (
+  reason: FindingReason,
+  blocks: readonly Phase[],
+  words: { readonly message: string; readonly remedy: string },
+): Finding => ({ reason, object: DAEMON_SET, blocks, ...words });

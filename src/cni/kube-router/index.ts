@@ -1,0 +1,61 @@
+import type { Basics, ComponentFacts } from '../../model/facts.ts';
+import { refText } from '../../model/object.ts';
+import type { CNI } from '../contract.ts';
+import { flag, serviceRanges } from './args.ts';
+import { check } from './checks.ts';
+import { DAEMON_SET, type KubeRouterFacts } from './facts.ts';
+import { observe } from './observe.ts';
+import { nodeProofs } from './proofs.ts';
+import { records, steps } from './steps.ts';
+
+/** kube-router as the network of pods, by one of its manifests or by k0s. */
+export const kubeRouter: CNI<KubeRouterFacts> = {
+  name: 'KubeRouter',
+  permissions: [
+    {
+      why: 'tell kube-router to do both families',
+      namespace: 'kube-system',
+      apiGroups: ['apps'],
+      resources: ['daemonsets'],
+      resourceNames: [DAEMON_SET.name],
+      verbs: ['get', 'patch'],
+    },
+    {
+      why: 'replace a pod of kube-router where its DaemonSet does not go on by itself',
+      namespace: 'kube-system',
+      apiGroups: [''],
+      resources: ['pods'],
+      verbs: ['list', 'delete'],
+    },
+  ],
+  usesNodeIPAM: true,
+  detect: ({ objects }: Basics) =>
+    objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,
+  observe,
+  check,
+  steps,
+  components,
+  records: (_facts, own) => records(own),
+  nodeProofs,
+  // It takes them from the Nodes and knows no network as a whole.
+  podCIDRs: () => [],
+};
+
+function components(own: KubeRouterFacts): readonly ComponentFacts[] {
+  if (!own.known || own.value === null) return [];
+  const { args, image } = own.value;
+  const ranges = serviceRanges(args).join(',');
+  return [
+    {
+      component: 'kube-router',
+      where: refText(DAEMON_SET),
+      source: 'args',
+      settings: {
+        image,
+        'enable-ipv4': flag(args, 'enable-ipv4'),
+        'enable-ipv6': flag(args, 'enable-ipv6'),
+        ...(ranges === '' ? {} : { 'service-cluster-ip-range': ranges }),
+      },
+    },
+  ];
+}

@@ -1,0 +1,164 @@
+import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import { asArray, asString, at, refText } from '../../model/object.ts';
+import type { Recordable } from '../../model/record.ts';
+import { progressOf } from '../../model/rollout.ts';
+import type { Step, StepState } from '../../model/step.ts';
+import type { Wanted } from '../../model/wanted.ts';
+import { endedText } from '../../model/workload.ts';
+import { unreachable } from '../../result.ts';
+import { flag, IPV6_FLAG, isOn, sameButFamily, withIPv6, withoutIPv6 } from './args.ts';
+import { DAEMON_SET, type AgentFacts, type KubeRouterFacts } from './facts.ts';
+
+const WRITE_SECONDS = 120;
+const RECORD = 'DaemonSet/kube-system/kube-router';
+
+/** First states of what the steps change. */
+export const records = (own: KubeRouterFacts): readonly Recordable[] =>
+  own.known && own.value !== null ? [{ key: RECORD, value: { args: own.value.args } }] : [];
+
+/** IPv6 comes second, or leaves. */
+export const isConvertible = ({ direction, families }: Wanted): boolean =>
+  families[0] === 'IPv4' && families.length === (direction === 'Forward' ? 2 : 1);
+
+/** Its arguments make its pods, so a change of them is the roll-out too. kube-router itself writes the ranges of its Node to the CNI configuration of the host. */
+export function steps(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts): readonly Step[] {
+  if (!own.known || own.value === null || !isConvertible(wanted) || own.value.flagsInCommand) return [];
+  const agent = own.value;
+  // Something else makes the pods' network then, and a Finding says so.
+  if (!isOn(agent.args, 'run-router') || !isOn(agent.args, 'enable-cni')) return [];
+  const args = goalArgs(wanted, agent);
+  const set = argsStep(wanted, facts, agent, args);
+  return [
+    set,
+    rolloutStep(facts, agent, set.state.is === 'Satisfied' ? rolloutState(facts, agent) : { is: 'Pending' }),
+  ];
+}
+
+/** Arguments as they shall be. On the way back the first ones byte for byte, unless somebody else has changed more of them meanwhile. */
+export function goalArgs(wanted: Wanted, { args }: AgentFacts): readonly string[] {
+  if (wanted.direction === 'Forward') {
+    return withIPv6(args, {
+      IPv4: wanted.services.IPv4,
+      IPv6: isOn(args, 'run-firewall') ? wanted.services.IPv6 : undefined,
+    });
+  }
+  const first = asArray(at(wanted.restore[RECORD], 'args')).flatMap((arg) => asString(arg) ?? []);
+  const isRecorded = wanted.restore[RECORD] !== undefined && !isOn(first, IPV6_FLAG);
+  return isRecorded && sameButFamily(first, args) ? first : withoutIPv6(args);
+}
+
+function argsStep(wanted: Wanted, facts: ClusterFacts, agent: AgentFacts, args: readonly string[]): Step {
+  const isRight = args.join('\n') === agent.args.join('\n');
+  return {
+    id: 'kube-router/args',
+    phase: 'CNIAgents',
+    group: 'kube-router-args',
+    target: refText(DAEMON_SET),
+    why:
+      wanted.direction === 'Forward'
+        ? 'kube-router gives pods addresses, routes and policies of IPv6 only when it is told to.'
+        : 'kube-router shall do nothing about IPv6 any more.',
+    // The template changes with it, so the DaemonSet begins to replace its pods.
+    disrupts: {
+      text: isOn(agent.args, 'bgp-graceful-restart')
+        ? 'kube-router restarts node by node; pods keep running, and routes stay'
+        : 'kube-router restarts node by node; routes to the pods of a node may be missing while it does',
+      seconds: [5, 30],
+    },
+    timeoutSeconds: WRITE_SECONDS,
+    kind: 'ApplyObject',
+    ref: DAEMON_SET,
+    // Containers are merged by their names; their arguments are one list, which is written whole.
+    write: {
+      is: 'Apply',
+      force: true,
+      body: { spec: { template: { spec: { containers: [{ name: agent.container, args }] } } } },
+    },
+    diff: isRight
+      ? []
+      : [
+          {
+            path: `spec.template.spec.containers[${agent.container}].args`,
+            before: agent.args.join('\n'),
+            after: args.join('\n'),
+          },
+        ],
+    state: isRight
+      ? { is: 'Satisfied', evidence: `--${IPV6_FLAG} is ${flag(agent.args, IPV6_FLAG)}` }
+      : (waits(wanted, facts, agent) ?? { is: 'Pending' }),
+  };
+}
+
+/**
+ * Null: nothing to wait for. kube-router ends where its Node has no IPv6 address ("IPv6 was enabled, but no IPv6 address was found on the node"), and takes the
+ * ranges of pods from podCIDRs.
+ */
+function waits({ direction, nodes: { podCIDRs } }: Wanted, facts: ClusterFacts, agent: AgentFacts): StepState | null {
+  if (direction === 'Back') return null;
+  const nodes = agentNodes(facts, agent);
+  const without = nodes.filter((node) => ![...node.internalIPs, ...node.externalIPs].some(isIPv6));
+  if (without.length > 0) return waitsFor('an IPv6 address', without);
+  const lacking = nodes.filter((node) => !node.podCIDRs.some(isIPv6));
+  // Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps the step from being done.
+  const isToldAsFinding = podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
+  return lacking.length === 0 || isToldAsFinding ? null : waitsFor('an IPv6 podCIDR', lacking);
+}
+
+function waitsFor(what: string, nodes: readonly NodeFacts[]): StepState {
+  const names = nodes.slice(0, 5).map((node) => node.name);
+  const more = nodes.length > names.length ? ` and ${nodes.length - names.length} more` : '';
+  return { is: 'InProgress', why: `waits until every Node has ${what}; without: ${names.join(', ')}${more}` };
+}
+
+function rolloutStep(facts: ClusterFacts, { workload }: AgentFacts, state: StepState): Step {
+  const progress = progressOf(workload, facts.nodes, facts.at);
+  return {
+    kind: 'RolloutWorkload',
+    id: 'kube-router/rollout',
+    phase: 'CNIAgents',
+    group: 'kube-router-rollout',
+    target: refText(DAEMON_SET),
+    why: 'kube-router reads its arguments, and the podCIDRs of its Node, only when it starts.',
+    diff: [],
+    state,
+    disrupts: null,
+    timeoutSeconds: 180 + 60 * workload.desired,
+    ref: DAEMON_SET,
+    next: {
+      is: 'DeletePods',
+      pods: progress.is === 'Stuck' ? [{ name: progress.next.name, uid: progress.next.uid }] : [],
+    },
+  };
+}
+
+function rolloutState(facts: ClusterFacts, { workload }: AgentFacts): StepState {
+  const progress = progressOf(workload, facts.nodes, facts.at);
+  switch (progress.is) {
+    case 'Done':
+      return { is: 'Satisfied', evidence: `all ${workload.desired} pods are of the newest template and ready` };
+    case 'DoneButAway':
+      return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };
+    case 'Waiting':
+      return { is: 'InProgress', why: progress.why };
+    case 'Stuck':
+      return { is: 'Pending' };
+    case 'Crashing': {
+      const { pod } = progress;
+      return {
+        is: 'Failed',
+        why: `kube-router on ${pod.node} does not start (${[pod.waiting, endedText(pod)].filter(Boolean).join(', the last time ')}); pods there lose their routes`,
+        remedy: `See why: kubectl -n kube-system logs ${pod.name} --previous; mend it on that host.`,
+      };
+    }
+    default:
+      return unreachable(progress);
+  }
+}
+
+/** Nodes that kube-router runs on. */
+export function agentNodes({ nodes }: ClusterFacts, { workload }: AgentFacts): readonly NodeFacts[] {
+  const running = new Set(workload.pods.map((pod) => pod.node));
+  return nodes.filter((node) => running.has(node.name));
+}
+
+export const isIPv6 = (text: string): boolean => text.includes(':');

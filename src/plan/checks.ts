@@ -12,6 +12,7 @@ import { type Cidr, contains, overlaps, parseCidr, subnetCount } from '../net/ci
 import type { Family } from '../net/family.ts';
 import { carriesPods } from '../net/interfaces.ts';
 import { serviceViews } from '../services/inventory.ts';
+import { checkKubeDNS } from './kube-dns-check.ts';
 
 /** Admission policies and CIDR functions in CEL, which the installation stands on, are complete from here on. */
 const OLDEST_VERSION = '1.31.0';
@@ -31,6 +32,7 @@ export function checkCluster(
           ...checkOverlaps(wanted, facts),
           ...checkCapacity(wanted, facts, plugins),
           ...checkNodesWithoutFamily(wanted, facts, steps),
+          ...checkKubeDNS(wanted, facts),
         ]
       : checkDualStackServices(wanted, facts)),
   ];

@@ -11,11 +11,12 @@ import {
 } from '../../support/conversion.ts';
 import { eventually } from '../../support/eventually.ts';
 
-const DEADLINE_MS = 240_000;
+const DEADLINE_MS = 400_000;
 
 let installed: Installed;
 let cluster: TestCluster;
 let status: ClusterStatus;
+let first: string;
 
 beforeAll(async () => {
   installed = await startInstalled({
@@ -28,6 +29,7 @@ beforeAll(async () => {
     keep: process.env['KEEP'] === '1',
   });
   cluster = installed.cluster;
+  first = await environment();
   await askForDualStack(cluster, {
     ipFamilies: ['IPv6', 'IPv4'],
     clusterNetwork: { pods: { cidrBlocks: ['10.244.0.0/16'] }, services: { cidrBlocks: ['10.96.0.0/16'] } },
@@ -40,6 +42,9 @@ afterAll(async () => {
 }, 60_000);
 
 const shown = async (...args: string[]): Promise<string> => (await cluster.kubectl(['get', ...args])).stdout.trim();
+
+const environment = (): Promise<string> =>
+  shown('daemonset', 'calico-node', '-n', 'kube-system', '-o', 'jsonpath={.spec.template.spec.containers[0].env}');
 
 test('an IPv6 cluster with Calico for IPv6 alone is converted, and no Node lost its IPv6 address on the way', async () => {
   expect(status.detected?.primaryFamily).toBe('IPv6');
@@ -79,3 +84,25 @@ test('that nothing translates for pods with private IPv6 addresses is told, and 
     }),
   );
 });
+
+test(
+  'back to IPv6 alone: calico-node is told what it was told at first, and no stored IPv4 address is left on a Node',
+  async () => {
+    const resource = '/apis/dualstack.dev/v1alpha1/dualstackclusters/cluster';
+    await cluster.api.mergePatch(resource, { spec: { ipFamilies: ['IPv6'], clusterNetwork: null } });
+    const generation = (await cluster.api.get(resource))?.metadata.generation;
+    await untilStatus(
+      cluster,
+      'it is back',
+      (seen) => isReady(seen) && seen.observedGeneration === generation,
+      DEADLINE_MS,
+    );
+    expect(await environment()).toEqual(first);
+    const nodes = await shown('nodes', '-o', 'jsonpath={.items[*].metadata.annotations}');
+    expect(nodes).toContain('projectcalico.org/IPv6Address');
+    expect(nodes).not.toContain('projectcalico.org/IPv4');
+    const pool = await shown('ippools.crd.projectcalico.org', 'default-ipv4-ippool', '-o', 'jsonpath={.spec.disabled}');
+    expect(pool).toBe('true');
+  },
+  DEADLINE_MS + 30_000,
+);

@@ -115,7 +115,10 @@ test('a configuration from standard input cannot be read again', () => {
 
 test('a file in a folder that the agent does not see is not taken for one that says nothing', () => {
   host.start(['/usr/local/bin/k0s', 'controller', '--config=/srv/k.yaml']);
-  expect(readK0s(host.files)).toMatchObject({ settings: {}, problem: expect.stringContaining('/srv/k.yaml is not seen') });
+  expect(readK0s(host.files)).toMatchObject({
+    settings: {},
+    problem: expect.stringContaining('/srv/k.yaml is not seen'),
+  });
   host.write('/srv/k.yaml', CONFIG);
   expect(readK0s(host.files)).toMatchObject({ settings: SETTINGS, problem: '' });
 });

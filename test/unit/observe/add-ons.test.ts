@@ -24,7 +24,8 @@ const there = {
   DaemonSet: ['kube-system/ip-masq-agent'],
   Deployment: ['kube-system/kube-dns'],
 };
-const look = (reader: Reader, objects: Basics['objects'] = there) => readAddOns(reader, { ...basics({ nodes: [] }), objects });
+const look = (reader: Reader, objects: Basics['objects'] = there) =>
+  readAddOns(reader, { ...basics({ nodes: [] }), objects });
 
 test.each<[string, readonly KubeObject[], object]>([
   ['by its defaults', [masqueradeAgent([])], { ipv6: false, nonMasqueradeCIDRs: [] }],

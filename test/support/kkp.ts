@@ -76,7 +76,8 @@ export function kkpCluster(
     ...change,
   };
   const facts = clusterFacts({ nodes, dual }, { basics: kkpBasics(nodes) });
-  return { facts: { ...facts, distribution: { name: 'KKP', detectedBy: 'a test', own } }, own };
+  const distribution = { name: 'KKP', detectedBy: 'a test', own };
+  return { facts: { ...facts, distribution, cni: { name: 'Unmanaged', detectedBy: 'spec.cni', own: null } }, own };
 }
 
 /** Objects as KKP's addons and controllers write them (github.com/kubermatic/kubermatic, addons/). */

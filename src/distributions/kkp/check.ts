@@ -13,7 +13,7 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: KKPFacts): reado
   const families = liveFamilies(own);
   if (families === null) return [untold(wanted, own)];
   const changes = changesAsked(wanted, own);
-  if (changes.length === 0) return liveRules(own);
+  if (changes.length === 0) return [...liveRules(own), ...networkPlugin(wanted, facts)];
   return [
     refusal(wanted, facts, own, changes),
     ...rulesForNew(wanted, own),
@@ -44,6 +44,23 @@ const liveRules = (own: KKPFacts): readonly Finding[] => {
     canalVersion: canalVersion(own),
   });
 };
+
+/**
+ * KKP made it with both families. What this program would do to it by itself (a roll-out, for proof that each agent has taken them up) KKP's
+ * addons would undo, so nothing would ever come after it.
+ */
+function networkPlugin({ families }: Wanted, { cni }: ClusterFacts): readonly Finding[] {
+  if (families.length < 2 || cni.name === 'Unmanaged') return [];
+  return [
+    {
+      reason: 'AnotherOwner',
+      object: null,
+      message: `KKP keeps the network plug-in of its user clusters (${cni.name}), and has given it both families.`,
+      remedy: 'Set spec.cni: Unmanaged, so that nothing waits for changes that KKP would undo.',
+      blocks: [],
+    },
+  ];
+}
 
 const rulesForNew = ({ families, pods, services, nodeMask }: Wanted, own: KKPFacts): readonly Finding[] =>
   findings('A new Cluster with what is asked for would be refused', {

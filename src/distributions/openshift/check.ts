@@ -3,6 +3,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { fromPhase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import type { Family } from '../../net/family.ts';
 import { INFRASTRUCTURE, NETWORK, type NetworkFacts, type OpenShiftFacts } from './facts.ts';
 import { checkHosts } from './check-hosts.ts';
 import { checkNetworks } from './check-networks.ts';
@@ -19,7 +20,9 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: OpenShiftFacts):
   const isForward = wanted.direction === 'Forward';
   return [
     ...(isAsked ? [] : [...checkHosted(wanted, own), ...checkPlugin(wanted, live), ...checkReady(wanted, live, own)]),
-    ...(isForward && families.length < wanted.families.length ? checkPlatform(wanted, own, families) : []),
+    ...(isForward && families.length < wanted.families.length 
+      ? [...checkPlatform(wanted, own), ...checkFirstFamily(families)]
+      : []),
     ...(isForward && !isAsked ? [...checkNetworks(wanted, live), ...checkHosts(wanted, facts)] : []),
     ...(isForward ? checkAddresses(wanted, own) : []),
   ];
@@ -125,38 +128,42 @@ const unreadableOperators = (wanted: Wanted, why: string): Finding =>
 /** Platforms on which the operator lets a running cluster become dual-stack (pkg/network/render.go: `isConversionToDualStackSupported`). */
 const CONVERTIBLE = ['BareMetal', 'None', 'VSphere'];
 
-function checkPlatform(
-  wanted: Wanted,
-  { infrastructure }: OpenShiftFacts,
-  families: readonly string[],
-): readonly Finding[] {
+function checkPlatform(wanted: Wanted, { infrastructure }: OpenShiftFacts): readonly Finding[] {
   const platform = infrastructure.known ? (infrastructure.value?.platform ?? '') : '';
+  if (CONVERTIBLE.includes(platform)) return [];
+  if (platform === '') {
+    return [
+      blocker(
+        wanted,
+        'ComponentUnreadable',
+        INFRASTRUCTURE,
+        `The platform of this cluster cannot be told${infrastructure.known ? '' : `: ${infrastructure.why}`}.`,
+        'Let the operator read infrastructures.config.openshift.io.',
+      ),
+    ];
+  }
   return [
-    ...(families[0] === 'IPv4'
-      ? []
-      : [
-          blocker(
-            wanted,
-            'PlatformUnsupported',
-            NETWORK,
-            'The cluster began with IPv6 alone: OpenShift documents the conversion of IPv4 clusters.',
-            'Install a new cluster with both families.',
-          ),
-        ]),
-    ...(CONVERTIBLE.includes(platform)
-      ? []
-      : [
-          blocker(
-            wanted,
-            platform === '' ? 'ComponentUnreadable' : 'PlatformUnsupported',
-            INFRASTRUCTURE,
-            platform === ''
-              ? `The platform of this cluster cannot be told${infrastructure.known ? '' : `: ${infrastructure.why}`}.`
-              : `The platform is ${platform}: OpenShift converts running clusters on ${CONVERTIBLE.join(', ')} alone, and refuses the patch elsewhere.`,
-            platform === ''
-              ? 'Let the operator read infrastructures.config.openshift.io.'
-              : 'Install a new cluster with both families in install-config.yaml, where the platform has them.',
-          ),
-        ]),
+    blocker(
+      wanted,
+      'PlatformUnsupported',
+      INFRASTRUCTURE,
+      `The platform is ${platform}: OpenShift converts running clusters on ${CONVERTIBLE.join(', ')} alone, and refuses the patch elsewhere.`,
+      'Install a new cluster with both families in install-config.yaml, where the platform has them.',
+    ),
   ];
 }
+
+/** Its rules are the same for either family; its documentation has spoken of IPv4 clusters alone until lately. */
+const checkFirstFamily = ([first]: readonly Family[]): readonly Finding[] =>
+  first === 'IPv4'
+    ? []
+    : [
+        {
+          reason: 'PlatformUnsupported',
+          object: NETWORK,
+          message:
+            'The cluster began with IPv6 alone: the cluster-network-operator takes a second family there too, but what OpenShift documents begins with IPv4.',
+          remedy: 'Try it with a cluster that nobody needs, or ask Red Hat.',
+          blocks: [],
+        },
+      ];

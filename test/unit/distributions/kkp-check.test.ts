@@ -54,6 +54,20 @@ describe('a cluster that is as it is asked for', () => {
   });
 });
 
+describe('the network plug-in of a dual-stack cluster', () => {
+  const cni = { name: 'Canal', detectedBy: 'DaemonSet kube-system/canal', own: null };
+
+  test('is better left to KKP, which is told', () => {
+    expect(check({ dual: true, facts: { cni } })).toEqual([
+      expect.objectContaining({ reason: 'AnotherOwner', remedy: expect.stringContaining('spec.cni: Unmanaged'), blocks: [] }),
+    ]);
+  });
+
+  test('with one family there is nothing to be done to it', () => {
+    expect(check({ wanted: wantedSingle(), facts: { cni } })).toEqual([]);
+  });
+});
+
 describe('a conversion', () => {
   const refusalOf = (scene: Case): Finding => {
     const [first] = check(scene).filter(({ reason }) => reason === 'NetworkImmutable');

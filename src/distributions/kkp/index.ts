@@ -1,5 +1,5 @@
 import type { ComponentFacts } from '../../model/facts.ts';
-import type { Known } from '../../model/reader.ts';
+import { type Known, known } from '../../model/reader.ts';
 import type { Distribution } from '../contract.ts';
 import { check } from './check.ts';
 import { detect } from './detect.ts';
@@ -39,7 +39,7 @@ function components(own: KKPFacts): readonly ComponentFacts[] {
       'cilium',
       'ConfigMap kube-system/cilium-config',
       'cluster-pool CIDRs',
-      own.cilium.known && own.cilium.value !== null ? { known: true, value: own.cilium.value.networks } : null,
+      own.cilium.known ? known(own.cilium.value?.networks ?? null) : own.cilium,
       'networks',
     ),
     ...shown('kube-proxy', 'ConfigMap kube-system/kube-proxy', 'config.conf', own.proxyCIDR, 'clusterCIDR'),
@@ -50,10 +50,10 @@ function shown(
   component: string,
   where: string,
   source: string,
-  text: Known<string | null> | null,
+  text: Known<string | null>,
   setting: string,
 ): readonly ComponentFacts[] {
-  return text === null || !text.known || text.value === null
+  return !text.known || text.value === null
     ? []
     : [{ component, where, source, settings: { [setting]: text.value } }];
 }

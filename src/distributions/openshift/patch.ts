@@ -74,7 +74,7 @@ function operations(
   return [...removals, ...additions];
 }
 
-const json = <T>(value: T): JsonObject[string] => JSON.parse(JSON.stringify(value)) as JsonObject[string];
+const json = (value: unknown): JsonObject[string] => JSON.parse(JSON.stringify(value)) as JsonObject[string];
 
 /** Networks hold no quotes, so a shell takes the text as it is. */
 export const patchCommand = (resource: string, patch: readonly JsonObject[]): string =>

@@ -14,7 +14,9 @@ import { changesTo, patchCommand, patchTo, targetLists } from './patch.ts';
  */
 export function steps(wanted: Wanted, facts: ClusterFacts, own: OpenShiftFacts): readonly Step[] {
   const live = networkFacts(own);
-  const isNamed = wanted.families.every((family) => wanted.pods[family] && wanted.services[family]);
+  const isNamed = wanted.families.every(
+    (family) => wanted.pods[family] !== undefined && wanted.services[family] !== undefined,
+  );
   // Without networks there is nothing to ask OpenShift for; the checks tell which are missing.
   if (live === null || liveFamilies(own) === null || !isNamed) return [];
   const target = targetLists(wanted, live.spec);

@@ -23,9 +23,17 @@ const inSystem = (name: string): string => `kube-system/${name}`;
 export const kkpBasics = (nodes: readonly NodeFacts[], change: Partial<Basics> = {}): Basics =>
   basics({
     nodes,
-    groupVersions: ['v1', 'apps/v1', 'cluster.k8s.io/v1alpha1', 'apps.kubermatic.k8c.io/v1', 'crd.projectcalico.org/v1'],
+    groupVersions: [
+      'v1',
+      'apps/v1',
+      'cluster.k8s.io/v1alpha1',
+      'apps.kubermatic.k8c.io/v1',
+      'crd.projectcalico.org/v1',
+    ],
     objects: {
-      ConfigMap: ['ca-bundle', 'canal-config', 'coredns', 'kube-proxy', 'kubeadm-config', 'kubelet-config'].map(inSystem),
+      ConfigMap: ['ca-bundle', 'canal-config', 'coredns', 'kube-proxy', 'kubeadm-config', 'kubelet-config'].map(
+        inSystem,
+      ),
       DaemonSet: ['canal', 'kube-proxy', 'node-local-dns', 'user-ssh-keys-agent'].map(inSystem),
       Deployment: ['coredns', 'konnectivity-agent', 'metrics-server'].map(inSystem),
       Pod: ['canal-x7k2p', 'coredns-5d78c9869d-2xk9p', 'kube-proxy-9qk2d'].map(inSystem),
@@ -80,14 +88,15 @@ export function kkpCluster(
   return { facts: { ...facts, distribution, cni: { name: 'Unmanaged', detectedBy: 'spec.cni', own: null } }, own };
 }
 
+const config = (name: string, data: Readonly<Record<string, string>>): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'kube-system', labels: { 'kubermatic-addon': name } },
+  data,
+});
+
 /** Objects as KKP's addons and controllers write them (github.com/kubermatic/kubermatic, addons/). */
 export function kkpObjects({ dual = false, cni = 'canal', canal = 'v3.30.3' }: KKPOptions = {}): readonly KubeObject[] {
-  const config = (name: string, data: Readonly<Record<string, string>>): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name, namespace: 'kube-system', labels: { 'kubermatic-addon': name } },
-    data,
-  });
   return [
     config('kube-proxy', {
       'config.conf': `apiVersion: kubeproxy.config.k8s.io/v1alpha1\nbindAddress: 0.0.0.0\nclusterCIDR: "${PODS.IPv4}"\nconfigSyncPeriod: 15m0s\nkind: KubeProxyConfiguration\nmode: ipvs\n`,

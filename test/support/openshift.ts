@@ -88,13 +88,14 @@ export const openshiftBasics = (nodes: readonly NodeFacts[]): ReturnType<typeof 
     objects: { ConfigMap: [], DaemonSet: [], Deployment: [], Pod: [] },
   });
 
+const conditions = (progressing: string, degraded: string, message: string) => [
+  { type: 'Available', status: 'True' },
+  { type: 'Progressing', status: progressing, message },
+  { type: 'Degraded', status: degraded, message },
+];
+
 /** Objects in the form of OpenShift's documentation and API. */
 export function openshiftObjects(change: Deep<{ spec: object; status: object }> = {}): readonly KubeObject[] {
-  const conditions = (progressing: string, degraded: string, message: string) => [
-    { type: 'Available', status: 'True' },
-    { type: 'Progressing', status: progressing, message },
-    { type: 'Degraded', status: degraded, message },
-  ];
   return [
     merge<KubeObject>(
       {

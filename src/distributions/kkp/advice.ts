@@ -102,9 +102,7 @@ function balancers({ nodes, services, basics }: ClusterFacts): readonly Finding[
     const more = met.length > names.length ? ` and ${met.length - names.length} more` : '';
     const [first] = met;
     return warning(
-      first === undefined
-        ? null
-        : { apiVersion: 'v1', kind: 'Service', namespace: first.namespace, name: first.name },
+      first === undefined ? null : { apiVersion: 'v1', kind: 'Service', namespace: first.namespace, name: first.name },
       `LoadBalancer Services in a dual-stack cluster there: ${limit} (${names.join(', ')}${more}).`,
       'Keep them with one family, or reach the pods over IPv6 by Services of type NodePort.',
     );

@@ -8,7 +8,12 @@ import { FAMILIES, type Family, type PerFamily } from '../../net/family.ts';
 
 const NAMESPACE = 'kube-system';
 
-export const PROXY_CONFIG: ObjectRef = { apiVersion: 'v1', kind: 'ConfigMap', namespace: NAMESPACE, name: 'kube-proxy' };
+export const PROXY_CONFIG: ObjectRef = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  namespace: NAMESPACE,
+  name: 'kube-proxy',
+};
 export const CANAL_CONFIG: ObjectRef = {
   apiVersion: 'v1',
   kind: 'ConfigMap',

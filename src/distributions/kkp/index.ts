@@ -53,7 +53,5 @@ function shown(
   text: Known<string | null>,
   setting: string,
 ): readonly ComponentFacts[] {
-  return !text.known || text.value === null
-    ? []
-    : [{ component, where, source, settings: { [setting]: text.value } }];
+  return !text.known || text.value === null ? [] : [{ component, where, source, settings: { [setting]: text.value } }];
 }

@@ -20,7 +20,7 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: OpenShiftFacts):
   const isForward = wanted.direction === 'Forward';
   return [
     ...(isAsked ? [] : [...checkHosted(wanted, own), ...checkPlugin(wanted, live), ...checkReady(wanted, live, own)]),
-    ...(isForward && families.length < wanted.families.length 
+    ...(isForward && families.length < wanted.families.length
       ? [...checkPlatform(wanted, own), ...checkFirstFamily(families)]
       : []),
     ...(isForward && !isAsked ? [...checkNetworks(wanted, live), ...checkHosts(wanted, facts)] : []),
@@ -77,7 +77,11 @@ function checkPlugin(wanted: Wanted, { networkType }: NetworkFacts): readonly Fi
   ];
 }
 
-function checkReady(wanted: Wanted, { migrates, mtu }: NetworkFacts, { operators }: OpenShiftFacts): readonly Finding[] {
+function checkReady(
+  wanted: Wanted,
+  { migrates, mtu }: NetworkFacts,
+  { operators }: OpenShiftFacts,
+): readonly Finding[] {
   const degraded = operators.known ? operators.value.filter((operator) => operator.degraded) : [];
   return [
     ...(operators.known ? [] : [unreadableOperators(wanted, operators.why)]),

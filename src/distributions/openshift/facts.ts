@@ -114,7 +114,8 @@ const toLists = (value: unknown): NetworkLists => ({
 });
 
 const toInfrastructure = (object: KubeObject): InfrastructureFacts => ({
-  platform: asString(at(object, 'status', 'platformStatus', 'type')) ?? asString(at(object, 'status', 'platform')) ?? '',
+  platform:
+    asString(at(object, 'status', 'platformStatus', 'type')) ?? asString(at(object, 'status', 'platform')) ?? '',
   controlPlaneTopology: asString(at(object, 'status', 'controlPlaneTopology')) ?? '',
   addresses: toAddresses(object),
 });

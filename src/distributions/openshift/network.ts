@@ -43,7 +43,9 @@ function told(field: string, list: readonly string[]): Known<readonly string[]> 
   if (list.length === 0 || networks === null) {
     return unknown(`${field} of Network cluster is "${list.join(',')}", which cannot be read`);
   }
-  return known(networks.filter((text, index) => networks.findIndex((each) => familyOf(each) === familyOf(text)) === index));
+  return known(
+    networks.filter((text, index) => networks.findIndex((each) => familyOf(each) === familyOf(text)) === index),
+  );
 }
 
 /** Null: it cannot be read. */

@@ -56,12 +56,13 @@ export function patchTo(target: NetworkLists, spec: NetworkLists): readonly Json
   return [...tests, ...FIELDS.flatMap((field) => operations(field, entriesOf(spec, field), entriesOf(target, field)))];
 }
 
+const isIn = (list: readonly unknown[], entry: unknown): boolean => list.some((each) => same(each, entry));
+
 function operations(
   field: string,
   before: readonly (ClusterNetwork | string)[],
   after: readonly (ClusterNetwork | string)[],
 ): readonly JsonObject[] {
-  const isIn = (list: readonly unknown[], entry: unknown): boolean => list.some((each) => same(each, entry));
   // From the end, so that a removal moves none that is still to be removed.
   const removals = before
     .map((entry, index) => ({ entry, index }))

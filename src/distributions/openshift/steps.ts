@@ -58,6 +58,8 @@ function networkStep(
   };
 }
 
+const podNetworks = (lists: NetworkLists): string => lists.clusterNetwork.map(({ cidr }) => cidr).join(',');
+
 function networkState(
   { status }: NetworkFacts,
   target: NetworkLists,
@@ -65,14 +67,13 @@ function networkState(
   own: OpenShiftFacts,
 ): StepState {
   if (changes.length > 0) return { is: 'Pending' };
-  const networks = (lists: NetworkLists): string => lists.clusterNetwork.map(({ cidr }) => cidr).join(',');
   const isTaken =
-    sameRange(networks(status), networks(target)) &&
+    sameRange(podNetworks(status), podNetworks(target)) &&
     sameRange(status.serviceNetwork.join(','), target.serviceNetwork.join(','));
   if (isTaken) {
     return {
       is: 'Satisfied',
-      evidence: `Network cluster runs with ${networks(status)} and ${status.serviceNetwork.join(',')}`,
+      evidence: `Network cluster runs with ${podNetworks(status)} and ${status.serviceNetwork.join(',')}`,
     };
   }
   return { is: 'InProgress', why: `the cluster-network-operator has not taken it over${saidBy('network', own)}` };

@@ -56,7 +56,8 @@ function append(
   live: readonly string[],
   values: readonly string[],
 ): readonly JsonObject[] {
-  if (asked !== null && asked.length > 0) return values.map((value): JsonObject => ({ op: 'add', path: `${path}/-`, value }));
+  if (asked !== null && asked.length > 0)
+    return values.map((value): JsonObject => ({ op: 'add', path: `${path}/-`, value }));
   const whole: Json = [...live, ...values];
   return values.length === 0 ? [] : [{ op: 'add', path, value: whole }];
 }

@@ -59,7 +59,11 @@ describe('the network plug-in of a dual-stack cluster', () => {
 
   test('is better left to KKP, which is told', () => {
     expect(check({ dual: true, facts: { cni } })).toEqual([
-      expect.objectContaining({ reason: 'AnotherOwner', remedy: expect.stringContaining('spec.cni: Unmanaged'), blocks: [] }),
+      expect.objectContaining({
+        reason: 'AnotherOwner',
+        remedy: expect.stringContaining('spec.cni: Unmanaged'),
+        blocks: [],
+      }),
     ]);
   });
 
@@ -88,8 +92,16 @@ describe('a conversion', () => {
     ['to one family', { dual: true, wanted: wantedSingle() }, /ipFamily from IPv4\+IPv6 to IPv4;.*--ip-families IPv4/u],
     ['without networks: KKP chooses them', { wanted: withoutNetworks }, /--datacenter DATACENTER --cni canal/u],
     ['told by pods alone', { serviceCIDR: false }, /ipFamily from IPv4 to IPv4\+IPv6/u],
-    ['to other networks', { dual: true, wanted: wantedDual({ pods: { IPv6: 'fd00:9::/56' } }) }, /pods\.cidrBlocks from .* to 10\.244\.0\.0\/16, fd00:9::\/56/u],
-    ['to a primary family that KKP does not have', { wanted: wantedDual({ families: ['IPv6', 'IPv4'] }) }, /IPv4 first: ask for one of them/u],
+    [
+      'to other networks',
+      { dual: true, wanted: wantedDual({ pods: { IPv6: 'fd00:9::/56' } }) },
+      /pods\.cidrBlocks from .* to 10\.244\.0\.0\/16, fd00:9::\/56/u,
+    ],
+    [
+      'to a primary family that KKP does not have',
+      { wanted: wantedDual({ families: ['IPv6', 'IPv4'] }) },
+      /IPv4 first: ask for one of them/u,
+    ],
     ['of machines that were brought', { node: machine({ providerID: '' }) }, /--provider bringyourown/u],
     ['on KubeVirt', { node: machine({ providerID: 'kubevirt://vm-1' }) }, /--provider kubevirt/u],
     ['on a cloud that is not known', { node: machine({ providerID: 'nutanix://1' }) }, /--provider PROVIDER/u],
@@ -120,12 +132,20 @@ describe('a conversion', () => {
         pods: networks('pod-network-cidr'),
         services: networks('service-cidr'),
         nodeMask: {},
-      } as Parameters<typeof generator.generate>[0],
+        options: {},
+      },
       values,
     );
     expect(made.ok && made.value.files[0]?.text).toContain('ipFamily: IPv4+IPv6');
     for (const name of Object.keys(values)) {
-      expect(['output', 'o', 'pod-network-cidr', 'service-cidr', '-o', ...generator.flags.map((flag) => flag.name)]).toContain(name);
+      expect([
+        'output',
+        'o',
+        'pod-network-cidr',
+        'service-cidr',
+        '-o',
+        ...generator.flags.map((flag) => flag.name),
+      ]).toContain(name);
     }
   });
 
@@ -143,19 +163,24 @@ describe('a conversion', () => {
   });
 });
 
-describe('what a new dual-stack cluster would meet', () => {
-  const advice = (scene: Case): readonly string[] =>
-    check(scene)
-      .filter(({ reason }) => reason === 'PlatformUnsupported')
-      .map(({ message, blocks }) => (blocks.length === 0 ? message : 'it blocks'));
-  const balancer = (name: string, annotations: Readonly<Record<string, string>> = {}) =>
-    serviceFacts({ namespace: 'shop', name, type: 'LoadBalancer', annotations });
+const advice = (scene: Case): readonly string[] =>
+  check(scene)
+    .filter(({ reason }) => reason === 'PlatformUnsupported')
+    .map(({ message, blocks }) => (blocks.length === 0 ? message : 'it blocks'));
+const balancer = (name: string, annotations: Readonly<Record<string, string>> = {}) =>
+  serviceFacts({ namespace: 'shop', name, type: 'LoadBalancer', annotations });
 
+describe('what a new dual-stack cluster would meet', () => {
   test.each<[string, string, string, RegExp | null]>([
     ['AWS + Ubuntu', 'aws:///a/i-1', 'Ubuntu 24.04.2 LTS', null],
     ['AWS + CentOS 7', 'aws:///a/i-1', 'CentOS Linux 7 (Core)', /3 Nodes are AWS \+ CentOS 7: its IPv6 default route/u],
     ['DigitalOcean + Rocky', 'digitalocean://1', 'Rocky Linux 9.4 (Blue Onyx)', /arrives after the kubelet started/u],
-    ['GCP + Flatcar', 'gce://p/z/i', 'Flatcar Container Linux by Kinvolk 4081.2.0', /KKP has not tried dual-stack there/u],
+    [
+      'GCP + Flatcar',
+      'gce://p/z/i',
+      'Flatcar Container Linux by Kinvolk 4081.2.0',
+      /KKP has not tried dual-stack there/u,
+    ],
     ['OpenStack', 'openstack:///1', 'Ubuntu 24.04.2 LTS', /unless spec\.openstack\.ipv6Enabled is true/u],
     ['vSphere', 'vsphere://1', 'Ubuntu 24.04.2 LTS', /unless spec\.vsphere\.ipv6Enabled is true/u],
     ['KubeVirt', 'kubevirt://vm', 'Ubuntu 24.04.2 LTS', /does not list kubevirt/u],

@@ -12,11 +12,12 @@ const workers = [nodeFacts(1, { name: 'md-1' })];
 const APPS = 'apps.kubermatic.k8c.io/v1';
 const SEED = 'kubermatic.k8c.io/v1';
 
+const found = (given: Parameters<typeof registry.distribution>[1]): string => {
+  const chosen = registry.distribution('Auto', given);
+  return chosen.ok ? chosen.value.plugin.name : chosen.error;
+};
+
 describe('whose cluster it is', () => {
-  const found = (given: Parameters<typeof registry.distribution>[1]): string => {
-    const chosen = registry.distribution('Auto', given);
-    return chosen.ok ? chosen.value.plugin.name : chosen.error;
-  };
   const kubeadm = basics({ nodes: [nodeFacts(1, { controlPlane: true })] });
   const seedOnKubeadm = { ...kubeadm, groupVersions: [...kubeadm.groupVersions, APPS, SEED] };
   const user = kkpBasics(workers);
@@ -61,7 +62,12 @@ describe('networks', () => {
     ['two: kube-proxy has the first alone', { dual: true }, [PODS.IPv4, PODS.IPv6], [SERVICES.IPv4, SERVICES.IPv6]],
     ['Cilium', { cni: 'cilium', dual: true }, [PODS.IPv4, PODS.IPv6], [SERVICES.IPv4, SERVICES.IPv6]],
     ['only kube-proxy tells', { cni: 'none' }, [PODS.IPv4], [SERVICES.IPv4]],
-    ['only kube-proxy, and Nodes with two', { cni: 'none', dual: true }, /only 10\.244\.0\.0\/16 is told/u, [SERVICES.IPv4, SERVICES.IPv6]],
+    [
+      'only kube-proxy, and Nodes with two',
+      { cni: 'none', dual: true },
+      /only 10\.244\.0\.0\/16 is told/u,
+      [SERVICES.IPv4, SERVICES.IPv6],
+    ],
     ['before Kubernetes 1.33', { serviceCIDR: false }, [PODS.IPv4], /before Kubernetes 1\.33/u],
   ])('%s', (_name, options, pods, services) => {
     const told = kkp.network(kkpCluster(options).own);
@@ -102,20 +108,33 @@ describe("KKP's rules", () => {
   test.each<[string, Partial<Networks>, string, RegExp]>([
     ['more pods than Services', { services: ['10.240.16.0/20'] }, 'InconsistentControlPlane', /as many of either/u],
     ['IPv6 first', { pods: ['fd01::/48', '172.25.0.0/16'] }, 'PrimaryFamilyMismatch', /^pods\.cidrBlocks/u],
-    ['two of one family', { services: ['10.0.0.0/20', '10.1.0.0/20'] }, 'PrimaryFamilyMismatch', /^services\.cidrBlocks/u],
+    [
+      'two of one family',
+      { services: ['10.0.0.0/20', '10.1.0.0/20'] },
+      'PrimaryFamilyMismatch',
+      /^services\.cidrBlocks/u,
+    ],
     ['IPv6 alone', { pods: ['fd01::/48'], services: null }, 'PrimaryFamilyMismatch', /IPv4 and then an IPv6/u],
-    ['a mask as long as the network', { nodeMask: { IPv4: 16, IPv6: 64 } }, 'PrefixNotAllowed', /nodeCidrMaskSizeIPv4 is 16/u],
+    [
+      'a mask as long as the network',
+      { nodeMask: { IPv4: 16, IPv6: 64 } },
+      'PrefixNotAllowed',
+      /nodeCidrMaskSizeIPv4 is 16/u,
+    ],
     ['an old Canal', { canalVersion: 'v3.21.4' }, 'UnsupportedVersion', /from 3\.22 on/u],
   ])('broken: %s', (_name, change, reason, says) =>
     expect(brokenRules({ ...right, ...change })).toEqual([
       expect.objectContaining({ reason, says: expect.stringMatching(says) }),
-    ]));
+    ]),
+  );
 });
 
 test('its Cluster is named where a Node tells it', () => {
   const { own } = kkpCluster();
-  expect(kkp.components(own)).toContainEqual(expect.objectContaining({ component: 'KKP', where: `Cluster ${CLUSTER_ID}` }));
-  expect(kkp.components({ ...own, cluster: null, canal: unknown('forbidden') }).map(({ component }) => component)).toEqual([
-    'kube-proxy',
-  ]);
+  expect(kkp.components(own)).toContainEqual(
+    expect.objectContaining({ component: 'KKP', where: `Cluster ${CLUSTER_ID}` }),
+  );
+  expect(
+    kkp.components({ ...own, cluster: null, canal: unknown('forbidden') }).map(({ component }) => component),
+  ).toEqual(['kube-proxy']);
 });

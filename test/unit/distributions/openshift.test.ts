@@ -169,13 +169,14 @@ test('the command is the documented one, ready for a shell', () => {
   expect(network).toMatchObject({ state: { is: 'Pending' }, holdsUp: true });
 });
 
+const patchedTo = (status: NetworkLists): NetworkFacts => networkWith({ spec: DUAL_LISTS, status });
+const eachNode = (change: (node: NodeFacts, n: number) => NodeFacts) => {
+  let n = 0;
+  return { dual: true, node: (node: NodeFacts) => change(node, (n += 1)) };
+};
+
 describe('how far it is', () => {
-  const asked_ = (status: NetworkLists): NetworkFacts => networkWith({ spec: DUAL_LISTS, status });
-  const taken = { network: known(asked_(DUAL_LISTS)), serviceCIDR: known(DUAL_LISTS.serviceNetwork) };
-  const nodes = (change: (node: NodeFacts, n: number) => NodeFacts) => {
-    let n = 0;
-    return { dual: true, node: (node: NodeFacts) => change(node, (n += 1)) };
-  };
+  const taken = { network: known(patchedTo(DUAL_LISTS)), serviceCIDR: known(DUAL_LISTS.serviceNetwork) };
   const late = openshiftNode(3);
 
   test('asked for, and not taken over: what the operator says is told', () => {
@@ -183,7 +184,10 @@ describe('how far it is', () => {
     const [network, rollOut] = stepsOf(
       openshiftCluster(
         {},
-        { network: known(asked_(SINGLE_LISTS)), operators: known(operators({ network: { degraded: true, message } })) },
+        {
+          network: known(patchedTo(SINGLE_LISTS)),
+          operators: known(operators({ network: { degraded: true, message } })),
+        },
       ),
     );
     expect(network.state).toEqual({ is: 'InProgress', why: expect.stringContaining(message) });
@@ -194,13 +198,19 @@ describe('how far it is', () => {
     ['everything is there', [{ dual: true }, {}], 'Satisfied', /3 Nodes have IPv4 and IPv6/u],
     [
       'an operator is at work',
-      [{ dual: true }, { operators: known(operators({ 'kube-apiserver': { progressing: true, message: 'revision 9' } })) }],
+      [
+        { dual: true },
+        { operators: known(operators({ 'kube-apiserver': { progressing: true, message: 'revision 9' } })) },
+      ],
       'InProgress',
       /ClusterOperator kube-apiserver is progressing: revision 9/u,
     ],
     [
       'an operator is degraded',
-      [{ dual: true }, { operators: known(operators({ 'machine-config': { degraded: true, message: 'pool worker' } })) }],
+      [
+        { dual: true },
+        { operators: known(operators({ 'machine-config': { degraded: true, message: 'pool worker' } })) },
+      ],
       'InProgress',
       /machine-config is degraded: pool worker/u,
     ],
@@ -215,26 +225,26 @@ describe('how far it is', () => {
     ['no Node has it', [{}, taken], 'InProgress', /Node cp-1 has no IPv6 InternalIP, and 2 more/u],
     [
       'one Node is before its reboot',
-      [nodes((node, n) => (n === 3 ? late : node)), taken],
+      [eachNode((node, n) => (n === 3 ? late : node)), taken],
       'InProgress',
       /Node worker-3 has no IPv6 InternalIP$/u,
     ],
     [
       'OVN-Kubernetes has given one Node nothing yet',
-      [nodes((node, n) => (n === 2 ? { ...node, annotations: late.annotations } : node)), taken],
+      [eachNode((node, n) => (n === 2 ? { ...node, annotations: late.annotations } : node)), taken],
       'InProgress',
       /Node worker-2 has no IPv6 pod network/u,
     ],
     [
       'nor is its annotation legible',
-      [nodes((node, n) => (n === 2 ? { ...node, annotations: { [SUBNETS]: '{' } } : node)), taken],
+      [eachNode((node, n) => (n === 2 ? { ...node, annotations: { [SUBNETS]: '{' } } : node)), taken],
       'InProgress',
       /Node worker-2 has no IPv4 pod network/u,
     ],
     [
       'a Windows node has an overlay of its own',
       [
-        nodes((node, n) => (n === 2 ? merge<NodeFacts>(late, { labels: { 'kubernetes.io/os': 'windows' } }) : node)),
+        eachNode((node, n) => (n === 2 ? merge<NodeFacts>(late, { labels: { 'kubernetes.io/os': 'windows' } }) : node)),
         taken,
       ],
       'Satisfied',
@@ -248,7 +258,10 @@ describe('how far it is', () => {
   });
 
   test('a node that is away is waited for, unless that is tolerated', () => {
-    const scene = openshiftCluster(nodes((node, n) => (n === 3 ? { ...late, ready: false } : node)), taken);
+    const scene = openshiftCluster(
+      eachNode((node, n) => (n === 3 ? { ...late, ready: false } : node)),
+      taken,
+    );
     expect(stepsOf(scene)[1].state.is).toBe('InProgress');
     expect(stepsOf(scene, wantedDual({ tolerateUnavailable: 1 }))[1].state.is).toBe('Deferred');
   });
@@ -274,12 +287,13 @@ describe('how far it is', () => {
   });
 });
 
+const withCNI = ({ facts }: ReturnType<typeof openshiftCluster>): ClusterFacts => ({
+  ...facts,
+  cni: { name: 'Unmanaged', detectedBy: 'a test', own: null },
+  coreDNS: known(null),
+});
+
 describe('in a plan', () => {
-  const withCNI = ({ facts }: ReturnType<typeof openshiftCluster>): ClusterFacts => ({
-    ...facts,
-    cni: { name: 'Unmanaged', detectedBy: 'a test', own: null },
-    coreDNS: known(null),
-  });
   const next = (scene: ReturnType<typeof openshiftCluster>): string => {
     const facts = withCNI(scene);
     const request = asked();

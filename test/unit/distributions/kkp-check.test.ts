@@ -6,10 +6,11 @@ import type { Finding } from '../../../src/model/finding.ts';
 import { PHASES } from '../../../src/model/phase.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
-import { kkp as generator } from '../../../src/generate/kkp/index.ts';
-import { parseCidr } from '../../../src/net/cidr.ts';
+import { decide } from '../../../src/plan/next.ts';
 import { type Deep, merge, PODS, serviceFacts, SERVICES, wantedDual, wantedSingle } from '../../support/facts.ts';
 import { CLUSTER_ID, kkpCluster, type KKPOptions } from '../../support/kkp.ts';
+import { asked, NO_MEMORY, planScene, recordsOf } from '../../support/plan-scene.ts';
+import { play } from '../cli/fake-session.ts';
 
 interface Case extends KKPOptions {
   readonly wanted?: Wanted;
@@ -111,42 +112,18 @@ describe('a conversion', () => {
     expect(`${message} ${remedy}`).toMatch(text);
   });
 
-  test('the command of the remedy is one that the generator takes', () => {
-    const { remedy } = refusalOf({});
-    const [, command = ''] = remedy.split('its manifest: ');
-    expect(command).toMatch(/^kubectl dualstack generate kkp --kubernetes-version 1\.36\.3 --provider aws /u);
-    const words = command.split(' ').slice(4);
-    const values: Record<string, readonly string[]> = {};
-    for (let i = 0; i < words.length - 1; i += 2) values[words[i]!.replace(/^--/u, '')] = [words[i + 1]!];
-    const networks = (flag: string) =>
-      Object.fromEntries(
-        values[flag]![0]!.split(',').map((text) => {
-          const cidr = parseCidr(text);
-          return cidr.ok ? [cidr.value.family, text] : [];
-        }),
-      );
-    const made = generator.generate(
-      {
-        name: 'new',
-        families: ['IPv4', 'IPv6'],
-        pods: networks('pod-network-cidr'),
-        services: networks('service-cidr'),
-        nodeMask: {},
-        options: {},
-      },
-      values,
-    );
-    expect(made.ok && made.value.files[0]?.text).toContain('ipFamily: IPv4+IPv6');
-    for (const name of Object.keys(values)) {
-      expect([
-        'output',
-        'o',
-        'pod-network-cidr',
-        'service-cidr',
-        '-o',
-        ...generator.flags.map((flag) => flag.name),
-      ]).toContain(name);
-    }
+  test.each<[string, Case, string]>([
+    ['two families', {}, 'ipFamily: IPv4+IPv6'],
+    ['one family', { dual: true, wanted: wantedSingle() }, 'ipFamily: IPv4\n'],
+    ['masks of its own', { wanted: wantedDual({ nodeMask: { IPv4: 25 } }) }, 'nodeCidrMaskSizeIPv4: 25'],
+    ['Cilium', { cni: 'cilium' }, 'ipFamily: IPv4+IPv6'],
+    ['KubeVirt', { node: machine({ providerID: 'kubevirt://vm-1' }) }, 'providerName: kubevirt'],
+  ])('the command of the remedy makes the manifest: %s', async (_name, scene, expected) => {
+    const [, command = ''] = refusalOf(scene).remedy.split('its manifest: ');
+    expect(command).toMatch(/^kubectl dualstack generate kkp --kubernetes-version 1\.36\.3 .* -o new-cluster$/u);
+    const { code, written } = await play(command.split(' ').slice(2));
+    expect(code).toBe(0);
+    expect([...written.values()].map(({ text }) => text).join()).toContain(expected);
   });
 
   test('what nothing tells is not concluded from', () => {
@@ -218,4 +195,17 @@ describe('what a new dual-stack cluster would meet', () => {
   test('nothing of that is said on the way to fewer families', () => {
     expect(advice({ dual: true, wanted: wantedSingle(), node: machine({ providerID: 'openstack:///1' }) })).toEqual([]);
   });
+});
+
+const next = (options: KKPOptions) => {
+  const { facts } = kkpCluster(options);
+  const request = asked();
+  const recorded = { ...facts, records: recordsOf(planScene(facts, request).plan) };
+  return decide(planScene(recorded, request).plan, recorded, request, NO_MEMORY, 1);
+};
+
+test('in a plan: a conversion is blocked, and a cluster that has both families goes on', () => {
+  const refused = next({});
+  expect(refused.is === 'Blocked' && refused.findings.map(({ reason }) => reason)).toContain('NetworkImmutable');
+  expect(['Act', 'Done', 'Wait']).toContain(next({ dual: true }).is);
 });

@@ -293,16 +293,16 @@ const withCNI = ({ facts }: ReturnType<typeof openshiftCluster>): ClusterFacts =
   coreDNS: known(null),
 });
 
-describe('in a plan', () => {
-  const next = (scene: ReturnType<typeof openshiftCluster>): string => {
-    const facts = withCNI(scene);
-    const request = asked();
-    const { plan } = planScene(facts, request);
-    const recorded = { ...facts, records: recordsOf(plan) };
-    const decision = decide(planScene(recorded, request).plan, recorded, request, NO_MEMORY, 1);
-    return 'step' in decision ? `${decision.is} ${decision.step.id}` : decision.is;
-  };
+const next = (scene: ReturnType<typeof openshiftCluster>): string => {
+  const facts = withCNI(scene);
+  const request = asked();
+  const { plan } = planScene(facts, request);
+  const recorded = { ...facts, records: recordsOf(plan) };
+  const decision = decide(planScene(recorded, request).plan, recorded, request, NO_MEMORY, 1);
+  return 'step' in decision ? `${decision.is} ${decision.step.id}` : decision.is;
+};
 
+describe('in a plan', () => {
   // Nodes have no IPv6 address before: that must not stand in the way of what gives them one.
   test('the user is asked, then it is waited for, then the rest goes on', () => {
     expect(next(openshiftCluster())).toBe('WaitingForUser openshift/network');

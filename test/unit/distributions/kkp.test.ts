@@ -29,6 +29,14 @@ describe('whose cluster it is', () => {
     ['a cluster of kubeadm', kubeadm, 'Kubeadm'],
     ['a Seed that kubeadm made', seedOnKubeadm, 'Kubeadm'],
     [
+      'such a Seed with a ConfigMap of that name',
+      {
+        ...seedOnKubeadm,
+        objects: { ...kubeadm.objects, ConfigMap: [...kubeadm.objects.ConfigMap, 'kube-system/ca-bundle'] },
+      },
+      'Kubeadm',
+    ],
+    [
       'a Seed on a managed control plane',
       { ...user, groupVersions: [...user.groupVersions, SEED], objects: withoutBundle },
       'Unmanaged',

@@ -5,8 +5,9 @@ import type { CNI } from './cni/contract.ts';
 import type { Distribution } from './distributions/contract.ts';
 import type { BoundCNI, BoundDistribution, BoundPlugin, BoundPlugins } from './model/bound.ts';
 import type { Basics, ClusterFacts } from './model/facts.ts';
-import type { Permission, Plugin } from './model/plugin.ts';
+import type { ChangedWorkload, Permission, Plugin } from './model/plugin.ts';
 import type { Reader } from './model/reader.ts';
+import type { Support } from './model/support.ts';
 import { antrea } from './cni/antrea/index.ts';
 import { calico } from './cni/calico/index.ts';
 import { canal } from './cni/canal/index.ts';
@@ -35,6 +36,9 @@ interface Entry<Bound extends BoundPlugin> {
   readonly options: { readonly key: string; readonly schema: ZodType } | null;
   readonly rules: readonly Rule[];
   readonly permissions: readonly Permission[];
+  readonly workloads: readonly ChangedWorkload[];
+  readonly namespaces: readonly string[];
+  readonly support: Support;
   detect(basics: Basics): string | null;
   observe(reader: Reader, basics: Basics): Promise<unknown>;
   bind(own: unknown): Bound;
@@ -104,6 +108,26 @@ export const pluginPermissions: readonly Permission[] = [...DISTRIBUTIONS, ...CN
   (entry) => entry.permissions,
 );
 
+/** What all of them change of DaemonSets and Deployments. */
+export const pluginWorkloads: readonly ChangedWorkload[] = [...DISTRIBUTIONS, ...CNIS].flatMap(
+  (entry) => entry.workloads,
+);
+
+/** Where they are looked for beside kube-system. */
+export const pluginNamespaces: readonly string[] = [
+  ...new Set([...DISTRIBUTIONS, ...CNIS].flatMap((entry) => entry.namespaces)),
+];
+
+interface Supported extends Support {
+  readonly name: string;
+}
+
+/** What each of them can do, in the order of the lists. */
+export const supported: Readonly<Record<'distributions' | 'cnis', readonly Supported[]>> = {
+  distributions: DISTRIBUTIONS.map(({ name, support }) => ({ name, ...support })),
+  cnis: CNIS.map(({ name, support }) => ({ name, ...support })),
+};
+
 function choose<Bound extends BoundPlugin>(
   entries: readonly Entry<Bound>[],
   field: string,
@@ -163,6 +187,9 @@ function entry<Own>(plugin: Plugin<Own>): Omit<Entry<BoundPlugin>, 'bind'> {
     options: plugin.options ?? null,
     rules: [],
     permissions: plugin.permissions,
+    workloads: plugin.workloads ?? [],
+    namespaces: plugin.namespaces ?? [],
+    support: plugin.support,
     detect: (basics) => plugin.detect(basics),
     observe: (reader, basics) => plugin.observe(reader, basics),
   };

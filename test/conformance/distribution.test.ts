@@ -14,6 +14,7 @@ import { basics, clusterFacts, wantedDual, wantedSingle } from '../support/facts
 import { fakeReader } from '../support/fake-reader.ts';
 import { k0sCluster } from '../support/k0s.ts';
 import { kubeadmCluster } from '../support/kubeadm.ts';
+import { keepsItsWord } from './ways.ts';
 
 interface Scene<Own> {
   readonly facts: ClusterFacts;
@@ -36,6 +37,8 @@ function conforms<Own>(
 
   describe(distribution.name, () => {
     test('its name can be a value in the API', () => expect(distribution.name).toMatch(/^[A-Z][A-Za-z0-9]*$/u));
+
+    keepsItsWord(distribution, scenes);
 
     test('its steps belong to the phases of a distribution, with ids of their own', () => {
       for (const { wanted, facts, own } of cases) {

@@ -4,6 +4,7 @@ import type { Finding } from '../../model/finding.ts';
 import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import type { CNI } from '../contract.ts';
@@ -20,6 +21,8 @@ export type TigeraFacts = Known<{ readonly pools: readonly unknown[] } | null>;
  */
 export const tigera: CNI<TigeraFacts> = {
   name: 'TigeraOperator',
+  namespaces: ['calico-system', 'tigera-operator'],
+  support: { page: 'tigera', ways: everyWay({ is: 'HandedOver', test: 'test/unit/cni/tigera.test.ts' }) },
   permissions: [
     {
       why: 'see the pools of an Installation of the tigera operator',
@@ -82,6 +85,7 @@ function check(wanted: Wanted, _facts: unknown, own: TigeraFacts): readonly Find
 
 /** The list of pools is replaced as a whole, so the patch repeats those that are there. */
 function forwardRemedy(wanted: Wanted, own: TigeraFacts): string {
+  const [, second = 'IPv6'] = wanted.families;
   const existing = own.known && own.value !== null ? own.value.pools : [];
   const live = cidrsOf(own);
   const added = wanted.families.flatMap((family) => {
@@ -92,11 +96,13 @@ function forwardRemedy(wanted: Wanted, own: TigeraFacts): string {
     spec: {
       calicoNetwork: {
         ipPools: [...existing, ...added],
-        nodeAddressAutodetectionV6: { kubernetes: 'NodeInternalIP' },
+        [second === 'IPv6' ? 'nodeAddressAutodetectionV6' : 'nodeAddressAutodetectionV4']: {
+          kubernetes: 'NodeInternalIP',
+        },
       },
     },
   };
-  return `When every Node has an IPv6 InternalIP: kubectl patch installation default --type=merge -p '${JSON.stringify(patch)}'`;
+  return `When every Node has an ${second} InternalIP: kubectl patch installation default --type=merge -p '${JSON.stringify(patch)}'`;
 }
 
 /** IPIP carries no IPv6; a cluster that encapsulates some other way keeps doing so. */

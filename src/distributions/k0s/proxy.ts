@@ -8,7 +8,7 @@ import { unreachable } from '../../result.ts';
 import { type K0sFacts, PROXY, type ProxyConfigFacts } from './facts.ts';
 
 /** Names the configuration that the pods were made for. */
-const CONFIG_HASH = 'dualstack.dev/config-hash';
+export const CONFIG_HASH = 'dualstack.dev/config-hash';
 
 /**
  * k0s writes the configuration of kube-proxy, and its DaemonSet has nothing in it that changes with that: so the pods keep the old one until they are

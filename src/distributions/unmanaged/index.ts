@@ -1,10 +1,12 @@
 import { unknown } from '../../model/reader.ts';
 import { phaseOrder } from '../../model/phase.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Distribution } from '../contract.ts';
 
 /** A control plane that no other folder knows. It is looked at as far as that goes, and never changed. */
 export const unmanaged: Distribution<null> = {
   name: 'Unmanaged',
+  support: { page: 'unmanaged', ways: everyWay({ is: 'Refused', reason: 'Unmanaged' }) },
   defaultNodeMask: { IPv4: 24, IPv6: 64 },
   permissions: [],
   detect: () => 'no distribution that this program knows was recognised',

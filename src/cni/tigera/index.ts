@@ -85,7 +85,6 @@ function check(wanted: Wanted, _facts: unknown, own: TigeraFacts): readonly Find
 
 /** The list of pools is replaced as a whole, so the patch repeats those that are there. */
 function forwardRemedy(wanted: Wanted, own: TigeraFacts): string {
-  const [, second = 'IPv6'] = wanted.families;
   const existing = own.known && own.value !== null ? own.value.pools : [];
   const live = cidrsOf(own);
   const added = wanted.families.flatMap((family) => {
@@ -96,13 +95,11 @@ function forwardRemedy(wanted: Wanted, own: TigeraFacts): string {
     spec: {
       calicoNetwork: {
         ipPools: [...existing, ...added],
-        [second === 'IPv6' ? 'nodeAddressAutodetectionV6' : 'nodeAddressAutodetectionV4']: {
-          kubernetes: 'NodeInternalIP',
-        },
+        nodeAddressAutodetectionV6: { kubernetes: 'NodeInternalIP' },
       },
     },
   };
-  return `When every Node has an ${second} InternalIP: kubectl patch installation default --type=merge -p '${JSON.stringify(patch)}'`;
+  return `When every Node has an IPv6 InternalIP: kubectl patch installation default --type=merge -p '${JSON.stringify(patch)}'`;
 }
 
 /** IPIP carries no IPv6; a cluster that encapsulates some other way keeps doing so. */

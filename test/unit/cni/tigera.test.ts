@@ -61,13 +61,6 @@ test('nothing of it is changed; the patch to make is shown whole', async () => {
   expect(tigera.steps(wantedDual(), clusterFacts(), { known: true, value: null })).toEqual([]);
 });
 
-test('where IPv6 is first the patch is about IPv4', async () => {
-  const six = { cidr: PODS.IPv6, encapsulation: 'None' };
-  const [finding] = await findings([installation([six])], wantedDual({ families: ['IPv6', 'IPv4'] }));
-  expect(finding!.remedy).toMatch(/^When every Node has an IPv4 InternalIP: .*"nodeAddressAutodetectionV4":/u);
-  expect(finding!.remedy).not.toContain('nodeAddressAutodetectionV6');
-});
-
 test('IPIP, the default too, is not carried over to IPv6', async () => {
   const { encapsulation: _, ...unnamed } = pool;
   for (const existing of [{ ...pool, encapsulation: 'IPIP' }, unnamed]) {

@@ -38,7 +38,7 @@ function conforms<Own>(
   describe(distribution.name, () => {
     test('its name can be a value in the API', () => expect(distribution.name).toMatch(/^[A-Z][A-Za-z0-9]*$/u));
 
-    keepsItsWord(distribution, scenes);
+    keepsItsWord(distribution, [...scenes, converted]);
 
     test('its steps belong to the phases of a distribution, with ids of their own', () => {
       for (const { wanted, facts, own } of cases) {

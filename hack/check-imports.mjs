@@ -35,7 +35,7 @@ export const ROOMS = {
   },
   distributions: {
     pure: true,
-    rooms: [...PURE_WORDS, 'api'],
+    rooms: [...PURE_WORDS, 'api', 'providers'],
     folders: true,
     why: 'each is a closed folder behind contract.ts',
   },

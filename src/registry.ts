@@ -18,7 +18,9 @@ import { kubeRouter } from './cni/kube-router/index.ts';
 import { tigera } from './cni/tigera/index.ts';
 import { unmanaged as unmanagedCNI } from './cni/unmanaged/index.ts';
 import { k0s } from './distributions/k0s/index.ts';
+import { kkp } from './distributions/kkp/index.ts';
 import { kubeadm } from './distributions/kubeadm/index.ts';
+import { openshift } from './distributions/openshift/index.ts';
 import { unmanaged as unmanagedDistribution } from './distributions/unmanaged/index.ts';
 import { calico as calicoFiles } from './generate/calico/index.ts';
 import { canal as canalFiles } from './generate/canal/index.ts';
@@ -46,6 +48,9 @@ interface Entry<Bound extends BoundPlugin> {
 
 /** In the order in which they are asked whether the cluster is theirs; `Unmanaged` takes what nobody else claims. */
 const DISTRIBUTIONS: readonly Entry<BoundDistribution>[] = [
+  // Before kubeadm: its user clusters have a ConfigMap kubeadm-config.
+  distributionEntry(kkp),
+  distributionEntry(openshift),
   distributionEntry(kubeadm),
   distributionEntry(k0s),
   distributionEntry(unmanagedDistribution),

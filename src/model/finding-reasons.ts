@@ -2,6 +2,7 @@
 export const FINDING_REASONS = {
   PrimaryFamilyMismatch: 'The primary family asked for is not the live one: it cannot change on a running cluster.',
   ExistingCIDRImmutable: 'A CIDR asked for differs from the live one of that family: existing CIDRs cannot change.',
+  NetworkImmutable: 'The distribution does not let families and networks of a running cluster change.',
   SecondaryCIDRMissing: 'A family is asked for and no CIDR for it is given or live.',
   PrimaryCIDRUnknown: 'The live CIDR of the primary family could not be told: write it in the spec.',
   CIDROverlap: 'Two networks share addresses.',
@@ -25,6 +26,8 @@ export const FINDING_REASONS = {
   CloudProvider: 'A cloud provider sets node addresses.',
   NodeIPFromScript: 'The kubelet takes its node address from a place that cannot be edited.',
   UnsupportedVersion: 'The version of Kubernetes or of a component is too old, or not known to work.',
+  PlatformUnsupported:
+    'Dual-stack, or the conversion to it, is known not to work or was not tried with this platform, cloud or operating system.',
   UnknownVersion: 'The version of a component could not be told.',
   AnotherOwner: 'Another operator or tool owns what would be changed.',
   FieldContested: 'Something keeps undoing a change; it is reported instead of fought.',

@@ -10,7 +10,8 @@ export interface Owner {
 /** Marks that programs leave on what they keep. */
 const OWNER_MARKS = [
   { at: 'labels', key: 'app.kubernetes.io/managed-by', value: 'tigera-operator', watches: true },
-  { at: 'labels', key: 'k0s.k0sproject.io/stack', value: null, watches: true },
+  // On all that the addon controller of KKP applies (github.com/kubermatic/kubermatic, `addonLabelKey` of its addon controller).
+  { at: 'labels', key: 'kubermatic-addon', value: null, watches: true },
   { at: 'labels', key: 'argocd.argoproj.io/instance', value: null, watches: true },
   { at: 'annotations', key: 'argocd.argoproj.io/tracking-id', value: null, watches: true },
   { at: 'labels', key: 'kustomize.toolkit.fluxcd.io/name', value: null, watches: true },

@@ -1,3 +1,4 @@
+import { unreachable } from '../result.ts';
 import type { KubeObject, ObjectRef } from './object.ts';
 
 /**
@@ -45,3 +46,17 @@ export type Known<T> = { readonly known: true; readonly value: T } | { readonly 
 
 export const known = <T>(value: T): Known<T> => ({ known: true, value });
 export const unknown = (why: string): Known<never> => ({ known: false, why });
+
+/** What is made of an object that was asked for; known null: it is not there, or the server does not know its kind. */
+export function ifThere<T>(read: Read<KubeObject>, use: (object: KubeObject) => T): Known<T | null> {
+  switch (read.is) {
+    case 'Found':
+      return known(use(read.value));
+    case 'Missing':
+      return known(null);
+    case 'Unreadable':
+      return unknown(read.why);
+    default:
+      return unreachable(read);
+  }
+}

@@ -213,6 +213,7 @@ function doneText({ plan, facts }: Looked): string {
 const SPEC_REASONS: ReadonlySet<FindingReason> = new Set([
   'PrimaryFamilyMismatch',
   'ExistingCIDRImmutable',
+  'NetworkImmutable',
   'SecondaryCIDRMissing',
   'PrimaryCIDRUnknown',
   'CIDROverlap',
@@ -222,6 +223,7 @@ const SPEC_REASONS: ReadonlySet<FindingReason> = new Set([
   'EncapsulationMismatch',
   'PoolBlockSize',
   'UnsupportedVersion',
+  'PlatformUnsupported',
   'Unmanaged',
   'AnotherOwner',
   'FieldContested',

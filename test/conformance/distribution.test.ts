@@ -2,7 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { FINDING_REASONS } from '../../src/api/reasons.ts';
 import type { Distribution } from '../../src/distributions/contract.ts';
 import { k0s } from '../../src/distributions/k0s/index.ts';
+import { kkp } from '../../src/distributions/kkp/index.ts';
 import { kubeadm } from '../../src/distributions/kubeadm/index.ts';
+import { openshift } from '../../src/distributions/openshift/index.ts';
 import { unmanaged } from '../../src/distributions/unmanaged/index.ts';
 import type { ClusterFacts } from '../../src/model/facts.ts';
 import { EDITABLE_FLAGS, EDITABLE_SYSCTLS, type HostSettings, STATIC_PODS } from '../../src/model/host.ts';
@@ -13,8 +15,10 @@ import type { Step } from '../../src/model/step.ts';
 import { basics, clusterFacts, wantedDual, wantedSingle } from '../support/facts.ts';
 import { fakeReader } from '../support/fake-reader.ts';
 import { k0sCluster } from '../support/k0s.ts';
+import { kkpCluster } from '../support/kkp.ts';
 import { kubeadmCluster } from '../support/kubeadm.ts';
 import { keepsItsWord } from './ways.ts';
+import { infrastructure, networkWith, openshiftCluster } from '../support/openshift.ts';
 
 interface Scene<Own> {
   readonly facts: ClusterFacts;
@@ -213,6 +217,39 @@ describe('with dynamic configuration', () =>
     k0sCluster({ dynamic: true, dual: true }),
     K0S_OBJECTS,
   ));
+conforms(
+  kkp,
+  [
+    kkpCluster(),
+    kkpCluster({ cni: 'cilium' }),
+    kkpCluster({ cni: 'none', serviceCIDR: false }),
+    kkpCluster({ node: (node) => ({ ...node, providerID: 'openstack:///1', osImage: 'CentOS Linux 7 (Core)' }) }),
+  ],
+  kkpCluster({ dual: true }),
+  [
+    inSystem('ConfigMap', 'v1', 'kube-proxy'),
+    inSystem('ConfigMap', 'v1', 'canal-config'),
+    inSystem('ConfigMap', 'v1', 'cilium-config'),
+    inSystem('DaemonSet', 'apps/v1', 'canal'),
+    inSystem('DaemonSet', 'apps/v1', 'kube-proxy'),
+    { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'kubernetes' } },
+  ],
+);
+conforms(
+  openshift,
+  [
+    openshiftCluster(),
+    openshiftCluster({ agents: false }),
+    openshiftCluster({}, { network: known(networkWith({ migrates: true, mtu: 1150 })) }),
+    openshiftCluster({}, { infrastructure: known(infrastructure({ platform: 'AWS' })) }),
+  ],
+  openshiftCluster({ dual: true }),
+  ['Network', 'Infrastructure', 'ClusterOperator'].map((kind) => ({
+    apiVersion: 'config.openshift.io/v1',
+    kind,
+    metadata: { name: kind === 'ClusterOperator' ? 'network' : 'cluster' },
+  })),
+);
 conforms(unmanaged, [{ facts: clusterFacts(), own: null }], {
   facts: clusterFacts({ dual: true, controlPlanes: 3 }),
   own: null,

@@ -1,0 +1,34 @@
+import type { ClusterFacts } from '../../model/facts.ts';
+import type { Finding } from '../../model/finding.ts';
+import { addressOfFamily, bestOnHost } from '../../model/node-address.ts';
+import { fromPhase } from '../../model/phase.ts';
+import type { Wanted } from '../../model/wanted.ts';
+
+/**
+ * OpenShift asks that the hosts have addresses of both families before, and does not look: a node without one comes back from its reboot with one family.
+ * Of hosts that no agent looks at nothing can be told.
+ */
+export function checkHosts(wanted: Wanted, { nodes }: ClusterFacts): readonly Finding[] {
+  return wanted.families.flatMap((family): readonly Finding[] => {
+    const lacking = nodes.filter(
+      (node) =>
+        node.ready &&
+        (node.agent?.report ?? null) !== null &&
+        addressOfFamily(node.internalIPs, family) === undefined &&
+        bestOnHost(node, family) === null,
+    );
+    const [first] = lacking;
+    if (first === undefined) return [];
+    const names = lacking.slice(0, 5).map(({ name }) => name);
+    const more = lacking.length > names.length ? ` and ${lacking.length - names.length} more` : '';
+    return [
+      {
+        reason: 'NodesWithoutFamily',
+        object: { apiVersion: 'v1', kind: 'Node', name: first.name },
+        message: `Hosts have no ${family} address that lasts: ${names.join(', ')}${more}; OpenShift does not look, and these nodes would stay with one family.`,
+        remedy: `Give these hosts ${family}, and an ${family} router (kubectl dualstack nodes tells what each has).`,
+        blocks: fromPhase('NodeIPs', wanted.direction),
+      },
+    ];
+  });
+}

@@ -17,7 +17,9 @@ import { kubeRouter } from './cni/kube-router/index.ts';
 import { tigera } from './cni/tigera/index.ts';
 import { unmanaged as unmanagedCNI } from './cni/unmanaged/index.ts';
 import { k0s } from './distributions/k0s/index.ts';
+import { k3s, rke2 } from './distributions/k3s/index.ts';
 import { kubeadm } from './distributions/kubeadm/index.ts';
+import { aks, eks, gke } from './distributions/managed/index.ts';
 import { unmanaged as unmanagedDistribution } from './distributions/unmanaged/index.ts';
 import { calico as calicoFiles } from './generate/calico/index.ts';
 import { canal as canalFiles } from './generate/canal/index.ts';
@@ -44,6 +46,11 @@ interface Entry<Bound extends BoundPlugin> {
 const DISTRIBUTIONS: readonly Entry<BoundDistribution>[] = [
   distributionEntry(kubeadm),
   distributionEntry(k0s),
+  distributionEntry(k3s),
+  distributionEntry(rke2),
+  distributionEntry(eks),
+  distributionEntry(gke),
+  distributionEntry(aks),
   distributionEntry(unmanagedDistribution),
 ];
 const CNIS: readonly Entry<BoundCNI>[] = [
@@ -138,6 +145,7 @@ function distributionEntry<Own>(plugin: Distribution<Own>): Entry<BoundDistribut
     bind: (own) => ({
       ...bound(plugin, own as Own),
       defaultNodeMask: plugin.defaultNodeMask,
+      choosesNetworks: plugin.choosesNetworks ?? false,
       network: () => plugin.network(own as Own),
       hostPods: () => plugin.hostPods?.(own as Own) ?? [],
     }),

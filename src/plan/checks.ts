@@ -222,6 +222,7 @@ const capacity = (reason: FindingReason, message: string, field: string): Findin
  * what addresses their hosts have.
  */
 function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
+  if (steps.some(isAboutAllNodes)) return [];
   const open = new Map(
     steps.flatMap((step) => {
       if (step.kind !== 'EditHost' && step.kind !== 'Handoff') return [];
@@ -251,6 +252,10 @@ function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps:
     },
   ];
 }
+
+/** The user is told to have all nodes get their addresses, as where a cloud makes them anew. */
+const isAboutAllNodes = (step: Step): boolean =>
+  step.kind === 'Handoff' && step.phase === 'NodeIPs' && step.node === undefined && isOpen(step);
 
 const isOpen = ({ state }: Step): boolean =>
   state.is === 'Pending' || state.is === 'InProgress' || state.is === 'Unknown';

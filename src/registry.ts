@@ -106,10 +106,12 @@ export const vocabulary: Vocabulary = {
   rules: [...DISTRIBUTIONS, ...CNIS].flatMap((entry) => entry.rules),
 };
 
-/** What all of them together read and write. */
-export const pluginPermissions: readonly Permission[] = [...DISTRIBUTIONS, ...CNIS].flatMap(
-  (entry) => entry.permissions,
-);
+/** What all of them together read and write. What several need in the same words is there once. */
+export const pluginPermissions: readonly Permission[] = [
+  ...new Map(
+    [...DISTRIBUTIONS, ...CNIS].flatMap(({ permissions }) => permissions.map((each) => [JSON.stringify(each), each])),
+  ).values(),
+];
 
 function choose<Bound extends BoundPlugin>(
   entries: readonly Entry<Bound>[],

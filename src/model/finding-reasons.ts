@@ -2,7 +2,7 @@
 export const FINDING_REASONS = {
   PrimaryFamilyMismatch: 'The primary family asked for is not the live one: it cannot change on a running cluster.',
   ExistingCIDRImmutable: 'A CIDR asked for differs from the live one of that family: existing CIDRs cannot change.',
-  FamiliesImmutable: 'This kind of cluster keeps the families that it was made with; the message says why.',
+  NetworkImmutable: 'The distribution does not let families and networks of a running cluster change.',
   SecondaryCIDRMissing: 'A family is asked for and no CIDR for it is given or live.',
   PrimaryCIDRUnknown: 'The live CIDR of the primary family could not be told: write it in the spec.',
   CIDROverlap: 'Two networks share addresses.',

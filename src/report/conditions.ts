@@ -213,7 +213,7 @@ function doneText({ plan, facts }: Looked): string {
 const SPEC_REASONS: ReadonlySet<FindingReason> = new Set([
   'PrimaryFamilyMismatch',
   'ExistingCIDRImmutable',
-  'FamiliesImmutable',
+  'NetworkImmutable',
   'SecondaryCIDRMissing',
   'PrimaryCIDRUnknown',
   'CIDROverlap',

@@ -185,7 +185,7 @@ function refused({ title, file }: Program, wanted: Wanted, { servers }: K3sFacts
     `service-cidr: ${cidrList(wanted.families, wanted.services).join(',')}`,
   ];
   return {
-    reason: 'FamiliesImmutable',
+    reason: 'NetworkImmutable',
     object: null,
     message: `${title} fixes the families of a cluster when it is made: its servers take the networks from options that it does not support to change afterwards.${seen}`,
     remedy: `Make a new cluster with ${options.join(' and ')} in ${file} on every server and node-ip with ${wanted.families.join(' and ')} on every node, and move the workloads.`,

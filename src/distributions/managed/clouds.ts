@@ -61,7 +61,7 @@ export const CLOUDS: readonly [eks: ManagedCloud, gke: ManagedCloud, aks: Manage
       needs:
         'the subnet of the cluster must be dual-stack before (gcloud compute networks subnets update SUBNET --region=REGION --stack-type=IPV4_IPV6 --ipv6-access-type=INTERNAL or EXTERNAL)',
       renewNodes: 'gcloud container clusters upgrade CLUSTER --location=LOCATION --node-pool=POOL',
-      disrupts: 'GKE restarts the control plane and makes the nodes anew; their pods move',
+      disrupts: 'the control plane restarts and the nodes are made anew; their pods move',
     },
   },
   {
@@ -78,7 +78,7 @@ export const CLOUDS: readonly [eks: ManagedCloud, gke: ManagedCloud, aks: Manage
       needs:
         'the cluster must use Azure CNI Overlay, with neither Azure nor Calico network policies and no NAT gateway, and its virtual network must have an IPv6 range',
       renewNodes: 'az aks nodepool upgrade --resource-group GROUP --cluster-name CLUSTER --name POOL --node-image-only',
-      disrupts: 'AKS makes the nodes of all pools anew; their pods move',
+      disrupts: 'the control plane restarts and the nodes are made anew; their pods move',
     },
   },
 ];

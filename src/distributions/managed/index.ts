@@ -95,7 +95,7 @@ const fixed = (
   { why, instead }: Extract<Changing, { readonly is: 'Fixed' }>,
   { direction }: Wanted,
 ): Finding => ({
-  reason: 'FamiliesImmutable',
+  reason: 'NetworkImmutable',
   object: null,
   message: `${title} ${why}.`,
   remedy: instead,
@@ -111,7 +111,7 @@ const withoutNodes = ({ title }: ManagedCloud, { direction }: Wanted): Finding =
 });
 
 const noWayBack = ({ title }: ManagedCloud, { direction }: Wanted): Finding => ({
-  reason: 'FamiliesImmutable',
+  reason: 'NetworkImmutable',
   object: null,
   message: `${title} has a command to add a family to a cluster, and none is known that takes one away.`,
   remedy: 'Keep both families: Services and workloads that say SingleStack stay as they are. Else make a new cluster.',

@@ -1,21 +1,9 @@
-import { coerce, lt } from 'semver';
+import { DUAL_STACK_GATE, needsDualStackGate } from '../../model/gates.ts';
 import { sameRange } from '../../model/networks.ts';
 import type { Change, Snippet } from '../../model/step.ts';
 
 /** What flags shall be; null: not there. */
 export type WantedFlags = Readonly<Record<string, string | null>>;
-
-/**
- * The gate of dual-stack is off by itself up to 1.20, on from 1.21, and a start-up error from 1.25
- * (KEP-563; github.com/kubernetes/kubernetes/pull/109435): so it is told where it must be, and nowhere else.
- */
-const GATE = 'IPv6DualStack=true';
-const GATE_UNTIL = '1.21.0';
-
-const needsGate = (kubernetesVersion: string): boolean => {
-  const version = coerce(kubernetesVersion);
-  return version !== null && lt(version, GATE_UNTIL);
-};
 
 /** What else a component of that version must be told for two families. */
 export function gateFlags(
@@ -23,9 +11,9 @@ export function gateFlags(
   isDual: boolean,
   live: Readonly<Record<string, string>> | null,
 ): WantedFlags {
-  if (!isDual || !needsGate(kubernetesVersion)) return {};
+  if (!isDual || !needsDualStackGate(kubernetesVersion)) return {};
   const others = (live?.['feature-gates'] ?? '').split(',').filter((gate) => gate !== '' && !gate.startsWith('IPv6DualStack='));
-  return { 'feature-gates': [...others, GATE].join(',') };
+  return { 'feature-gates': [...others, DUAL_STACK_GATE].join(',') };
 }
 
 /** Flags that differ. @param live Null: nobody sees them, so all that are to be set are told, and what must go is in the command. */

@@ -84,7 +84,7 @@ describe.each(distributions)('$name', (distribution, domain, version, file) => {
     const [finding, ...others] = distribution.check(wanted, facts, own);
     expect(others).toEqual([]);
     expect(finding).toMatchObject({
-      reason: 'FamiliesImmutable',
+      reason: 'NetworkImmutable',
       message: expect.stringContaining('Server node-1 runs with cluster-cidr 10.244.0.0/16'),
       remedy: expect.stringContaining(file),
       blocks: phaseOrder(wanted.direction),
@@ -99,7 +99,7 @@ describe.each(distributions)('$name', (distribution, domain, version, file) => {
     const { facts, own } = k3sCluster({ dual: true });
     const [server] = own.servers;
     const servers = [server!, { ...server!, node: 'node-2', args: { 'cluster-cidr': '10.99.0.0/16' } }];
-    expect(distribution.check(wantedDual(), facts, { ...own, servers })).toMatchObject([{ reason: 'FamiliesImmutable' }]);
+    expect(distribution.check(wantedDual(), facts, { ...own, servers })).toMatchObject([{ reason: 'NetworkImmutable' }]);
   });
 
   test('a cluster that was made with both is gone on with', () => {
@@ -122,6 +122,6 @@ test('in a plan everything is blocked', () => {
   const { plan } = planScene(facts);
   expect(decide(plan, facts, asked(), NO_MEMORY, 1)).toMatchObject({
     is: 'Blocked',
-    findings: expect.arrayContaining([expect.objectContaining({ reason: 'FamiliesImmutable' })]),
+    findings: expect.arrayContaining([expect.objectContaining({ reason: 'NetworkImmutable' })]),
   });
 });

@@ -45,7 +45,7 @@ describe('EKS', () => {
     const { facts, own } = managedCluster('EKS');
     expect(eks.check(wanted, facts, own)).toEqual([
       {
-        reason: 'FamiliesImmutable',
+        reason: 'NetworkImmutable',
         object: null,
         message: expect.stringContaining('no dual-stack Pods or Services'),
         remedy: expect.stringContaining('ipFamily: IPv6'),
@@ -58,7 +58,7 @@ describe('EKS', () => {
   test('nothing at all is done, and nobody is asked for networks', () => {
     const { facts } = managedCluster('EKS');
     const { plan } = planScene(facts, asked({ clusterNetwork: {} }));
-    expect(plan.findings.map(({ reason }) => reason)).toContain('FamiliesImmutable');
+    expect(plan.findings.map(({ reason }) => reason)).toContain('NetworkImmutable');
     expect(plan.findings.map(({ reason }) => reason)).not.toContain('SecondaryCIDRMissing');
     expect(decide(plan, facts, asked(), NO_MEMORY, 1)).toMatchObject({ is: 'Blocked' });
   });
@@ -160,7 +160,7 @@ test('that AKS goes back is not known, and not claimed', () => {
   const { facts, own } = managedCluster('AKS', { dual: true });
   expect(aks.steps(wantedSingle(), facts, own)).toEqual([]);
   expect(aks.check(wantedSingle(), facts, own)).toMatchObject([
-    { reason: 'FamiliesImmutable', blocks: phaseOrder('Back') },
+    { reason: 'NetworkImmutable', blocks: phaseOrder('Back') },
   ]);
   const single = managedCluster('AKS');
   expect(aks.check(wantedSingle(), single.facts, single.own)).toEqual([]);

@@ -4,7 +4,7 @@ import type { ClusterFacts } from '../model/facts.ts';
 import { DUAL_STACK_GATE, needsDualStackGate } from '../model/gates.ts';
 import { type HostSettings, STATIC_PODS } from '../model/host.ts';
 import { chooseAddress } from '../model/node-address.ts';
-import { type ObjectRef, refText } from '../model/object.ts';
+import { at, type JsonObject, type ObjectRef, refText } from '../model/object.ts';
 import {
   type ApplyObject,
   type EditHost,
@@ -73,7 +73,11 @@ function tell(step: Step, wanted: Wanted, facts: ClusterFacts): Told | 'As it is
 }
 
 /** Where no agent has looked, nobody knows what the host lacks: then all is told that a second family needs. */
-function nodeSettings({ node: name, settings, state }: Step & EditHost, wanted: Wanted, { nodes }: ClusterFacts): HostSettings {
+function nodeSettings(
+  { node: name, settings, state }: Step & EditHost,
+  wanted: Wanted,
+  { nodes }: ClusterFacts,
+): HostSettings {
   const node = nodes.find((each) => each.name === name);
   const isSeen = (node?.agent?.report ?? null) !== null;
   if (node === undefined || isSeen || wanted.direction === 'Back' || state.is === 'Satisfied') return settings;
@@ -115,10 +119,17 @@ function sysctlParts({ sysctls }: HostSettings): readonly Part[] {
 /** kubeadm passes on what this file says (`KUBELET_KUBEADM_ARGS`); one for the user's own arguments wins over it. */
 const KUBELET_FILE = '/var/lib/kubelet/kubeadm-flags.env';
 
-function kubeletParts(name: string, { kubelet, absent }: HostSettings, { nodes, basics }: ClusterFacts): readonly Part[] {
+function kubeletParts(
+  name: string,
+  { kubelet, absent }: HostSettings,
+  { nodes, basics }: ClusterFacts,
+): readonly Part[] {
   if ((absent?.kubelet ?? []).includes('node-ip')) {
     return [
-      { edit: `take --node-ip out of ${KUBELET_FILE} and restart the kubelet`, watches: `Node ${name} with one InternalIP` },
+      {
+        edit: `take --node-ip out of ${KUBELET_FILE} and restart the kubelet`,
+        watches: `Node ${name} with one InternalIP`,
+      },
     ];
   }
   if (kubelet === undefined) return [];
@@ -174,14 +185,21 @@ function applyObject({ ref, write }: ApplyObject, { basics }: ClusterFacts): Tol
     snippets: [{ file, text: stringify(content) }],
   });
   const file = `${ref.name}.yaml`;
-  const whole = { apiVersion: ref.apiVersion, kind: ref.kind, metadata: { name: ref.name, ...namespaceOf(ref) } };
+  const whole = (body: JsonObject): JsonObject => {
+    const metadata = { name: ref.name, ...namespaceOf(ref), ...(at(body, 'metadata') as JsonObject | undefined) };
+    return { apiVersion: ref.apiVersion, kind: ref.kind, ...body, metadata };
+  };
   const patch = (type: 'merge' | 'json'): string =>
     `kubectl patch ${resourceText(ref)} --type ${type} --patch-file ${file}`;
   switch (write.is) {
     case 'Apply':
-      return told(`kubectl apply --server-side -f ${file}`, file, { ...whole, ...write.body });
+      return told(
+        `kubectl apply --server-side${write.force ? ' --force-conflicts' : ''} -f ${file}`,
+        file,
+        whole(write.body),
+      );
     case 'Create':
-      return told(`kubectl create -f ${file}`, file, { ...whole, ...write.body });
+      return told(`kubectl create -f ${file}`, file, whole(write.body));
     case 'MergePatch':
       return told(patch('merge'), file, write.body);
     case 'JsonPatch':
@@ -214,7 +232,10 @@ function rolloutWorkload({ ref, next }: RolloutWorkload): Told {
       return { command: `kubectl rollout restart ${resourceText(ref)}`, watches };
     case 'DeletePods': {
       const pods = next.pods.map(({ name }) => `pod/${name}`).join(' ');
-      return { command: `kubectl delete -n ${ref.namespace ?? ''} ${pods || '<its old pods, one after the other>'}`, watches };
+      return {
+        command: `kubectl delete -n ${ref.namespace ?? ''} ${pods || '<its old pods, one after the other>'}`,
+        watches,
+      };
     }
     default:
       return unreachable(next);

@@ -123,7 +123,12 @@ const FIELDS: readonly Field[] = [
     good: ['', 'abc123', 'f'.repeat(64), ABSENT],
     bad: ['g', 'F0', 'f'.repeat(65), 'a b', 7, null],
   },
-  choice(['distribution'], ['Auto', 'Kubeadm', 'K0s', 'K3s', 'RKE2', 'EKS', 'GKE', 'AKS', 'Unmanaged'], 'Minikube', 'OpenShift'),
+  choice(
+    ['distribution'],
+    ['Auto', 'Kubeadm', 'K0s', 'K3s', 'RKE2', 'EKS', 'GKE', 'AKS', 'Unmanaged'],
+    'Minikube',
+    'OpenShift',
+  ),
   choice(
     ['cni'],
     ['Auto', 'Calico', 'Canal', 'Cilium', 'Flannel', 'Kindnet', 'KubeRouter', 'Unmanaged'],

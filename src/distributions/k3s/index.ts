@@ -3,7 +3,7 @@ import type { Finding } from '../../model/finding.ts';
 import { agreed, type Mention, mention } from '../../model/networks.ts';
 import { addressOfFamily, familyOf } from '../../model/node-address.ts';
 import { phaseOrder } from '../../model/phase.ts';
-import { type Known, known, unknown } from '../../model/reader.ts';
+import { type Known, unknown } from '../../model/reader.ts';
 import { readServiceNetworks } from '../../model/service-networks.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { FAMILIES, type Family, type PerFamily } from '../../net/family.ts';
@@ -135,11 +135,9 @@ const mentions = (servers: readonly Server[], option: Option): readonly Mention[
 
 function network({ servers, serviceCIDR }: K3sFacts): ReturnType<Distribution<K3sFacts>['network']> {
   const objects = mention('ServiceCIDR kubernetes', serviceCIDR.known ? serviceCIDR.value?.join(',') : undefined);
-  const read = (text: string | undefined): number | undefined =>
-    text !== undefined && /^[1-9][0-9]*$/u.test(text) ? Number(text) : undefined;
   const masks = servers.map(({ args }) => maskArgs(args['kube-controller-manager-arg'] ?? ''));
   const [IPv4, IPv6] = (['node-cidr-mask-size-ipv4', 'node-cidr-mask-size-ipv6'] as const).map((flag) =>
-    read(masks.find((each) => flag in each)?.[flag]),
+    maskOf(masks.find((each) => flag in each)?.[flag]),
   );
   return {
     pods: said(mentions(servers, 'cluster-cidr')),
@@ -148,8 +146,13 @@ function network({ servers, serviceCIDR }: K3sFacts): ReturnType<Distribution<K3
   };
 }
 
+const maskOf = (text: string | undefined): number | undefined =>
+  text !== undefined && /^[1-9][0-9]*$/u.test(text) ? Number(text) : undefined;
+
 const said = (places: readonly Mention[]): Known<readonly string[]> =>
-  places.length === 0 ? unknown('no server shows its options; write the live networks in spec.clusterNetwork') : agreed(places);
+  places.length === 0
+    ? unknown('no server shows its options; write the live networks in spec.clusterNetwork')
+    : agreed(places);
 
 /** `node-cidr-mask-size-ipv4=24`, as they add up. */
 const maskArgs = (text: string): Readonly<Record<string, string>> =>

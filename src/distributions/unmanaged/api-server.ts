@@ -84,7 +84,10 @@ function step(
         : 'No Service shall get an address of the family that leaves.',
     diff: isDone ? [] : changes,
     state,
-    disrupts: { text: `the API server${where === null ? '' : ` on ${where}`} is away while it restarts`, seconds: [5, 60] },
+    disrupts: {
+      text: `the API server${where === null ? '' : ` on ${where}`} is away while it restarts`,
+      seconds: [5, 60],
+    },
     timeoutSeconds: 300,
     command: `on ${on}: ${editText(target, changes) || 'restart kube-apiserver'} for kube-apiserver, then see that it is ready before the next`,
     watches,

@@ -86,7 +86,8 @@ function unseen(wanted: Wanted, facts: ClusterFacts, own: UnmanagedFacts): reado
           {
             reason: 'ComponentUnreadable' as const,
             object: null,
-            message: 'Nothing shows the flags of kube-controller-manager, so whether it is back to one family cannot be told.',
+            message:
+              'Nothing shows the flags of kube-controller-manager, so whether it is back to one family cannot be told.',
             remedy: `On every host with one, when every Node has one pod CIDR: ${manager}, in one restart.`,
             blocks: [],
           },

@@ -12,7 +12,9 @@ export function gateFlags(
   live: Readonly<Record<string, string>> | null,
 ): WantedFlags {
   if (!isDual || !needsDualStackGate(kubernetesVersion)) return {};
-  const others = (live?.['feature-gates'] ?? '').split(',').filter((gate) => gate !== '' && !gate.startsWith('IPv6DualStack='));
+  const others = (live?.['feature-gates'] ?? '')
+    .split(',')
+    .filter((gate) => gate !== '' && !gate.startsWith('IPv6DualStack='));
   return { 'feature-gates': [...others, DUAL_STACK_GATE].join(',') };
 }
 
@@ -33,7 +35,11 @@ export function editText(wanted: WantedFlags, changes: readonly Change[]): strin
   const set = changes.flatMap(({ path, after }) => (after === null ? [] : [`${path}=${after}`]));
   const seen = changes.flatMap(({ path, after }) => (after === null ? [path] : []));
   const isUnseen = changes.every(({ before }) => before === null);
-  const gone = isUnseen ? Object.keys(wanted).filter((flag) => wanted[flag] === null).map((flag) => `--${flag}`) : seen;
+  const gone = isUnseen
+    ? Object.keys(wanted)
+        .filter((flag) => wanted[flag] === null)
+        .map((flag) => `--${flag}`)
+    : seen;
   const parts = [
     ...(set.length === 0 ? [] : [`set ${set.join(' ')}`]),
     ...(gone.length === 0 ? [] : [`remove ${gone.join(' ')}${isUnseen ? ' where it is set' : ''}`]),

@@ -32,10 +32,7 @@ export function network(own: UnmanagedFacts): ReturnType<Distribution<UnmanagedF
   return {
     pods: said('pods', [
       ...flagMentions(own.managerPods, 'cluster-cidr'),
-      ...mention(
-        'clusterCIDR of kube-proxy',
-        proxy?.is === 'Flag' || proxy?.is === 'Config' ? proxy.value : undefined,
-      ),
+      ...mention('clusterCIDR of kube-proxy', proxy?.is === 'Flag' || proxy?.is === 'Config' ? proxy.value : undefined),
     ]),
     services: said('services', [
       ...flagMentions(own.apiServerPods, 'service-cluster-ip-range'),
@@ -57,7 +54,9 @@ function nodeMask(own: UnmanagedFacts): PerFamily<number> {
       .find((value) => value !== undefined);
     return text !== undefined && /^[1-9][0-9]*$/u.test(text) ? Number(text) : undefined;
   };
-  const isIPv6 = podsOf(own.managerPods).some(({ flags }) => (flags['cluster-cidr'] ?? '').split(',')[0]?.includes(':'));
+  const isIPv6 = podsOf(own.managerPods).some(({ flags }) =>
+    (flags['cluster-cidr'] ?? '').split(',')[0]?.includes(':'),
+  );
   const IPv4 = read('node-cidr-mask-size-ipv4', ...(isIPv6 ? [] : ['node-cidr-mask-size']));
   const IPv6 = read('node-cidr-mask-size-ipv6', ...(isIPv6 ? ['node-cidr-mask-size'] : []));
   return { ...(IPv4 === undefined ? {} : { IPv4 }), ...(IPv6 === undefined ? {} : { IPv6 }) };

@@ -61,7 +61,9 @@ function step(wanted: Wanted, facts: ClusterFacts, networks: Set | null, state: 
   const after = cidrList(wanted.families, wanted.pods).join(',');
   const isConfig = networks?.is !== 'Flag';
   const gate = gateFlags(facts.basics.kubernetesVersion, wanted.families.length > 1, null)['feature-gates'];
-  const text = isConfig ? `clusterCIDR: ${after}\n${gate == null ? '' : 'featureGates:\n  IPv6DualStack: true\n'}` : `${proxyFlags(wanted, facts)}\n`;
+  const text = isConfig
+    ? `clusterCIDR: ${after}\n${gate == null ? '' : 'featureGates:\n  IPv6DualStack: true\n'}`
+    : `${proxyFlags(wanted, facts)}\n`;
   const isDone = state.is === 'Satisfied';
   const hasValue = networks !== null && networks.value === after;
   return {
@@ -82,7 +84,9 @@ function step(wanted: Wanted, facts: ClusterFacts, networks: Set | null, state: 
       ? `kubectl -n kube-system edit configmap kube-proxy (in config.conf: clusterCIDR: ${after}${gate == null ? '' : ', featureGates: {IPv6DualStack: true}'}), then kubectl -n kube-system rollout restart daemonset kube-proxy`
       : `kubectl -n kube-system edit daemonset kube-proxy (arguments: ${proxyFlags(wanted, facts)})`,
     watches: 'DaemonSet kube-system/kube-proxy with these networks, and all its pods younger than the change',
-    snippets: isDone ? [] : [{ file: isConfig ? 'config.conf of ConfigMap kube-system/kube-proxy' : 'arguments of kube-proxy', text }],
+    snippets: isDone
+      ? []
+      : [{ file: isConfig ? 'config.conf of ConfigMap kube-system/kube-proxy' : 'arguments of kube-proxy', text }],
     holdsUp: true,
   };
 }

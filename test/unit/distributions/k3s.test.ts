@@ -18,19 +18,23 @@ const distributions = [
 const nodeWith = (annotations: Readonly<Record<string, string>>, change: Deep<NodeFacts> = {}): NodeFacts =>
   nodeFacts(1, { name: 'server-1', agent: false }, { annotations, ...change });
 
+const auto = (kubernetesVersion: string, nodes: readonly NodeFacts[]) => {
+  const facts = basics({ nodes, kubernetesVersion });
+  const found = registry.distribution('Auto', { ...facts, objects: { ...facts.objects, ConfigMap: [] } });
+  return found.ok ? found.value.plugin.name : found.error;
+};
+
 describe.each(distributions)('$name', (distribution, domain, version, file) => {
   const observed = (args: readonly string[], change: Deep<NodeFacts> = {}) =>
     distribution.observe(
       fakeReader([]),
-      basics({ nodes: [nodeWith({ [`${domain}/node-args`]: JSON.stringify(args) }, change)], kubernetesVersion: version }),
+      basics({
+        nodes: [nodeWith({ [`${domain}/node-args`]: JSON.stringify(args) }, change)],
+        kubernetesVersion: version,
+      }),
     );
 
   test('is recognised by the version of the API server, or by what it writes on Nodes', () => {
-    const auto = (kubernetesVersion: string, nodes: readonly NodeFacts[]) => {
-      const facts = basics({ nodes, kubernetesVersion });
-      const found = registry.distribution('Auto', { ...facts, objects: { ...facts.objects, ConfigMap: [] } });
-      return found.ok ? found.value.plugin.name : found.error;
-    };
     expect(auto(version, [])).toBe(distribution.name);
     expect(auto('v1.33.5', [nodeWith({ [`${domain}/node-args`]: '["agent"]' })])).toBe(distribution.name);
     expect(auto('v1.33.5', [nodeWith({})])).toBe('Unmanaged');
@@ -99,7 +103,9 @@ describe.each(distributions)('$name', (distribution, domain, version, file) => {
     const { facts, own } = k3sCluster({ dual: true });
     const [server] = own.servers;
     const servers = [server!, { ...server!, node: 'node-2', args: { 'cluster-cidr': '10.99.0.0/16' } }];
-    expect(distribution.check(wantedDual(), facts, { ...own, servers })).toMatchObject([{ reason: 'NetworkImmutable' }]);
+    expect(distribution.check(wantedDual(), facts, { ...own, servers })).toMatchObject([
+      { reason: 'NetworkImmutable' },
+    ]);
   });
 
   test('a cluster that was made with both is gone on with', () => {

@@ -7,9 +7,13 @@ import { decide } from '../../../src/plan/next.ts';
 import { registry } from '../../../src/registry.ts';
 import { basics, nodeFacts, SERVICES, serviceFacts, wantedDual, wantedSingle } from '../../support/facts.ts';
 import { LABELS, managedCluster, VERSIONS } from '../../support/managed.ts';
-import { asked, NO_MEMORY, planScene } from '../../support/plan-scene.ts';
+import { asked, NO_MEMORY, planScene, recordsOf } from '../../support/plan-scene.ts';
 
-const chosen = (kubernetesVersion: string, labels: Readonly<Record<string, string>>, ConfigMap: readonly string[] = []) => {
+const chosen = (
+  kubernetesVersion: string,
+  labels: Readonly<Record<string, string>>,
+  ConfigMap: readonly string[] = [],
+) => {
   const nodes = [nodeFacts(1, {}, { labels: { 'kubernetes.io/os': 'linux', ...labels } })];
   const facts = basics({ nodes, kubernetesVersion });
   const found = registry.distribution('Auto', { ...facts, objects: { ...facts.objects, ConfigMap } });
@@ -37,7 +41,9 @@ test('kubeadm comes first: EKS Anywhere builds its clusters with it', () => {
 
 test('what recognised it is said', () => {
   expect(eks.detect(basics({ nodes: [], kubernetesVersion: VERSIONS.EKS }))).toBe(`Kubernetes version ${VERSIONS.EKS}`);
-  expect(aks.detect(managedCluster('AKS').facts.basics)).toMatch(/^label kubernetes\.azure\.com\/cluster .* of Node node-1$/u);
+  expect(aks.detect(managedCluster('AKS').facts.basics)).toMatch(
+    /^label kubernetes\.azure\.com\/cluster .* of Node node-1$/u,
+  );
 });
 
 describe('EKS', () => {
@@ -123,13 +129,18 @@ describe.each([
   test('a network plug-in of its own is not fought with', () => {
     const { facts, own } = managedCluster(name, { cni: 'Cilium' });
     expect(cloud.check(wantedDual(), facts, own)).toMatchObject([
-      { reason: 'AnotherOwner', remedy: expect.stringContaining('spec.cni: Unmanaged'), blocks: ['Pools', 'CNIConfig', 'CNIAgents'] },
+      {
+        reason: 'AnotherOwner',
+        remedy: expect.stringContaining('spec.cni: Unmanaged'),
+        blocks: ['Pools', 'CNIConfig', 'CNIAgents'],
+      },
     ]);
   });
 
   test('in a plan the user is asked for the command, and for no networks, which the cloud chooses', () => {
-    const { facts } = managedCluster(name);
+    const scene = managedCluster(name).facts;
     const request = asked({ clusterNetwork: {} });
+    const facts = { ...scene, records: recordsOf(planScene(scene, request).plan) };
     const { plan } = planScene(facts, request);
     expect(plan.findings.filter(({ blocks }) => blocks.length > 0)).toEqual([]);
     expect(decide(plan, facts, request, NO_MEMORY, 1)).toMatchObject({

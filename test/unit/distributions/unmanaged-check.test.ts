@@ -40,9 +40,21 @@ const holding =
     node.name === 'worker-1' ? { ...node, podCIDRs } : node;
 
 test.each<[string, Case, string, RegExp, 'blocks' | 'warns']>([
-  ['Pods cannot be read', { own: { apiServerPods: unknown('forbidden') } }, 'ComponentUnreadable', /Pods of kube-apiserver .*forbidden/u, 'blocks'],
+  [
+    'Pods cannot be read',
+    { own: { apiServerPods: unknown('forbidden') } },
+    'ComponentUnreadable',
+    /Pods of kube-apiserver .*forbidden/u,
+    'blocks',
+  ],
   ['Leases cannot be read', { own: { apiServers: unknown('forbidden') } }, 'ComponentUnreadable', /Leases/u, 'blocks'],
-  ['ServiceCIDR cannot be read', { own: { serviceCIDR: unknown('forbidden') } }, 'ComponentUnreadable', /ServiceCIDR/u, 'blocks'],
+  [
+    'ServiceCIDR cannot be read',
+    { own: { serviceCIDR: unknown('forbidden') } },
+    'ComponentUnreadable',
+    /ServiceCIDR/u,
+    'blocks',
+  ],
   [
     'nothing shows an API server',
     { pods: false, own: { serviceCIDR: known(null), apiServers: known([]) } },
@@ -50,7 +62,13 @@ test.each<[string, Case, string, RegExp, 'blocks' | 'warns']>([
     /Nothing in the API shows an API server/u,
     'blocks',
   ],
-  ['no kube-proxy', { own: { proxy: known(null) } }, 'KubeProxyMissing', /no DaemonSet kube-system\/kube-proxy/u, 'warns'],
+  [
+    'no kube-proxy',
+    { own: { proxy: known(null) } },
+    'KubeProxyMissing',
+    /no DaemonSet kube-system\/kube-proxy/u,
+    'warns',
+  ],
   [
     'kube-proxy with a file from elsewhere',
     { own: { proxy: known({ workload, networks: { is: 'Unseen', why: 'its file is elsewhere' } }) } },
@@ -58,7 +76,13 @@ test.each<[string, Case, string, RegExp, 'blocks' | 'warns']>([
     /its file is elsewhere/u,
     'warns',
   ],
-  ['a pod CIDR outside', { node: holding('10.99.1.0/24') }, 'PodCIDROutsideNetwork', /Node worker-1 holds pod CIDR 10\.99\.1\.0\/24/u, 'blocks'],
+  [
+    'a pod CIDR outside',
+    { node: holding('10.99.1.0/24') },
+    'PodCIDROutsideNetwork',
+    /Node worker-1 holds pod CIDR 10\.99\.1\.0\/24/u,
+    'blocks',
+  ],
   [
     'podCIDRs in another order',
     { node: holding('fd00:10:244:1::/64', '10.244.1.0/24') },
@@ -94,14 +118,16 @@ test.each<[string, Case, string, RegExp, 'blocks' | 'warns']>([
   expect((finding?.blocks.length ?? 0) > 0).toBe(effect === 'blocks');
 });
 
+const proxyRemedy = (version: string) => check({ version, own: { proxy: known(null) } })[0]?.remedy;
+
 test('what kube-proxy is to be told, wherever it runs', () => {
-  const flags = (version: string) => check({ version, own: { proxy: known(null) } })[0]?.remedy;
-  expect(flags('v1.36.3')).toContain(`--cluster-cidr=${POD_RANGES.dual},`);
-  expect(flags('v1.20.15')).toContain(`--cluster-cidr=${POD_RANGES.dual} --feature-gates=IPv6DualStack=true`);
+  expect(proxyRemedy('v1.36.3')).toContain(`--cluster-cidr=${POD_RANGES.dual},`);
+  expect(proxyRemedy('v1.20.15')).toContain(`--cluster-cidr=${POD_RANGES.dual} --feature-gates=IPv6DualStack=true`);
 });
 
 test('networks that nothing shows are asked for, by the fields to be written', () => {
-  const { facts } = unmanagedCluster({ pods: false }, { serviceCIDR: known(null), proxy: known(null) });
+  const scene = unmanagedCluster({ pods: false }, { serviceCIDR: known(null), proxy: known(null) });
+  const facts = { ...scene.facts, cni: { name: 'Unmanaged', detectedBy: 'a test', own: null } };
   const blocking = (request = asked()) =>
     planScene(facts, request).plan.findings.flatMap(({ reason, remedy }) =>
       reason === 'PrimaryCIDRUnknown' ? [remedy] : [],

@@ -7,7 +7,12 @@ import { APISERVER_DUAL, basics, KCM_SINGLE, PODS, SERVICES } from '../../suppor
 import { fakeReader } from '../../support/fake-reader.ts';
 import { componentPod, unmanagedFacts } from '../../support/unmanaged.ts';
 
-const inSystem = (apiVersion: string, kind: string, name: string, more: Readonly<Record<string, unknown>> = {}): KubeObject => ({
+const inSystem = (
+  apiVersion: string,
+  kind: string,
+  name: string,
+  more: Readonly<Record<string, unknown>> = {},
+): KubeObject => ({
   apiVersion,
   kind,
   metadata: { name, namespace: 'kube-system', uid: `uid-${name}` },
@@ -27,12 +32,19 @@ function look(objects: readonly KubeObject[], reader: Reader = fakeReader(object
 }
 
 test.each<[string, readonly unknown[]]>([
-  ['kubeadm and Talos', [{ name: 'kube-apiserver', command: ['/usr/local/bin/kube-apiserver', '--service-cluster-ip-range=10.96.0.0/16'] }]],
+  [
+    'kubeadm and Talos',
+    [{ name: 'kube-apiserver', command: ['/usr/local/bin/kube-apiserver', '--service-cluster-ip-range=10.96.0.0/16'] }],
+  ],
   [
     'kOps, behind a wrapper',
     [
       { name: 'healthcheck', command: ['/kube-apiserver-healthcheck'] },
-      { name: 'kube-apiserver', command: ['/go-runner'], args: ['--log-file=/x', 'kube-apiserver', '--service-cluster-ip-range=10.96.0.0/16'] },
+      {
+        name: 'kube-apiserver',
+        command: ['/go-runner'],
+        args: ['--log-file=/x', 'kube-apiserver', '--service-cluster-ip-range=10.96.0.0/16'],
+      },
     ],
   ],
 ])('the flags of an API server that is a Pod: %s', async (_name, containers) => {
@@ -63,7 +75,8 @@ const daemonSet = (...command: readonly string[]): KubeObject =>
   inSystem('apps/v1', 'DaemonSet', 'kube-proxy', {
     spec: { selector: { matchLabels: { app: 'kube-proxy' } }, template: { spec: { containers: [{ command }] } } },
   });
-const config = (text: string): KubeObject => inSystem('v1', 'ConfigMap', 'kube-proxy', { data: { 'config.conf': text } });
+const config = (text: string): KubeObject =>
+  inSystem('v1', 'ConfigMap', 'kube-proxy', { data: { 'config.conf': text } });
 const AS_FILE = '--config=/var/lib/kube-proxy/config.conf';
 
 test.each<[string, readonly KubeObject[], unknown]>([
@@ -71,11 +84,27 @@ test.each<[string, readonly KubeObject[], unknown]>([
   ['its command is not shown', [daemonSet('run.sh')], { is: 'Unseen' }],
   ['a flag', [daemonSet('kube-proxy', `--cluster-cidr=${PODS.IPv4}`)], { is: 'Flag', value: PODS.IPv4 }],
   ['no networks', [daemonSet('kube-proxy')], { is: 'NotUsed' }],
-  ['another mode', [daemonSet('kube-proxy', `--cluster-cidr=${PODS.IPv4}`, '--detect-local-mode=NodeCIDR')], { is: 'NotUsed' }],
-  ['a file', [daemonSet('kube-proxy', AS_FILE), config(`clusterCIDR: ${PODS.IPv4}\n`)], { is: 'Config', value: PODS.IPv4, changedAt: null }],
-  ['a file with another mode', [daemonSet('kube-proxy', AS_FILE), config(`clusterCIDR: ${PODS.IPv4}\ndetectLocalMode: BridgeInterface\n`)], { is: 'NotUsed' }],
+  [
+    'another mode',
+    [daemonSet('kube-proxy', `--cluster-cidr=${PODS.IPv4}`, '--detect-local-mode=NodeCIDR')],
+    { is: 'NotUsed' },
+  ],
+  [
+    'a file',
+    [daemonSet('kube-proxy', AS_FILE), config(`clusterCIDR: ${PODS.IPv4}\n`)],
+    { is: 'Config', value: PODS.IPv4, changedAt: null },
+  ],
+  [
+    'a file with another mode',
+    [daemonSet('kube-proxy', AS_FILE), config(`clusterCIDR: ${PODS.IPv4}\ndetectLocalMode: BridgeInterface\n`)],
+    { is: 'NotUsed' },
+  ],
   // With a file the flag counts for nothing.
-  ['a file, and a flag', [daemonSet('kube-proxy', AS_FILE, '--cluster-cidr=10.9.0.0/16'), config(`clusterCIDR: ${PODS.IPv4}\n`)], { is: 'Config', value: PODS.IPv4 }],
+  [
+    'a file, and a flag',
+    [daemonSet('kube-proxy', AS_FILE, '--cluster-cidr=10.9.0.0/16'), config(`clusterCIDR: ${PODS.IPv4}\n`)],
+    { is: 'Config', value: PODS.IPv4 },
+  ],
   ['a file from elsewhere', [daemonSet('kube-proxy', AS_FILE)], { is: 'Unseen' }],
   ['a file that is no YAML', [daemonSet('kube-proxy', AS_FILE), config('a: b: c')], { is: 'Unseen' }],
 ])('where kube-proxy has its networks from: %s', async (_name, objects, networks) => {
@@ -83,15 +112,23 @@ test.each<[string, readonly KubeObject[], unknown]>([
   expect(proxy).toMatchObject(networks === null ? known(null) : known({ networks }));
 });
 
-test.each(['Pod', 'Lease', 'ServiceCIDR', 'DaemonSet', 'ConfigMap'])('without %ss that part is unknown', async (kind) => {
-  const objects = [pod('kube-apiserver-cp-1', []), pod('kube-controller-manager-cp-1', []), daemonSet('kube-proxy', AS_FILE)];
-  const all = fakeReader(objects);
-  const own = await look(objects, {
-    get: (ref) => (ref.kind === kind ? Promise.resolve({ is: 'Unreadable', why: 'forbidden' }) : all.get(ref)),
-    list: (query) => (query.kind === kind ? Promise.resolve({ is: 'Unreadable', why: 'forbidden' }) : all.list(query)),
-  });
-  expect(Object.values(own).some((part) => part.known === false && part.why === 'forbidden')).toBe(true);
-});
+test.each(['Pod', 'Lease', 'ServiceCIDR', 'DaemonSet', 'ConfigMap'])(
+  'without %ss that part is unknown',
+  async (kind) => {
+    const objects = [
+      pod('kube-apiserver-cp-1', []),
+      pod('kube-controller-manager-cp-1', []),
+      daemonSet('kube-proxy', AS_FILE),
+    ];
+    const all = fakeReader(objects);
+    const own = await look(objects, {
+      get: (ref) => (ref.kind === kind ? Promise.resolve({ is: 'Unreadable', why: 'forbidden' }) : all.get(ref)),
+      list: (query) =>
+        query.kind === kind ? Promise.resolve({ is: 'Unreadable', why: 'forbidden' }) : all.list(query),
+    });
+    expect(Object.values(own).some((part) => part.known === false && part.why === 'forbidden')).toBe(true);
+  },
+);
 
 test('networks are what components say', () => {
   expect(unmanaged.network(unmanagedFacts())).toEqual({

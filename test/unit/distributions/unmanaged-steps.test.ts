@@ -19,7 +19,7 @@ import {
   wantedSingle,
   workloadFacts,
 } from '../../support/facts.ts';
-import { asked, NO_MEMORY, planScene } from '../../support/plan-scene.ts';
+import { asked, NO_MEMORY, planScene, recordsOf } from '../../support/plan-scene.ts';
 import { componentPod, firstProcess, unmanagedCluster, type UnmanagedOptions } from '../../support/unmanaged.ts';
 
 interface Case extends UnmanagedOptions {
@@ -41,6 +41,34 @@ function stepOf(id: string, scene: Case): Step & Handoff {
 
 const stateOf = (id: string, scene: Case) => stepOf(id, scene).state;
 
+const recordsWith = (holder: (name: string) => string) => ({
+  records: known(
+    Object.fromEntries(['cp-1', 'cp-2'].map((name) => [`unmanaged/api-server/${name}`, { holder: holder(name) }])),
+  ),
+});
+
+const withFlags = (flags: Readonly<Record<string, string>>) => ({
+  own: { managerPods: known([componentPod('kube-controller-manager', 'cp-1', flags)]) },
+});
+
+const groupsOf = (scene: Case) => stepsOf(scene).map(({ group }) => group);
+
+const withoutPodCIDRs = (each: ClusterFacts['nodes'][number]) => ({ ...each, podCIDRs: [] });
+
+const given = (node: ClusterFacts['nodes'][number]) =>
+  node.name === 'worker-2' ? { ...node, podCIDRs: ['10.244.9.0/24', 'fd00:10:244:9::/64'] } : node;
+
+const decided = (options: UnmanagedOptions) => {
+  const scene = { ...unmanagedCluster(options).facts, cni: { name: 'Unmanaged', detectedBy: 'a test', own: null } };
+  const facts = { ...scene, records: recordsOf(planScene(scene).plan) };
+  return decide(planScene(facts).plan, facts, asked(), NO_MEMORY, 1);
+};
+
+const withIPv6 = (each: ClusterFacts['nodes'][number]) => ({
+  ...each,
+  internalIPs: [...each.internalIPs, '2001:db8::99'],
+});
+
 test('everything is the user’s, and the order is that of any conversion', () => {
   const steps = stepsOf({});
   expect(steps.every(({ kind }) => kind === 'Handoff')).toBe(true);
@@ -57,7 +85,9 @@ test('everything is the user’s, and the order is that of any conversion', () =
 describe('kubelet', () => {
   test('the flag with the addresses that can be seen, and which is missing', () => {
     expect(stepOf('node-ips/worker-1', {}).command).toContain('--node-ip=192.0.2.12,<its IPv6 address>');
-    const node = { node: (each: ClusterFacts['nodes'][number]) => ({ ...each, internalIPs: [...each.internalIPs, hostIPv6(9)] }) };
+    const node = {
+      node: (each: ClusterFacts['nodes'][number]) => ({ ...each, internalIPs: [...each.internalIPs, hostIPv6(9)] }),
+    };
     expect(stateOf('node-ips/worker-1', node)).toMatchObject({ is: 'Satisfied' });
   });
 
@@ -113,16 +143,9 @@ describe('API server', () => {
   });
 
   test('several that are not seen: each must also be another process than at first', () => {
-    const records = (holder: (name: string) => string) => ({
-      records: known(
-        Object.fromEntries(
-          ['cp-1', 'cp-2'].map((name) => [`unmanaged/api-server/${name}`, { holder: holder(name) }]),
-        ),
-      ),
-    });
     const scene = { ...hidden, servers: 2, dual: true };
-    expect(stateOf(ID, { ...scene, facts: records(firstProcess) })).toEqual({ is: 'Pending' });
-    expect(stateOf(ID, { ...scene, facts: records((name) => `${name}_older`) })).toMatchObject({
+    expect(stateOf(ID, { ...scene, facts: recordsWith(firstProcess) })).toEqual({ is: 'Pending' });
+    expect(stateOf(ID, { ...scene, facts: recordsWith((name) => `${name}_older`) })).toMatchObject({
       is: 'Satisfied',
       evidence: expect.stringContaining('its own flags cannot be seen'),
     });
@@ -175,9 +198,6 @@ describe('API server', () => {
 
 describe('controller manager', () => {
   const ID = 'controller-manager/cp-1';
-  const withFlags = (flags: Readonly<Record<string, string>>) => ({
-    own: { managerPods: known([componentPod('kube-controller-manager', 'cp-1', flags)]) },
-  });
   const { 'node-cidr-mask-size-ipv4': _v4, 'node-cidr-mask-size-ipv6': _v6, ...unmasked } = KCM_DUAL;
 
   test('in a Pod: networks and masks in one restart', () => {
@@ -203,10 +223,8 @@ describe('controller manager', () => {
   });
 
   test('without Node IPAM there is nothing to be told', () => {
-    const ids = (scene: Case) => stepsOf(scene).map(({ group }) => group);
-    expect(ids(withFlags({ 'cluster-cidr': POD_RANGES.single }))).not.toContain('controller-manager');
-    const node = (each: ClusterFacts['nodes'][number]) => ({ ...each, podCIDRs: [] });
-    expect(ids({ pods: false, node })).not.toContain('controller-manager');
+    expect(groupsOf(withFlags({ 'cluster-cidr': POD_RANGES.single }))).not.toContain('controller-manager');
+    expect(groupsOf({ pods: false, node: withoutPodCIDRs })).not.toContain('controller-manager');
   });
 
   test('not seen: a Node that was given both tells, and until then all flags are told', () => {
@@ -221,8 +239,6 @@ describe('controller manager', () => {
         },
       ],
     });
-    const given = (node: ClusterFacts['nodes'][number]) =>
-      node.name === 'worker-2' ? { ...node, podCIDRs: ['10.244.9.0/24', 'fd00:10:244:9::/64'] } : node;
     expect(stateOf('controller-manager', { ...scene, node: given })).toMatchObject({
       is: 'Satisfied',
       evidence: 'Node worker-2 was given 10.244.9.0/24 and fd00:10:244:9::/64',
@@ -241,13 +257,17 @@ describe('controller manager', () => {
       { path: '--service-cluster-ip-range', before: SERVICE_RANGES.dual, after: SERVICE_RANGES.single },
       { path: '--node-cidr-mask-size-ipv6', before: '64', after: null },
     ]);
-    expect(stepsOf({ pods: false, wanted: wantedSingle() }).map(({ group }) => group)).not.toContain('controller-manager');
+    expect(stepsOf({ pods: false, wanted: wantedSingle() }).map(({ group }) => group)).not.toContain(
+      'controller-manager',
+    );
   });
 });
 
 describe('kube-proxy', () => {
   const workload = workloadFacts('kube-proxy', ['cp-1', 'worker-1', 'worker-2']);
-  const withNetworks = (networks: Extract<NonNullable<Extract<UnmanagedFacts['proxy'], { known: true }>['value']>, object>['networks']) => ({
+  const withNetworks = (
+    networks: Extract<NonNullable<Extract<UnmanagedFacts['proxy'], { known: true }>['value']>, object>['networks'],
+  ) => ({
     own: { proxy: known({ workload, networks }) },
   });
 
@@ -268,27 +288,26 @@ describe('kube-proxy', () => {
       diff: [{ path: '--cluster-cidr', before: POD_RANGES.single, after: POD_RANGES.dual }],
       snippets: [{ file: 'arguments of kube-proxy', text: `--cluster-cidr=${POD_RANGES.dual}\n` }],
     });
-    expect(stepOf('kube-proxy', { ...flag, version: 'v1.20.15' }).command).toContain('--feature-gates=IPv6DualStack=true');
-    expect(stateOf('kube-proxy', withNetworks({ is: 'Flag', value: POD_RANGES.dual }))).toMatchObject({ is: 'Satisfied' });
+    expect(stepOf('kube-proxy', { ...flag, version: 'v1.20.15' }).command).toContain(
+      '--feature-gates=IPv6DualStack=true',
+    );
+    expect(stateOf('kube-proxy', withNetworks({ is: 'Flag', value: POD_RANGES.dual }))).toMatchObject({
+      is: 'Satisfied',
+    });
   });
 
   test('no step where it does without, or nobody sees it', () => {
     for (const proxy of [known(null), known({ workload, networks: { is: 'NotUsed', why: 'x' } as const })]) {
       expect(stepsOf({ own: { proxy } }).map(({ id }) => id)).not.toContain('kube-proxy');
     }
-    expect(stateOf('kube-proxy', { own: { proxy: unknown('forbidden') } })).toEqual({ is: 'Unknown', why: 'forbidden' });
+    expect(stateOf('kube-proxy', { own: { proxy: unknown('forbidden') } })).toEqual({
+      is: 'Unknown',
+      why: 'forbidden',
+    });
   });
 });
 
 test('in a plan the user is asked for one thing after the other', () => {
-  const steps = (options: UnmanagedOptions, own?: Partial<UnmanagedFacts>) => {
-    const { facts } = unmanagedCluster(options, own);
-    const scene = { ...facts, cni: { name: 'Unmanaged', detectedBy: 'a test', own: null }, records: known({}) };
-    const { plan } = planScene(scene);
-    const known_ = { ...scene, records: known(Object.fromEntries(plan.recordables.map(({ key, value }) => [key, value]))) };
-    return decide(planScene(known_).plan, known_, asked(), NO_MEMORY, 1);
-  };
-  expect(steps({})).toMatchObject({ is: 'WaitingForUser', step: { id: 'node-ips/worker-1' } });
-  const node = (each: ClusterFacts['nodes'][number]) => ({ ...each, internalIPs: [...each.internalIPs, '2001:db8::99'] });
-  expect(steps({ node })).toMatchObject({ is: 'WaitingForUser', step: { id: 'api-server/cp-1' } });
+  expect(decided({})).toMatchObject({ is: 'WaitingForUser', step: { id: 'node-ips/worker-1' } });
+  expect(decided({ node: withIPv6 })).toMatchObject({ is: 'WaitingForUser', step: { id: 'api-server/cp-1' } });
 });

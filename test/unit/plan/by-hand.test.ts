@@ -19,13 +19,14 @@ const stepsOf = (version: string, request = asked(), dual = false): readonly Ste
 
 function handoff(steps: readonly Step[], id: string): Step & Handoff {
   const step = steps.find((each) => each.id === id);
-  if (step?.kind !== 'Handoff') throw new Error(`no step ${id} for the user among ${steps.map((each) => each.id).join()}`);
+  if (step?.kind !== 'Handoff')
+    throw new Error(`no step ${id} for the user among ${steps.map((each) => each.id).join()}`);
   return step;
 }
 
 test('what the operator would do is told, and what is its own business is not', () => {
   const steps = stepsOf('v1.28.4');
-  expect(new Set(steps.map(({ kind }) => kind))).toEqual(new Set(['Handoff']));
+  expect(new Set(steps.map(({ kind }) => kind))).toEqual(new Set(['Handoff', 'WaitFor']));
   expect(steps.map(({ phase }) => phase)).not.toContain('Record');
   expect(steps.map(({ group }) => group)).toEqual(
     expect.arrayContaining(['node-ips', 'api-server', 'controller-manager', 'kube-proxy']),
@@ -46,7 +47,8 @@ describe.each([
 ])('%s', (version, isGated) => {
   const gate = '--feature-gates=IPv6DualStack=true';
   const steps = stepsOf(version);
-  const says = (text: string | undefined) => (isGated ? expect(text).toContain(gate) : expect(text).not.toContain('feature-gates'));
+  const says = (text: string | undefined) =>
+    isGated ? expect(text).toContain(gate) : expect(text).not.toContain('feature-gates');
 
   test('kubelet', () => {
     const { command, snippets } = handoff(steps, 'node-ips/worker-1');
@@ -70,15 +72,21 @@ describe.each([
     says(command);
   });
 
-  test('kube-proxy and kubeadm-config, each a patch that can be applied', () => {
+  test('kube-proxy and kubeadm-config, each a file that can be applied', () => {
     for (const name of ['kube-proxy', 'kubeadm-config']) {
       const step = steps.find(
-        (each) => each.kind === 'Handoff' && each.command.startsWith(`kubectl patch -n kube-system configmap/${name} `),
+        (each) =>
+          each.kind === 'Handoff' &&
+          each.command.startsWith(`kubectl apply --server-side --force-conflicts -f ${name}.yaml`),
       );
-      if (step?.kind !== 'Handoff') throw new Error(`nothing patches ${name}`);
+      if (step?.kind !== 'Handoff') throw new Error(`nothing sets ${name}`);
       const [snippet] = step.snippets ?? [];
       expect(snippet?.file).toBe(`${name}.yaml`);
-      expect(parse(snippet?.text ?? '')).toMatchObject({ data: expect.any(Object) });
+      expect(parse(snippet?.text ?? '')).toMatchObject({
+        kind: 'ConfigMap',
+        metadata: { name, namespace: 'kube-system' },
+        data: expect.any(Object),
+      });
       if (isGated) expect(step.command).toContain('IPv6DualStack: true');
       else expect(step.command).not.toContain('IPv6DualStack');
     }
@@ -87,7 +95,8 @@ describe.each([
 
 test('what is done already counts as done', () => {
   const open = stepsOf('v1.28.4', asked(), true).filter(
-    ({ phase, state }) => ['APIServer', 'ControllerManager', 'ClusterConfig'].includes(phase) && state.is !== 'Satisfied',
+    ({ phase, state }) =>
+      ['APIServer', 'ControllerManager', 'ClusterConfig'].includes(phase) && state.is !== 'Satisfied',
   );
   expect(open).toEqual([]);
 });
@@ -104,7 +113,11 @@ const told = (change: Partial<Step>): Step & Handoff => {
 };
 
 test.each<[string, Partial<Step>, string]>([
-  ['apply', { write: { is: 'Apply', body: { data: {} }, force: true } }, 'kubectl apply --server-side -f some.yaml'],
+  [
+    'apply',
+    { write: { is: 'Apply', body: { data: {} }, force: true } },
+    'kubectl apply --server-side --force-conflicts -f some.yaml',
+  ],
   ['create', { write: { is: 'Create', body: { data: {} } } }, 'kubectl create -f some.yaml'],
   [
     'a merge patch',
@@ -152,8 +165,15 @@ test('a Node that is to be replaced is made anew', () => {
   expect(step).toMatchObject({ command: expect.stringContaining('kubectl delete node worker-1'), node: 'worker-1' });
 });
 
+const service = (name: string) => ({
+  namespace: 'shop',
+  name,
+  resourceVersion: '1',
+  policy: 'PreferDualStack' as const,
+  families: ['IPv4', 'IPv6'] as const,
+});
+
 test('many Services are one file', () => {
-  const service = (name: string) => ({ namespace: 'shop', name, resourceVersion: '1', policy: 'PreferDualStack' as const, families: ['IPv4', 'IPv6'] as const });
   const step = told({ kind: 'MigrateServices', services: [service('a'), service('b')] });
   expect(step.command).toContain('services.sh');
   expect(step.snippets?.[0]?.text.trim().split('\n')).toHaveLength(2);

@@ -1,5 +1,6 @@
 import semver from 'semver';
 import { stringify } from 'yaml';
+import { FIELD_MANAGER } from '../api/names.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import { DUAL_STACK_GATE, needsDualStackGate } from '../model/gates.ts';
 import { type HostSettings, STATIC_PODS } from '../model/host.ts';
@@ -193,8 +194,9 @@ function applyObject({ ref, write }: ApplyObject, { basics }: ClusterFacts): Tol
     `kubectl patch ${resourceText(ref)} --type ${type} --patch-file ${file}`;
   switch (write.is) {
     case 'Apply':
+      // As kubectl's own manager it would take away all that was applied by the same name before.
       return told(
-        `kubectl apply --server-side${write.force ? ' --force-conflicts' : ''} -f ${file}`,
+        `kubectl apply --server-side --field-manager=${FIELD_MANAGER}${write.force ? ' --force-conflicts' : ''} -f ${file}`,
         file,
         whole(write.body),
       );

@@ -248,11 +248,20 @@ for (const cloud of [eks, gke, aks]) {
   const name = cloud.name as 'EKS' | 'GKE' | 'AKS';
   conforms(
     cloud,
-    [managedCluster(name), managedCluster(name, {}, { serviceCIDR: known(null) })],
+    [
+      managedCluster(name),
+      managedCluster(name, {}, { serviceCIDR: known(null) }),
+      managedCluster(name, { dual: true }),
+    ],
     managedCluster(name, { dual: true }),
     [SERVICE_CIDR],
   );
 }
 for (const distribution of [k3s, rke2]) {
-  conforms(distribution, [k3sCluster(), k3sCluster({ args: {} })], k3sCluster({ dual: true }), [SERVICE_CIDR]);
+  conforms(
+    distribution,
+    [k3sCluster(), k3sCluster({ args: {} }), k3sCluster({ dual: true })],
+    k3sCluster({ dual: true }),
+    [SERVICE_CIDR],
+  );
 }

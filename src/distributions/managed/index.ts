@@ -82,6 +82,7 @@ function check(cloud: ManagedCloud, wanted: Wanted, facts: ClusterFacts, own: Ma
   const changing = cloud.families;
   if (changing.is === 'Fixed') return [fixed(cloud, changing, wanted)];
   if (facts.nodes.length === 0) return [withoutNodes(cloud, wanted)];
+  if (!beginsWithIPv4(wanted)) return [otherWayRound(cloud, wanted)];
   return [
     ...(wanted.direction === 'Back' && changing.back === null && isConverted(wanted, facts, own) !== true
       ? [noWayBack(cloud, wanted)]
@@ -107,6 +108,17 @@ const withoutNodes = ({ title }: ManagedCloud, { direction }: Wanted): Finding =
   object: null,
   message: `The cluster has no Nodes, and nothing else shows which families ${title} gives it.`,
   remedy: 'Add a node pool first, or set spec.distribution if this is another kind of cluster.',
+  blocks: phaseOrder(direction),
+});
+
+/** The commands of clouds add IPv6 to clusters that began with IPv4, and take it away again. */
+const beginsWithIPv4 = ({ families }: Wanted): boolean => families[0] === 'IPv4';
+
+const otherWayRound = ({ title }: ManagedCloud, { direction }: Wanted): Finding => ({
+  reason: 'NetworkImmutable',
+  object: null,
+  message: `${title} has a command for clusters that began with IPv4, and none is known for those that began with IPv6.`,
+  remedy: 'Make a new cluster with both families, and move the workloads.',
   blocks: phaseOrder(direction),
 });
 
@@ -144,7 +156,7 @@ function steps(
   own: ManagedFacts,
 ): readonly Step[] {
   const command = wanted.direction === 'Forward' ? changing.forward : changing.back;
-  if (command === null) return [];
+  if (command === null || !beginsWithIPv4(wanted)) return [];
   const families = wanted.families.join(' and ');
   const base: Omit<StepBase, 'id' | 'target' | 'why' | 'state'> & Pick<Handoff, 'kind' | 'holdsUp'> = {
     kind: 'Handoff',

@@ -176,3 +176,12 @@ test('that AKS goes back is not known, and not claimed', () => {
   const single = managedCluster('AKS');
   expect(aks.check(wantedSingle(), single.facts, single.own)).toEqual([]);
 });
+
+test.each([gke, aks])('$name: of clusters that began with IPv6 no command is known', (cloud) => {
+  const { facts, own } = managedCluster(cloud.name as 'GKE' | 'AKS', {}, { serviceCIDR: known([SERVICES.IPv6]) });
+  const wanted = wantedDual({ families: ['IPv6', 'IPv4'] });
+  expect(cloud.steps(wanted, facts, own)).toEqual([]);
+  expect(cloud.check(wanted, facts, own)).toMatchObject([
+    { reason: 'NetworkImmutable', blocks: phaseOrder('Forward') },
+  ]);
+});

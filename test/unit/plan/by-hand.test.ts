@@ -77,7 +77,9 @@ describe.each([
       const step = steps.find(
         (each) =>
           each.kind === 'Handoff' &&
-          each.command.startsWith(`kubectl apply --server-side --force-conflicts -f ${name}.yaml`),
+          each.command.startsWith(
+            `kubectl apply --server-side --field-manager=dualstack-operator --force-conflicts -f ${name}.yaml`,
+          ),
       );
       if (step?.kind !== 'Handoff') throw new Error(`nothing sets ${name}`);
       const [snippet] = step.snippets ?? [];
@@ -116,7 +118,7 @@ test.each<[string, Partial<Step>, string]>([
   [
     'apply',
     { write: { is: 'Apply', body: { data: {} }, force: true } },
-    'kubectl apply --server-side --force-conflicts -f some.yaml',
+    'kubectl apply --server-side --field-manager=dualstack-operator --force-conflicts -f some.yaml',
   ],
   ['create', { write: { is: 'Create', body: { data: {} } } }, 'kubectl create -f some.yaml'],
   [

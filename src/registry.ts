@@ -21,6 +21,8 @@ import { k0s } from './distributions/k0s/index.ts';
 import { kkp } from './distributions/kkp/index.ts';
 import { kubeadm } from './distributions/kubeadm/index.ts';
 import { openshift } from './distributions/openshift/index.ts';
+import { k3s, rke2 } from './distributions/k3s/index.ts';
+import { aks, eks, gke } from './distributions/managed/index.ts';
 import { unmanaged as unmanagedDistribution } from './distributions/unmanaged/index.ts';
 import { calico as calicoFiles } from './generate/calico/index.ts';
 import { canal as canalFiles } from './generate/canal/index.ts';
@@ -53,6 +55,11 @@ const DISTRIBUTIONS: readonly Entry<BoundDistribution>[] = [
   distributionEntry(openshift),
   distributionEntry(kubeadm),
   distributionEntry(k0s),
+  distributionEntry(k3s),
+  distributionEntry(rke2),
+  distributionEntry(eks),
+  distributionEntry(gke),
+  distributionEntry(aks),
   distributionEntry(unmanagedDistribution),
 ];
 const CNIS: readonly Entry<BoundCNI>[] = [
@@ -108,10 +115,12 @@ export const vocabulary: Vocabulary = {
   rules: [...DISTRIBUTIONS, ...CNIS].flatMap((entry) => entry.rules),
 };
 
-/** What all of them together read and write. */
-export const pluginPermissions: readonly Permission[] = [...DISTRIBUTIONS, ...CNIS].flatMap(
-  (entry) => entry.permissions,
-);
+/** What all of them together read and write. What several need in the same words is there once. */
+export const pluginPermissions: readonly Permission[] = [
+  ...new Map(
+    [...DISTRIBUTIONS, ...CNIS].flatMap(({ permissions }) => permissions.map((each) => [JSON.stringify(each), each])),
+  ).values(),
+];
 
 /** What all of them change of DaemonSets and Deployments. */
 export const pluginWorkloads: readonly ChangedWorkload[] = [...DISTRIBUTIONS, ...CNIS].flatMap(
@@ -167,6 +176,7 @@ function distributionEntry<Own>(plugin: Distribution<Own>): Entry<BoundDistribut
     bind: (own) => ({
       ...bound(plugin, own as Own),
       defaultNodeMask: plugin.defaultNodeMask,
+      choosesNetworks: plugin.choosesNetworks ?? false,
       network: () => plugin.network(own as Own),
       hostPods: () => plugin.hostPods?.(own as Own) ?? [],
     }),

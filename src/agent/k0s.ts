@@ -73,7 +73,12 @@ function configFile(words: readonly string[]): string {
 function readConfig(files: HostFiles, file: string): Pick<K0sView, 'settings' | 'problem'> {
   if (!file.startsWith('/')) return { settings: {}, problem: `it is given as "${file}", which is no absolute path` };
   try {
-    return { settings: readK0sSettings(parse(files.read(file) ?? '', { logLevel: 'error' })), problem: '' };
+    const text = files.read(file);
+    // Of the usual one k0s can do without; one that it was told it has read, so it is merely not seen from here.
+    if (text === null && file !== DEFAULT_FILE) {
+      return { settings: {}, problem: `${file} is not seen by the agent: mount its folder into the agent’s DaemonSet` };
+    }
+    return { settings: readK0sSettings(parse(text ?? '', { logLevel: 'error' })), problem: '' };
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     return { settings: {}, problem: error instanceof HostFileError ? why : `${file} is not YAML: ${why}` };

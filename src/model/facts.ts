@@ -1,5 +1,7 @@
 import type { Family } from '../net/family.ts';
+import type { MasqueradeAgentFacts } from './egress.ts';
 import type { AgentFacts } from './host.ts';
+import type { KubeDNSFacts } from './kube-dns.ts';
 import type { NodeHolder } from './node-holders.ts';
 import type { NodeLoad } from './node-load.ts';
 import type { JsonObject } from './object.ts';
@@ -24,6 +26,10 @@ export interface ClusterFacts {
   readonly distribution: Observed;
   readonly cni: Observed;
   readonly coreDNS: Known<WorkloadFacts | null>;
+  /** Absent: nobody looked. Known null: it is not there. */
+  readonly kubeDNS?: Known<KubeDNSFacts | null>;
+  /** Likewise. */
+  readonly masqueradeAgent?: Known<MasqueradeAgentFacts | null>;
   /** What keeps pods, in all namespaces. It may be some seconds older than the rest. */
   readonly workloads: Known<readonly PodOwner[]>;
   /** What is on Nodes that are to be drained, by their names; absent: nobody looked. */

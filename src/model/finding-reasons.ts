@@ -48,6 +48,8 @@ export const FINDING_REASONS = {
   CNIConfigUnsupported: "The CNI's configuration has a form that cannot be edited safely.",
   CNIConfigBroken: "The CNI's configuration has a value that breaks pods.",
   DefaultRouteMissing: 'A host lacks a default route of a family by which the CNI finds its address.',
+  EgressNAT:
+    'Pods have private IPv6 addresses, and what they send out of the cluster does not get the address of its node, or what stays inside gets one.',
   TrafficInterrupted: 'A step will cut traffic between pods for a while.',
   CNILostPrimary: 'The CNI lost the primary family on a node while it looked for the second.',
   DatastoreMigration: "The CNI's data is being migrated.",

@@ -64,6 +64,9 @@ function hostProblem(report: HostReport, families: readonly Family[], named: rea
   return `the default routes are on ${IPv4?.interface ?? ''} (IPv4) and ${IPv6?.interface ?? ''} (IPv6)`;
 }
 
+/** What leaves the pod network gets the address of its node, in both families where flanneld has both. */
+export const masquerades = (flags: Flags): boolean => flags['ip-masq']?.at(-1) === 'true';
+
 /** A flag's variable is its name in capitals behind `FLANNELD_`, with underscores; the flag wins. */
 export function flagsOf(container: unknown): Flags {
   const flags: Record<string, string[]> = {};

@@ -1,6 +1,6 @@
 import type { NodeFacts } from '../model/facts.ts';
 import type { NodeProof } from '../model/node-proof.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, otherFamily } from '../net/family.ts';
 import { expectationOf } from '../providers/expect.ts';
 import { type Diagnosis, triedText } from './cause.ts';
 import { fromHost, lookAtHost } from './from-host.ts';
@@ -52,33 +52,39 @@ function missingFamilyOf({ internalIPs }: NodeFacts, families: readonly Family[]
 
 function tell(node: NodeFacts, outlook: Outlook, known: Known): Told | null {
   const missing = missingFamilyOf(node, outlook.families);
-  if (isLost(node, missing, outlook, known.proof)) return lost(node, known.proof);
+  if (isLost(node, missing, outlook, known.proof)) return lost(node, outlook, known.proof);
   return missing === null ? ofDual(node, outlook, known) : missingFamily(node, missing, outlook);
 }
 
 /** The CNI took away the family that the node had; the Node stays Ready all the while. Without proofs its annotations have to tell. */
 const isLost = (node: NodeFacts, missing: Family | null, { families }: Outlook, proof: NodeProof | null): boolean =>
   proof === null
-    ? missing === 'IPv6' && hasFamily(node.internalIPs, 'IPv4') && hasLostAnnotation(node)
+    ? missing !== null && isSecond(missing, families) && hasLostAnnotation(node, otherFamily(missing))
     : proof.is === 'LostPrimary' && (missing !== null || families.length > 1);
 
-/** What Calico, whoever manages it, has left of its annotations. */
-const hasLostAnnotation = ({ annotations }: NodeFacts): boolean =>
-  !(CALICO_IPV4 in annotations) && Object.keys(annotations).some((key) => key.startsWith(CALICO));
+const isSecond = (family: Family, families: readonly Family[]): boolean => (families[0] ?? 'IPv4') !== family;
+
+/** What Calico, whoever manages it, has left of its annotations on a Node that has an address of that family. */
+const hasLostAnnotation = ({ annotations, internalIPs }: NodeFacts, family: Family): boolean =>
+  hasFamily(internalIPs, family) &&
+  !(calicoAddress(family) in annotations) &&
+  Object.keys(annotations).some((key) => key.startsWith(CALICO));
 
 const CALICO = 'projectcalico.org/';
-const CALICO_IPV4 = `${CALICO}IPv4Address`;
+const calicoAddress = (family: Family): string => `${CALICO}${family}Address`;
 
-function lost({ name }: NodeFacts, proof: NodeProof | null): Told {
-  const sentence = `calico-node on ${name} found no IPv6 address and has dropped the node's IPv4 address.`;
-  const remedy = `Give ${name} an IPv6 address; then delete its calico-node pod if it does not come back by itself: kubectl -n kube-system delete pod -l k8s-app=calico-node --field-selector spec.nodeName=${name}`;
+function lost({ name }: NodeFacts, { families }: Outlook, proof: NodeProof | null): Told {
+  const primary = families[0] ?? 'IPv4';
+  const second = otherFamily(primary);
+  const sentence = `calico-node on ${name} found no ${second} address and has dropped the node's ${primary} address.`;
+  const remedy = `Give ${name} an ${second} address; then delete its calico-node pod if it does not come back by itself: kubectl -n kube-system delete pod -l k8s-app=calico-node --field-selector spec.nodeName=${name}`;
   return {
     cause: 'CNILostPrimary',
     family: null,
     sentence: proof?.evidence ?? sentence,
-    evidence: proof === null ? [`no annotation ${CALICO_IPV4} beside others of Calico`] : [],
+    evidence: proof === null ? [`no annotation ${calicoAddress(primary)} beside others of Calico`] : [],
     fix: { ...splitRemedy(proof?.remedy ?? remedy), where: 'Cluster' },
-    by: { why: 'The host needs an IPv6 address first, and the operator gives none to hosts.' },
+    by: { why: `The host needs an ${second} address first, and the operator gives none to hosts.` },
   };
 }
 

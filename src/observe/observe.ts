@@ -7,6 +7,7 @@ import type { BackendsByService } from '../model/service.ts';
 import { readWorkload } from '../model/workload.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Registry } from '../registry.ts';
+import { readAddOns } from './add-ons.ts';
 import { readBasics } from './basics.ts';
 import { SERVICE_FIELDS, toServiceFacts } from './services.ts';
 
@@ -49,7 +50,7 @@ export async function observe(
   const cni = registry.cni(choice.cni, basics.value);
   if (!cni.ok) return err(cni.error);
 
-  const [ownDistribution, ownCNI, serviceCIDR, services, records, coreDNS, workloads, backends, leaseTransfer] =
+  const [ownDistribution, ownCNI, serviceCIDR, services, records, coreDNS, workloads, backends, leaseTransfer, addOns] =
     await Promise.all([
       distribution.value.plugin.observe(reader, basics.value),
       cni.value.plugin.observe(reader, basics.value),
@@ -60,6 +61,7 @@ export async function observe(
       readWorkloads(),
       readBackends?.(),
       reader.get(LEASE_TRANSFER_POLICY),
+      readAddOns(reader, basics.value),
     ]);
 
   return ok({
@@ -77,6 +79,7 @@ export async function observe(
     },
     cni: { name: cni.value.plugin.name, detectedBy: cni.value.detectedBy, own: ownCNI },
     coreDNS,
+    ...addOns,
     workloads,
     // Unreadable counts as there: without it several instances would be changed before one has proven itself as the leader.
     leaseTransfer: leaseTransfer.is !== 'Missing',

@@ -12,6 +12,9 @@ import type { Family } from '../net/family.ts';
 import { carriesPods } from '../net/interfaces.ts';
 import { serviceViews } from '../services/inventory.ts';
 import { isTooOld } from './by-hand.ts';
+import { checkKubeDNS } from './kube-dns-check.ts';
+/** Admission policies and CIDR functions in CEL, which the installation stands on, are complete from here on. */
+const OLDEST_VERSION = '1.31.0';
 
 /** What is to be known of any cluster, whatever distribution and CNI it has. */
 export function checkCluster(
@@ -28,6 +31,7 @@ export function checkCluster(
           ...checkOverlaps(wanted, facts),
           ...checkCapacity(wanted, facts, plugins),
           ...checkNodesWithoutFamily(wanted, facts, steps),
+          ...checkKubeDNS(wanted, facts),
         ]
       : checkDualStackServices(wanted, facts)),
   ];

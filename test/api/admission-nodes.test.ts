@@ -26,6 +26,8 @@ beforeAll(async () => {
         labels: { rack: 'r1' },
         annotations: {
           note: 'of people',
+          'projectcalico.org/IPv4Address': '192.0.2.1/24',
+          'projectcalico.org/IPv4IPIPTunnelAddr': '10.244.0.1',
           'projectcalico.org/IPv6Address': 'fd00::1',
           'flannel.alpha.coreos.com/public-ipv6': 'fd00::1',
         },
@@ -66,6 +68,14 @@ test.each<[string, object | (() => object)]>([
   [
     'an address that Calico stored, taken away',
     { metadata: { annotations: { 'projectcalico.org/IPv6Address': null } } },
+  ],
+  [
+    'addresses of IPv4 likewise',
+    {
+      metadata: {
+        annotations: { 'projectcalico.org/IPv4Address': null, 'projectcalico.org/IPv4IPIPTunnelAddr': null },
+      },
+    },
   ],
   [
     'an address that flannel stored, taken away',

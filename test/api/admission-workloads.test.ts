@@ -174,6 +174,9 @@ test('the environment and the pace of calico-node are set, and taken back', asyn
     { name: 'IP6', value: 'autodetect' },
     { name: 'IP6_AUTODETECTION_METHOD', value: 'first-found' },
     { name: 'FELIX_IPV6SUPPORT', value: 'true' },
+    { name: 'IP', value: 'none' },
+    { name: 'IP_AUTODETECTION_METHOD', value: 'kubernetes-internal-ip' },
+    { name: 'CALICO_ROUTER_ID', value: 'hash' },
   ];
   const there = withEnv('calico-node', env, { updateStrategy: { type: 'OnDelete' } });
   expect(await applied(CALICO, there)).toBe('done');

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { findBinaries, linkFlags } from '../../hack/binaries.mjs';
 import { network } from '../cluster/addresses.ts';
-import { assignment, detectIPv6, isConflist, nthAddress, type Pool } from '../cluster/calicorules.ts';
+import { assignment, detect, isConflist, nthAddress, type Pool } from '../cluster/calicorules.ts';
 import { ipv6Hex } from '../cluster/hostfiles.ts';
 import { mapAddresses } from '../cluster/launch.ts';
 import { parseNodeIP, reportedAddresses } from '../cluster/nodeip.ts';
@@ -95,7 +95,21 @@ describe('the played Calico', () => {
     [{ IP6: 'autodetect', CALICO_NETWORKING_BACKEND: 'none' }, undefined, 'nothing'],
     [{ IP6: 'x' }, undefined, 'fail'],
   ])('with %j and stored %s does: %s', (environment, stored, does) => {
-    expect(detectIPv6(environment, stored, dual).does).toBe(does);
+    expect(detect('IPv6', environment, stored, dual).does).toBe(does);
+  });
+
+  test.each([
+    [{}, undefined, 'write'],
+    [{}, '192.0.2.9/24', 'nothing'],
+    [{ IP: 'none' }, undefined, 'nothing'],
+    [{ IP: 'autodetect' }, '192.0.2.9/24', 'write'],
+    [{ IP: '192.0.2.7' }, undefined, 'write'],
+    [{ IP: '2001:db8::7' }, undefined, 'fail'],
+  ])('of IPv4 with %j and stored %s does: %s', (environment, stored, does) => {
+    expect(detect('IPv4', environment, stored, dual).does).toBe(does);
+    const lacks = { onHost: ['2001:db8::1'], internalIPs: ['2001:db8::1'] };
+    if (stored === undefined && does === 'write' && !('IP' in environment && environment.IP !== 'autodetect'))
+      expect(detect('IPv4', environment, stored, lacks).does).toBe('fail');
   });
 
   test('takes a network configuration for JSON only once its placeholders are gone', () => {

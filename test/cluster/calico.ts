@@ -20,8 +20,8 @@ export function calicoManifest(options: CalicoOptions): string {
   const objects = [
     ...crds(),
     ...accounts(),
-    config(backend, options.typha ?? false),
-    daemonSet(backend),
+    config(backend, options),
+    daemonSet(backend, options.family ?? 'IPv4'),
     controllers(),
     ...(options.typha ? typha() : []),
   ];
@@ -101,16 +101,21 @@ const CNI_NETWORK_CONFIG = `{
 }
 `;
 
-function config(backend: 'bird' | 'vxlan', typha: boolean): object {
+const IPV6_NETWORK_CONFIG = CNI_NETWORK_CONFIG.replace(
+  '"type": "calico-ipam"\n',
+  '"type": "calico-ipam",\n          "assign_ipv4": "false",\n          "assign_ipv6": "true"\n',
+);
+
+function config(backend: 'bird' | 'vxlan', { typha, family }: CalicoOptions): object {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: meta('calico-config'),
     data: {
-      typha_service_name: typha ? 'calico-typha' : 'none',
+      typha_service_name: typha === true ? 'calico-typha' : 'none',
       calico_backend: backend,
       veth_mtu: '0',
-      cni_network_config: CNI_NETWORK_CONFIG,
+      cni_network_config: family === 'IPv6' ? IPV6_NETWORK_CONFIG : CNI_NETWORK_CONFIG,
     },
   };
 }
@@ -122,8 +127,27 @@ const fromConfig = (name: string, key: string): object => ({
 const nodeName = (name: string): object => ({ name, valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } });
 const VERSION = 'v3.31.7';
 
-function daemonSet(backend: 'bird' | 'vxlan'): object {
+/** By https://docs.tigera.io/calico/latest/networking/ipam/ipv6; the shipped manifest has the first list. */
+function familyEnv(backend: 'bird' | 'vxlan', family: 'IPv4' | 'IPv6'): readonly object[] {
   const encapsulation = backend === 'bird' ? { IPIP: 'Always', VXLAN: 'Never' } : { IPIP: 'Never', VXLAN: 'Always' };
+  return family === 'IPv4'
+    ? [
+        { name: 'IP', value: 'autodetect' },
+        { name: 'CALICO_IPV4POOL_IPIP', value: encapsulation.IPIP },
+        { name: 'CALICO_IPV4POOL_VXLAN', value: encapsulation.VXLAN },
+        { name: 'FELIX_IPV6SUPPORT', value: 'false' },
+      ]
+    : [
+        { name: 'IP', value: 'none' },
+        { name: 'IP6', value: 'autodetect' },
+        { name: 'CALICO_ROUTER_ID', value: 'hash' },
+        { name: 'CALICO_IPV4POOL_CIDR', value: 'none' },
+        { name: 'CALICO_IPV6POOL_VXLAN', value: encapsulation.VXLAN },
+        { name: 'FELIX_IPV6SUPPORT', value: 'true' },
+      ];
+}
+
+function daemonSet(backend: 'bird' | 'vxlan', family: 'IPv4' | 'IPv6'): object {
   const image = `quay.io/calico/cni:${VERSION}`;
   return {
     apiVersion: 'apps/v1',
@@ -171,10 +195,7 @@ function daemonSet(backend: 'bird' | 'vxlan'): object {
                 nodeName('NODENAME'),
                 fromConfig('CALICO_NETWORKING_BACKEND', 'calico_backend'),
                 { name: 'CLUSTER_TYPE', value: backend === 'bird' ? 'k8s,bgp' : 'k8s' },
-                { name: 'IP', value: 'autodetect' },
-                { name: 'CALICO_IPV4POOL_IPIP', value: encapsulation.IPIP },
-                { name: 'CALICO_IPV4POOL_VXLAN', value: encapsulation.VXLAN },
-                { name: 'FELIX_IPV6SUPPORT', value: 'false' },
+                ...familyEnv(backend, family),
               ],
               readinessProbe: {
                 exec: {

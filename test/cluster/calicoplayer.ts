@@ -1,5 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { calicoEnvironment, detectIPv6, isConflist, ofFamily, ownIPv6Pool, type Pool, toPool } from './calicorules.ts';
+import {
+  calicoEnvironment,
+  detect,
+  FAMILIES,
+  isConflist,
+  ofFamily,
+  ownIPv6Pool,
+  type Pool,
+  toPool,
+} from './calicorules.ts';
 import { type ApiClient, type KubeObject, Watched } from './client.ts';
 import { parse } from 'yaml';
 
@@ -66,23 +75,24 @@ export class CalicoPlayer {
 
   async #detect(environment: Readonly<Record<string, string>>, node: KubeObject): Promise<StartOutcome> {
     const { name, annotations = {} } = node.metadata;
-    const onHost = this.#context.onHost(name);
-    const internalIPs = internalAddresses(node);
-    const detection = detectIPv6(environment, annotations[annotation('IPv6Address')], { onHost, internalIPs });
-    const ipv4 = onHost.find((address) => !address.includes(':'));
-    if (detection.does === 'fail') {
-      // Calico clears the IPv4 address before it notices that IPv6 is missing.
-      await this.#annotate(node, { IPv4Address: null });
+    const seen = { onHost: this.#context.onHost(name), internalIPs: internalAddresses(node) };
+    const found = FAMILIES.map((family) => {
+      const key = `${family}Address`;
+      return { family, key, ...detect(family, environment, annotations[annotation(key)], seen) };
+    });
+    for (const detection of found) {
+      if (detection.does !== 'fail') continue;
+      // Calico clears every address that it looks for, whichever of them is missing.
+      const sought = found.filter(({ family }) => environment[family === 'IPv4' ? 'IP' : 'IP6'] === 'autodetect');
+      await this.#annotate(node, Object.fromEntries(sought.map(({ key }) => [key, null])));
       return { ok: false, why: detection.why };
     }
-    const proof =
-      detection.does === 'write' && !this.#context.faults.withoutProof.has(name)
-        ? { IPv6Address: `${detection.address}/64` }
-        : {};
-    await this.#annotate(node, {
-      ...(ipv4 && environment['IP'] !== 'none' ? { IPv4Address: `${ipv4}/24` } : {}),
-      ...proof,
+    const proofs = found.flatMap((detection) => {
+      if (detection.does !== 'write') return [];
+      if (detection.family === 'IPv6' && this.#context.faults.withoutProof.has(name)) return [];
+      return [[detection.key, `${detection.address}/${detection.family === 'IPv4' ? 24 : 64}`] as const];
     });
+    await this.#annotate(node, Object.fromEntries(proofs));
     await this.#makePools(environment);
     return { ok: true };
   }
@@ -99,7 +109,7 @@ export class CalicoPlayer {
     const subnets = this.#podSubnets();
     const choose = (family: 'IPv4' | 'IPv6'): string | undefined =>
       subnets.find((cidr) => cidr.includes(':') === (family === 'IPv6'));
-    if (ofFamily(this.pools(), 'IPv4').length === 0) {
+    if (ofFamily(this.pools(), 'IPv4').length === 0 && environment['CALICO_IPV4POOL_CIDR'] !== 'none') {
       const cidr = environment['CALICO_IPV4POOL_CIDR'] || choose('IPv4') || '192.168.0.0/16';
       await this.#makePool(
         'default-ipv4-ippool',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
 import type { KubeObject } from './client.ts';
 
 /** Pure parts of the played calico-node: what it decides from a Pod's environment, the Node and the pools. */
@@ -42,39 +42,47 @@ export function toPool(object: KubeObject): Pool {
   };
 }
 
-export const ofFamily = (pools: readonly Pool[], family: 'IPv4' | 'IPv6'): Pool[] =>
+export const ofFamily = (pools: readonly Pool[], family: Family): Pool[] =>
   pools.filter(({ cidr }) => cidr.includes(':') === (family === 'IPv6'));
 
-/** What start-up does to IPv6: nothing, keep or write an address, or fail. */
+export const FAMILIES = ['IPv4', 'IPv6'] as const;
+export type Family = (typeof FAMILIES)[number];
+
+/** What start-up does to one family: nothing, write an address, or fail. */
 export type Detection =
   | { readonly does: 'nothing' }
   | { readonly does: 'write'; readonly address: string }
   | { readonly does: 'fail'; readonly why: string };
 
-export function detectIPv6(
+/** IPv4 is looked for without being asked, unless an address is stored; IPv6 only when asked. */
+export function detect(
+  family: Family,
   environment: Readonly<Record<string, string>>,
   stored: string | undefined,
   seen: { readonly onHost: readonly string[]; readonly internalIPs: readonly string[] },
 ): Detection {
-  const wish = environment['IP6'] ?? '';
+  const name = family === 'IPv4' ? 'IP' : 'IP6';
+  const told = environment[name] ?? '';
+  const wish = told === '' && family === 'IPv4' && stored === undefined ? 'autodetect' : told;
   if (wish === '' || wish === 'none' || environment['CALICO_NETWORKING_BACKEND'] === 'none') return { does: 'nothing' };
+  const isOf = (address: string): boolean => isIP(address) === (family === 'IPv4' ? 4 : 6);
   if (wish !== 'autodetect')
-    return isIPv6(wish) ? { does: 'write', address: wish } : { does: 'fail', why: `IP6 ${wish} is no address` };
-  const internal = environment['IP6_AUTODETECTION_METHOD'] === 'kubernetes-internal-ip';
-  const found = (internal ? seen.internalIPs : seen.onHost).find((address) => isIPv6(address));
+    return isOf(wish) ? { does: 'write', address: wish } : { does: 'fail', why: `${name} ${wish} is no address` };
+  const internal = environment[`${name}_AUTODETECTION_METHOD`] === 'kubernetes-internal-ip';
+  const found = (internal ? seen.internalIPs : seen.onHost).find(isOf);
   if (found) return { does: 'write', address: found };
-  return stored ? { does: 'nothing' } : { does: 'fail', why: 'failed to autodetect an IPv6 address' };
+  return stored ? { does: 'nothing' } : { does: 'fail', why: `failed to autodetect an ${family} address` };
 }
 
 /** What the CNI plug-in gives to a new Pod, by the configuration that install-cni wrote on its node. */
-export type Assignment = { readonly families: readonly ('IPv4' | 'IPv6')[] } | { readonly failure: string };
+export type Assignment = { readonly families: readonly Family[] } | { readonly failure: string };
 
 export function assignment(installed: string, pools: readonly Pool[]): Assignment {
   const given = /"assign_ipv6"\s*:\s*("[^"]*"|\w+)/.exec(installed)?.[1];
   if (given === 'true' || given === 'false') {
     return { failure: 'cannot unmarshal bool into Go struct field .ipam.assign_ipv6 of type string' };
   }
-  const wanted: ('IPv4' | 'IPv6')[] = /"assign_ipv4"\s*:\s*"false"/.test(installed) ? [] : ['IPv4'];
+  const wanted: Family[] = /"assign_ipv4"\s*:\s*"false"/.test(installed) ? [] : ['IPv4'];
   if (given === '"true"') wanted.push('IPv6');
   const without = wanted.find((family) => !ofFamily(pools, family).some(({ disabled }) => !disabled));
   return without

@@ -59,6 +59,8 @@ export interface CalicoOptions {
   /** Own minimal manifests by backend, or a path of a real manifest. */
   readonly manifest: 'bird' | 'vxlan' | { readonly file: string };
   readonly typha?: boolean;
+  /** Own manifests for IPv6 alone, as Calico's documentation sets it up. Default: IPv4, as they are shipped. */
+  readonly family?: 'IPv4' | 'IPv6';
 }
 
 export interface ClusterOptions extends HostOptions {

@@ -1,6 +1,8 @@
 import type { CalicoFacts, CalicoNodeFacts, ConfigFacts, Pool } from '../../src/cni/calico/facts.ts';
 import type { ClusterFacts, NodeFacts } from '../../src/model/facts.ts';
 import { known } from '../../src/model/reader.ts';
+import type { Wanted } from '../../src/model/wanted.ts';
+import type { Family } from '../../src/net/family.ts';
 import {
   type ClusterOptions,
   clusterFacts,
@@ -9,6 +11,8 @@ import {
   hostIPv6,
   merge,
   PODS,
+  SERVICES,
+  wantedDual,
   workloadFacts,
 } from './facts.ts';
 
@@ -33,6 +37,12 @@ export const NETWORK_CONFIG = `{
 export const DUAL_NETWORK_CONFIG = NETWORK_CONFIG.replace(
   '"type": "calico-ipam"\n',
   '"type": "calico-ipam",\n          "assign_ipv6": "true"\n',
+);
+
+/** Calico for IPv6 alone, as its documentation sets it up. */
+export const IPV6_NETWORK_CONFIG = NETWORK_CONFIG.replace(
+  '"type": "calico-ipam"\n',
+  '"type": "calico-ipam",\n          "assign_ipv4": "false",\n          "assign_ipv6": "true"\n',
 );
 
 export const ipv4Pool = (change: Partial<Pool> = {}): Pool => ({
@@ -67,6 +77,20 @@ export const DUAL_ENV = {
   IP6_AUTODETECTION_METHOD: { is: 'Value', value: 'kubernetes-internal-ip' },
   FELIX_IPV6SUPPORT: { is: 'Value', value: 'true' },
 } as const;
+
+export const IPV6_ENV = {
+  IP: { is: 'Value', value: 'none' },
+  IP6: { is: 'Value', value: 'autodetect' },
+  CALICO_ROUTER_ID: { is: 'Value', value: 'hash' },
+  FELIX_IPV6SUPPORT: { is: 'Value', value: 'true' },
+} as const;
+
+/** What of Calico differs in a cluster of IPv6 alone. */
+export const ipv6Parts = (parts: CalicoParts = {}): CalicoParts => ({
+  config: { text: IPV6_NETWORK_CONFIG, ...parts.config },
+  agent: merge<Deep<CalicoNodeFacts>>({ env: IPV6_ENV }, parts.agent),
+  pools: parts.pools ?? [ipv6Pool()],
+});
 
 export const configFacts = (change: Partial<ConfigFacts> = {}): ConfigFacts => ({
   backend: 'bird',
@@ -109,17 +133,50 @@ export const calicoFacts = (facts: ClusterFacts, parts: CalicoParts = {}): Calic
   bpf: known(false),
 });
 
-/** A cluster whose Nodes carry what calico-node writes to them; `proven`: also IPv6. */
-export function calicoCluster(options: ClusterOptions & { readonly proven?: boolean } = {}): ClusterFacts {
+export interface CalicoClusterOptions extends ClusterOptions {
+  /** Its Nodes carry what calico-node writes of the second family as well. */
+  readonly proven?: boolean;
+  /** Default IPv4. */
+  readonly primary?: Family;
+}
+
+/** A cluster whose Nodes carry what calico-node writes to them. */
+export function calicoCluster(options: CalicoClusterOptions = {}): ClusterFacts {
   const facts = clusterFacts(options);
-  const nodes = facts.nodes.map(
-    (node, index): NodeFacts => ({
+  const families: readonly Family[] = options.primary === 'IPv6' ? ['IPv6', 'IPv4'] : ['IPv4', 'IPv6'];
+  const nodes = facts.nodes.map((node, index): NodeFacts => {
+    const host = { IPv4: hostIPv4(index + 1), IPv6: hostIPv6(index + 1) };
+    const proven = families.slice(0, options.proven === true ? 2 : 1);
+    return {
       ...node,
-      annotations: {
-        'projectcalico.org/IPv4Address': `${hostIPv4(index + 1)}/24`,
-        ...(options.proven === true ? { 'projectcalico.org/IPv6Address': `${hostIPv6(index + 1)}/64` } : {}),
-      },
-    }),
-  );
+      ...(options.primary === 'IPv6'
+        ? { internalIPs: families.slice(0, options.dual === true ? 2 : 1).map((family) => host[family]) }
+        : {}),
+      annotations: Object.fromEntries(
+        proven.map((family) => [
+          `projectcalico.org/${family}Address`,
+          family === 'IPv4' ? `${host.IPv4}/24` : `${host.IPv6}/64`,
+        ]),
+      ),
+    };
+  });
   return { ...facts, nodes, basics: { ...facts.basics, nodes } };
 }
+
+/** IPv4 is asked for beside IPv6. */
+export const wantedIPv6First = (change?: Deep<Wanted>): Wanted =>
+  merge<Wanted>(wantedDual({ families: ['IPv6', 'IPv4'] }), change);
+
+/** The way back to IPv6 alone. */
+export const wantedIPv6 = (change?: Deep<Wanted>): Wanted =>
+  merge<Wanted>(
+    {
+      ...wantedDual(),
+      direction: 'Back',
+      families: ['IPv6'],
+      pods: { IPv6: PODS.IPv6 },
+      services: { IPv6: SERVICES.IPv6 },
+      nodeMask: { IPv6: 64 },
+    },
+    change,
+  );

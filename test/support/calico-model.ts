@@ -8,13 +8,13 @@ import type { Recorded } from '../../src/model/record.ts';
 import type { ApplyObject, Step } from '../../src/model/step.ts';
 import type { Wanted } from '../../src/model/wanted.ts';
 import { parseCidr } from '../../src/net/cidr.ts';
-import { calicoCluster, type CalicoParts, calicoFacts } from './calico-facts.ts';
-import type { ClusterOptions } from './facts.ts';
+import { FAMILIES, type Family } from '../../src/net/family.ts';
+import { calicoCluster, type CalicoClusterOptions, type CalicoParts, calicoFacts } from './calico-facts.ts';
 
 /**
  * A Calico that reacts to steps as the real one does, as far as steps can see: server-side apply removes what its manager leaves
- * out, a template has the same hash when it is the same again, and a calico-node that looks for an IPv6 address on a Node that
- * has none takes the IPv4 one down.
+ * out, a template has the same hash when it is the same again, and a calico-node that looks for both addresses on a Node that
+ * has one takes that down.
  */
 export class CalicoModel {
   facts: ClusterFacts;
@@ -28,7 +28,7 @@ export class CalicoModel {
   #ours = new Set<string>();
   #pods = 0;
 
-  constructor(options: ClusterOptions & { readonly proven?: boolean } = {}, parts: CalicoParts = {}) {
+  constructor(options: CalicoClusterOptions = {}, parts: CalicoParts = {}) {
     this.facts = calicoCluster(options);
     this.own = calicoFacts(this.facts, parts);
     this.#templateChanged();
@@ -181,16 +181,33 @@ export class CalicoModel {
   #startAgent(name: string): boolean {
     const node = this.facts.nodes.find((each) => each.name === name);
     if (node === undefined) throw new Error(`no Node ${name}`);
-    const ip6 = this.agent.env['IP6'];
-    if (ip6?.is !== 'Value' || ip6.value !== 'autodetect') return true;
-    const { 'projectcalico.org/IPv4Address': _, ...others } = node.annotations;
-    const address = node.internalIPs.find((each) => each.includes(':'));
-    if (address === undefined || this.broken.has(name)) {
-      this.changeNode(name, { annotations: others });
+    const sought = FAMILIES.filter((family) => this.#looksFor(family, node));
+    const found = new Map(
+      sought.flatMap((family) => {
+        const address = node.internalIPs.find((each) => each.includes(':') === (family === 'IPv6'));
+        return address === undefined ? [] : [[proofOf(family), `${address}/${family === 'IPv6' ? 64 : 24}`] as const];
+      }),
+    );
+    const isBroken = sought.length > 1 && this.broken.has(name);
+    if (isBroken || sought.some((family) => !found.has(proofOf(family)))) {
+      const lost = sought.filter((family) => this.#isSetTo(family, 'autodetect')).map(proofOf);
+      const annotations = Object.entries(node.annotations).filter(([key]) => !lost.includes(key));
+      this.changeNode(name, { annotations: Object.fromEntries(annotations) });
       return false;
     }
-    this.changeNode(name, { annotations: { ...node.annotations, 'projectcalico.org/IPv6Address': `${address}/64` } });
+    this.changeNode(name, { annotations: { ...node.annotations, ...Object.fromEntries(found) } });
     return true;
+  }
+
+  /** Of IPv4 it looks for an address without being told, unless it has stored one. */
+  #looksFor(family: Family, node: NodeFacts): boolean {
+    if (this.#isSetTo(family, 'autodetect')) return true;
+    return family === 'IPv4' && this.#isSetTo(family, '') && !(proofOf(family) in node.annotations);
+  }
+
+  #isSetTo(family: Family, value: string): boolean {
+    const entry = this.agent.env[family === 'IPv4' ? 'IP' : 'IP6'];
+    return (entry?.is === 'Value' ? entry.value : '') === value;
   }
 
   #templateChanged(): void {
@@ -213,3 +230,5 @@ export class CalicoModel {
     this.own = { ...this.own, pools: known({ ...this.own.pools.value, pools }) };
   }
 }
+
+const proofOf = (family: Family): string => `projectcalico.org/${family}Address`;

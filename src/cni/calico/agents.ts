@@ -2,6 +2,7 @@ import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { refText, type JsonObject } from '../../model/object.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import type { Family } from '../../net/family.ts';
 import {
   AGENT_CONTAINER,
   CONFIG_HASH_ANNOTATION,
@@ -9,9 +10,11 @@ import {
   CONFIG_MAP,
   DAEMON_SET,
   ENV_NAMES,
+  type EnvName,
   type CalicoNodeFacts,
   type ConfigFacts,
 } from './facts.ts';
+import { isOfFamily } from './family.ts';
 import type { Goal } from './goal.ts';
 import { agentNodes, hasUnprovenOldPods, PROOF_SECONDS, rollout } from './rollout.ts';
 
@@ -26,8 +29,8 @@ export function configStep(wanted: Wanted, config: ConfigFacts, goal: Goal): Ste
     target: refText(CONFIG_MAP),
     why:
       wanted.direction === 'Forward'
-        ? 'New pods get an IPv6 address only when the Calico plug-in is told to assign one.'
-        : 'New pods shall get no IPv6 address any more.',
+        ? `New pods get an ${goal.family} address only when the Calico plug-in is told to assign one.`
+        : `New pods shall get no ${goal.family} address any more.`,
     disrupts: null,
     timeoutSeconds: WRITE_SECONDS,
     kind: 'ApplyObject',
@@ -73,8 +76,8 @@ export function agentSteps(
       group: 'calico-env',
       why:
         wanted.direction === 'Forward'
-          ? 'calico-node must find the IPv6 address of its node and program IPv6 routes and policies.'
-          : 'calico-node shall look for no IPv6 address any more.',
+          ? `calico-node must find the ${goal.family} address of its node and program ${goal.family} routes and policies.`
+          : `calico-node shall look for no ${goal.family} address any more.`,
       disrupts: null,
       timeoutSeconds: WRITE_SECONDS,
       kind: 'ApplyObject',
@@ -120,7 +123,10 @@ export function agentSteps(
  * Only the strategy's type is changed: `rollingUpdate` with its own numbers stays where it is, and is ignored under OnDelete.
  */
 function daemonSet(goal: Goal, strategy: string): JsonObject {
-  const env = ENV_NAMES.flatMap((name) => (goal.env[name] === null ? [] : [{ name, value: goal.env[name] }]));
+  const env = namesOf(goal).flatMap((name) => {
+    const value = goal.env[name] ?? null;
+    return value === null ? [] : [{ name, value }];
+  });
   const metadata =
     goal.annotation === null ? {} : { metadata: { annotations: { [CONFIG_HASH_ANNOTATION]: goal.annotation } } };
   const spec = env.length === 0 ? {} : { spec: { containers: [{ name: AGENT_CONTAINER, env }] } };
@@ -135,12 +141,12 @@ function envState(facts: ClusterFacts, config: ConfigFacts, agent: CalicoNodeFac
   if (differs.every(({ path }) => path === ANNOTATION_PATH) && hasConfig && isPaced) {
     return { is: 'Satisfied', evidence: `env of container ${AGENT_CONTAINER} is as wanted` };
   }
-  const lacking = goal.ipv6 ? nodesWithoutIPv6(facts, agent) : [];
-  // Never IP6=autodetect while a Node has no IPv6: calico-node there would drop its IPv4 address too.
+  const lacking = goal.proves.includes(goal.family) ? nodesWithout(goal.family, facts, agent) : [];
+  // Never autodetect while a Node has no such address: calico-node there would drop the address of the other family too.
   if (lacking.length > 0) {
     return {
       is: 'InProgress',
-      why: `waits until every Node has an IPv6 InternalIP; without: ${lacking
+      why: `waits until every Node has an ${goal.family} InternalIP; without: ${lacking
         .slice(0, 5)
         .map((node) => node.name)
         .join(', ')}`,
@@ -149,9 +155,9 @@ function envState(facts: ClusterFacts, config: ConfigFacts, agent: CalicoNodeFac
   return { is: 'Pending' };
 }
 
-/** Nodes that run calico-node and have no IPv6 InternalIP. */
-export const nodesWithoutIPv6 = (facts: ClusterFacts, agent: CalicoNodeFacts): readonly NodeFacts[] =>
-  agentNodes(facts, agent).filter((node) => !node.internalIPs.some((address) => address.includes(':')));
+/** Nodes that run calico-node and have no InternalIP of that family. */
+export const nodesWithout = (family: Family, facts: ClusterFacts, agent: CalicoNodeFacts): readonly NodeFacts[] =>
+  agentNodes(facts, agent).filter((node) => !node.internalIPs.some((address) => isOfFamily(address, family)));
 
 /** Converted by hand: every pod started after the configuration was last changed, so it has installed what is there now. */
 function startedWithConfig(config: ConfigFacts, agent: CalicoNodeFacts, goal: Goal): boolean {
@@ -171,10 +177,12 @@ const ANNOTATION_PATH = `spec.template.metadata.annotations[${CONFIG_HASH_ANNOTA
 
 function envDiff(agent: CalicoNodeFacts, goal: Goal): readonly Change[] {
   return changes([
-    ...ENV_NAMES.map((name): Row => [envPath(name), liveEnv(agent, name), goal.env[name]]),
+    ...namesOf(goal).map((name): Row => [envPath(name), liveEnv(agent, name), goal.env[name] ?? null]),
     [ANNOTATION_PATH, liveAnnotation(agent), goal.annotation],
   ]);
 }
+
+const namesOf = ({ env }: Goal): readonly EnvName[] => ENV_NAMES.filter((name) => env[name] !== undefined);
 
 const envPath = (name: string): string => `spec.template.spec.containers[${AGENT_CONTAINER}].env[${name}]`;
 

@@ -1,28 +1,26 @@
 import semver from 'semver';
 import type { FindingReason } from '../../api/reasons.ts';
-import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import type { ClusterFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { parseAddress } from '../../net/address.ts';
-import { networkOf } from '../../net/cidr.ts';
-import { nodesWithoutIPv6 } from './agents.ts';
+import type { Family } from '../../net/family.ts';
 import {
   CONFIG_KEY,
   CONFIG_MAP,
   DAEMON_SET,
-  ENV_NAMES,
-  NODE_ANNOTATIONS,
-  poolsOf,
+  type EnvName,
   type CalicoFacts,
   type CalicoNodeFacts,
   type ConfigFacts,
 } from './facts.ts';
-import { readNetworkConfig } from './network-config.ts';
+import { changedFamily, NAMES } from './family.ts';
+import { makeGoal } from './goal.ts';
+import { assigns, readNetworkConfig } from './network-config.ts';
+import { checkLinks, checkNodes } from './node-checks.ts';
 import { optionsOf } from './options.ts';
 import { checkPools } from './pool-checks.ts';
-import { agentNodes } from './rollout.ts';
 
 /** All phases that change Calico. */
 export const CALICO_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
@@ -31,20 +29,21 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: CalicoFacts): re
   const common = [...checkReadable(own), ...checkMigration(own)];
   const { config, agent } = own;
   if (!config.known || !agent.known || config.value === null || agent.value === null) return common;
-  const owned = checkOwner(agent.value);
-  if (wanted.direction === 'Back') return [...common, ...owned];
-
-  if (wanted.families.length === 1) return common;
+  const family = changedFamily(wanted);
+  if (family === null) return common;
+  const owned = checkOwner(agent.value, family);
+  if (wanted.direction === 'Back') {
+    return [...common, ...owned, ...checkIPv6Alone(wanted, facts, config.value, agent.value)];
+  }
   return [
     ...common,
     ...owned,
-    ...checkDirection(wanted),
     ...checkConfig(config.value, agent.value),
-    ...checkEnv(agent.value),
-    ...checkVersion(wanted, own, config.value, agent.value),
-    ...checkPools(wanted, own, config.value),
-    ...checkNodes(wanted, facts, agent.value),
-    ...checkLinks(wanted, facts, own, config.value, agent.value),
+    ...checkEnv(agent.value, family),
+    ...checkVersion(wanted, own, config.value, agent.value, family),
+    ...checkPools(wanted, facts, own, config.value, family),
+    ...checkNodes(wanted, facts, agent.value, family),
+    ...checkLinks(wanted, facts, own, config.value, agent.value, family),
   ];
 }
 
@@ -85,33 +84,76 @@ function checkMigration({ migrating }: CalicoFacts): readonly Finding[] {
   ];
 }
 
-function checkOwner({ owner }: CalicoNodeFacts): readonly Finding[] {
+function checkOwner({ owner }: CalicoNodeFacts, family: Family): readonly Finding[] {
   if (owner === null) return [];
   const message = `${refText(DAEMON_SET)} is kept by something else (${owner.text})`;
+  const names = envOf(family)
+    .join(', ')
+    .replace(/, ([^,]+)$/u, ' and $1');
   return owner.watches
     ? [
         blocker('AnotherOwner', DAEMON_SET, {
           message: `${message}, which would undo every change`,
-          remedy:
-            'Make the change there: IP6, IP6_AUTODETECTION_METHOD and FELIX_IPV6SUPPORT in its source; or take calico-node out of its care.',
+          remedy: `Make the change there: ${names} in its source; or take calico-node out of its care.`,
         }),
       ]
     : [
         warning('AnotherOwner', DAEMON_SET, {
           message: `${message}: its next upgrade will undo the change, which is then made again`,
-          remedy: 'Set IP6, IP6_AUTODETECTION_METHOD and FELIX_IPV6SUPPORT in its values too.',
+          remedy: `Set ${names} in its values too.`,
         }),
       ];
 }
 
-function checkDirection({ families }: Wanted): readonly Finding[] {
-  if (families[0] === 'IPv4') return [];
+/** The variables that say whether calico-node carries that family. */
+const envOf = (family: Family): readonly EnvName[] => [
+  NAMES[family].address,
+  NAMES[family].method,
+  ...(family === 'IPv6' ? (['FELIX_IPV6SUPPORT'] as const) : []),
+];
+
+/**
+ * With IPv6 alone calico-node ends when it looks for an IPv4 address and there is none, and BGP takes its router id from that address unless it is told
+ * another one (`bird6.cfg.template` of Calico's `confd`).
+ */
+function checkIPv6Alone(
+  wanted: Wanted,
+  facts: ClusterFacts,
+  config: ConfigFacts,
+  agent: CalicoNodeFacts,
+): readonly Finding[] {
+  const goal = makeGoal(wanted, facts, config, agent);
+  if (goal === null || wanted.families[0] !== 'IPv6') return [];
+  const valueOf = (name: EnvName): string | null => {
+    const told = goal.env[name];
+    if (told !== undefined) return told;
+    const live = agent.env[name];
+    return live === undefined ? null : live.is === 'Value' ? live.value : live.source;
+  };
+  const settings = [
+    ...(valueOf('IP') === 'none' ? [] : ['IP=none']),
+    ...(config.backend === 'bird' && (valueOf('CALICO_ROUTER_ID') ?? '') === '' ? ['CALICO_ROUTER_ID=hash'] : []),
+  ];
+  const network = goal.configText.ok ? readNetworkConfig(goal.configText.value) : null;
+  const assignsIPv4 =
+    network?.ok === true && network.value.ipamType === 'calico-ipam' && assigns(network.value, 'IPv4');
   return [
-    blocker('OptionNotCarriedOut', null, {
-      message:
-        'spec.ipFamilies: adding IPv4 to a Calico whose primary family is IPv6 is not carried out by this version',
-      remedy: 'Add the IPv4 pool, assign_ipv4 and IP=autodetect by hand, and set spec.cni: Unmanaged.',
-    }),
+    ...(settings.length === 0
+      ? []
+      : [
+          warning('CNIConfigBroken', DAEMON_SET, {
+            message: `${refText(DAEMON_SET)}: with IPv6 alone it needs ${settings.join(' and ')}: calico-node would end where it looks for an IPv4 address, and BGP has no router id without one`,
+            remedy: `kubectl -n kube-system set env daemonset/calico-node -c calico-node ${settings.join(' ')}`,
+          }),
+        ]),
+    ...(assignsIPv4
+      ? [
+          warning('CNIConfigBroken', CONFIG_MAP, {
+            message: `${refText(CONFIG_MAP)}: assign_ipv4 is not "false", so Calico gives IPv4 addresses to pods of a cluster of IPv6 alone`,
+            remedy: `Write "assign_ipv4": "false" in its ipam section, then: kubectl -n kube-system rollout restart daemonset calico-node`,
+          }),
+        ]
+      : []),
   ];
 }
 
@@ -122,7 +164,7 @@ function checkConfig({ backend, text }: ConfigFacts, agent: CalicoNodeFacts): re
   if (backend !== 'bird' && backend !== 'vxlan') {
     return [
       unsupported(
-        `${refText(CONFIG_MAP)}: calico_backend is "${backend}", so Calico does no networking of its own and IP6 has no effect`,
+        `${refText(CONFIG_MAP)}: calico_backend is "${backend}", so Calico does no networking of its own, and finds no addresses of nodes`,
         'Convert the plug-in that does the networking, and set spec.cni to it.',
       ),
     ];
@@ -168,8 +210,9 @@ function brokenSetting(name: string, setting: { readonly is: string; readonly te
   ];
 }
 
-function checkEnv({ env }: CalicoNodeFacts): readonly Finding[] {
-  return ENV_NAMES.flatMap((name): readonly Finding[] => {
+function checkEnv({ env }: CalicoNodeFacts, family: Family): readonly Finding[] {
+  const { address } = NAMES[family];
+  return envOf(family).flatMap((name): readonly Finding[] => {
     const entry = env[name];
     if (entry?.is === 'From') {
       return [
@@ -179,10 +222,10 @@ function checkEnv({ env }: CalicoNodeFacts): readonly Finding[] {
         }),
       ];
     }
-    if (name === 'IP6' && entry !== undefined && !['', 'none', 'autodetect'].includes(entry.value)) {
+    if (name === address && entry !== undefined && !['', 'none', 'autodetect'].includes(entry.value)) {
       return [
         warning('CNIConfigBroken', DAEMON_SET, {
-          message: `${refText(DAEMON_SET)}: env IP6 is ${entry.value}, one address for all nodes; it becomes autodetect`,
+          message: `${refText(DAEMON_SET)}: env ${address} is ${entry.value}, one address for all nodes; it becomes autodetect`,
           remedy: 'Nothing, unless that was on purpose.',
         }),
       ];
@@ -197,6 +240,7 @@ function checkVersion(
   own: CalicoFacts,
   config: ConfigFacts,
   agent: CalicoNodeFacts,
+  family: Family,
 ): readonly Finding[] {
   const tag = /:([^:/@]+)(?:@.*)?$/u.exec(agent.image)?.[1];
   const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
@@ -218,86 +262,10 @@ function checkVersion(
           }),
         ];
   const encapsulation = optionsOf(wanted.options).pool?.encapsulation ?? 'Auto';
-  const usesVXLAN = config.backend === 'vxlan' || encapsulation.startsWith('VXLAN');
+  const usesVXLAN = family === 'IPv6' && (config.backend === 'vxlan' || encapsulation.startsWith('VXLAN'));
   return [
     ...(usesVXLAN ? tooOld('IPv6 over VXLAN', '3.23.0') : []),
     ...(own.bpf.known && own.bpf.value ? tooOld('both families with the eBPF data plane', '3.28.0') : []),
-  ];
-}
-
-/**
- * calico-node that searches for an IPv6 address and finds none drops its IPv4 address, while the Node stays Ready. Nodes whose
- * host has a usable address, and whose kubelet is about to be told of it, are no reason to warn.
- */
-function checkNodes(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFacts): readonly Finding[] {
-  const lacking = nodesWithoutIPv6(facts, agent).filter((node) => !willHaveIPv6(wanted, node));
-  const lost = agentNodes(facts, agent).filter(
-    (node) =>
-      node.ready &&
-      agent.env['IP6']?.is === 'Value' &&
-      agent.env['IP6'].value === 'autodetect' &&
-      node.annotations[NODE_ANNOTATIONS.IPv4] === undefined,
-  );
-  return [
-    ...(lacking.length === 0
-      ? []
-      : [
-          finding('NodesWithoutFamily', DAEMON_SET, ['CNIAgents'], {
-            message: `${list(lacking.map((node) => node.name))}: no IPv6 InternalIP; with IP6=autodetect calico-node would take down IPv4 there too`,
-            remedy: 'Give each host an IPv6 address and its kubelet --node-ip with both, or remove the Node.',
-          }),
-        ]),
-    ...lost.map((node) =>
-      warning(
-        'CNILostPrimary',
-        { apiVersion: 'v1', kind: 'Node', name: node.name },
-        {
-          message: `Node ${node.name} is Ready but has lost ${NODE_ANNOTATIONS.IPv4}: its pods are cut off from other nodes`,
-          remedy: `Give it an IPv6 InternalIP, then delete its calico-node pod; see: kubectl -n kube-system get pods -l k8s-app=calico-node --field-selector spec.nodeName=${node.name}`,
-        },
-      ),
-    ),
-  ];
-}
-
-function willHaveIPv6(wanted: Wanted, { agent }: NodeFacts): boolean {
-  const report = agent?.report;
-  if (wanted.nodes.nodeIP === 'Leave' || report === undefined || report === null) return false;
-  return report.addresses.some(
-    ({ address, scope, flags }) =>
-      address.includes(':') &&
-      (scope === 'Global' || scope === 'UniqueLocal') &&
-      !flags.some((flag) => ['tentative', 'dadfailed', 'deprecated', 'temporary'].includes(flag)),
-  );
-}
-
-/** Routes without encapsulation reach only nodes on the same link; that different /64s are different links is a guess. */
-function checkLinks(
-  wanted: Wanted,
-  facts: ClusterFacts,
-  own: CalicoFacts,
-  config: ConfigFacts,
-  agent: CalicoNodeFacts,
-): readonly Finding[] {
-  const encapsulation = optionsOf(wanted.options).pool?.encapsulation ?? 'Auto';
-  const usesVXLAN = poolsOf(own, 'IPv4').some((pool) => !pool.disabled && pool.vxlanMode !== 'Never');
-  const isRouted = config.backend === 'bird' && (encapsulation === 'None' || (encapsulation === 'Auto' && !usesVXLAN));
-  if (!isRouted) return [];
-  const links = new Set(
-    agentNodes(facts, agent).flatMap((node) =>
-      node.internalIPs.flatMap((text) => {
-        const address = parseAddress(text);
-        return address.ok && address.value.family === 'IPv6' ? [networkOf(address.value, 64).text] : [];
-      }),
-    ),
-  );
-  if (links.size < 2) return [];
-  return [
-    warning('NodesOnDifferentLinks', null, {
-      message: `Nodes have IPv6 addresses in ${links.size} networks (${list([...links])}); IPIP carries no IPv6, so pod traffic between them is routed as it is`,
-      remedy:
-        'See that the routers between them know the pod network (BGP), or set spec.calico.pool.encapsulation: VXLANCrossSubnet.',
-    }),
   ];
 }
 
@@ -315,6 +283,3 @@ const blocker = (reason: FindingReason, object: ObjectRef | null, words: Words):
 
 const warning = (reason: FindingReason, object: ObjectRef | null, words: Words): Finding =>
   finding(reason, object, [], words);
-
-const list = (all: readonly string[]): string =>
-  all.length <= 5 ? all.join(', ') : `${all.slice(0, 5).join(', ')} and ${all.length - 5} more`;

@@ -24,15 +24,18 @@ export const AGENT_CONTAINER = 'calico-node';
 /** Annotation of the pod template: hash of the network configuration that its pods have installed. */
 export const CONFIG_HASH_ANNOTATION = 'dualstack.dev/cni-config-hash';
 
-/** What calico-node writes to its Node when it has found an address. Only `IPv6Address` proves that a node carries IPv6. */
-export const NODE_ANNOTATIONS = {
-  IPv4: 'projectcalico.org/IPv4Address',
-  IPv6: 'projectcalico.org/IPv6Address',
-  IPv6Tunnel: 'projectcalico.org/IPv6VXLANTunnelAddr',
-} as const;
-
-/** The environment that is changed, and nothing else of it. */
-export const ENV_NAMES = ['IP6', 'IP6_AUTODETECTION_METHOD', 'FELIX_IPV6SUPPORT'] as const;
+/**
+ * The environment that may be changed, and nothing else of it: the first three for IPv6, the others for IPv4. Felix can do without IPv6, but not
+ * without IPv4; and BGP wants a router id of four bytes, which is the node's IPv4 address unless it is told otherwise.
+ */
+export const ENV_NAMES = [
+  'IP6',
+  'IP6_AUTODETECTION_METHOD',
+  'FELIX_IPV6SUPPORT',
+  'IP',
+  'IP_AUTODETECTION_METHOD',
+  'CALICO_ROUTER_ID',
+] as const;
 export type EnvName = (typeof ENV_NAMES)[number];
 
 /** Calico's part of the facts. Known null: it does not exist. */

@@ -9,7 +9,7 @@ import { agentSteps, configStep } from './agents.ts';
 import { check } from './checks.ts';
 import { CONFIG_HASH_ANNOTATION, CONFIG_MAP, DAEMON_SET, ENV_NAMES, type CalicoFacts } from './facts.ts';
 import { makeGoal, records } from './goal.ts';
-import { assignsIPv6, readNetworkConfig } from './network-config.ts';
+import { assigns, readNetworkConfig, type NetworkConfig } from './network-config.ts';
 import { observe } from './observe.ts';
 import { calicoOptions, OPTIONS_KEY } from './options.ts';
 import { permissions } from './permissions.ts';
@@ -42,24 +42,26 @@ function detect(basics: Basics): string | null {
 }
 
 function steps(wanted: Wanted, facts: ClusterFacts, own: CalicoFacts): readonly Step[] {
-  if (!changesIPv6(wanted)) return [];
   const { config, agent } = own;
   // What is not there or not readable has been told as a Finding that keeps all of these phases closed.
   if (!config.known || !agent.known || config.value === null || agent.value === null) return [];
 
   const goal = makeGoal(wanted, facts, config.value, agent.value);
+  if (goal === null) return [];
   const first = configStep(wanted, config.value, goal);
   // A configuration that cannot be edited: the Finding about it keeps the rest from being done, so nothing of it is promised.
   if (!goal.configText.ok) return [first];
   const rest = [first, ...agentSteps(wanted, facts, config.value, agent.value, goal)];
-  if (wanted.direction === 'Back') return [...rest, ...backPoolSteps(wanted, facts, own)];
-  const cidr = wanted.pods.IPv6;
-  return cidr === undefined ? rest : [forwardPoolStep(wanted, own, config.value, cidr), ...rest];
+  if (wanted.direction === 'Back') return [...rest, ...backPoolSteps(wanted, facts, own, goal)];
+  const cidr = wanted.pods[goal.family];
+  return cidr === undefined ? rest : [forwardPoolStep(wanted, own, config.value, goal.family, cidr), ...rest];
 }
 
-/** IPv6 is added to, or taken from, a cluster whose primary family is IPv4. */
-const changesIPv6 = ({ direction, families }: Wanted): boolean =>
-  families[0] === 'IPv4' && (direction === 'Back' ? !families.includes('IPv6') : families.includes('IPv6'));
+/** IPv4 is worth a word only where it is off. */
+const assignments = (config: NetworkConfig): Readonly<Record<string, string>> => ({
+  ...(assigns(config, 'IPv4') ? {} : { assign_ipv4: 'false' }),
+  assign_ipv6: String(assigns(config, 'IPv6')),
+});
 
 function components({ config, agent, pools }: CalicoFacts): readonly ComponentFacts[] {
   const text = config.known ? config.value?.text : null;
@@ -73,7 +75,7 @@ function components({ config, agent, pools }: CalicoFacts): readonly ComponentFa
             source: 'cni_network_config',
             settings: {
               backend: config.value.backend,
-              ...(network?.ok === true ? { assign_ipv6: String(assignsIPv6(network.value)) } : {}),
+              ...(network?.ok === true ? assignments(network.value) : {}),
             },
           },
         ]

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { member, type ObjectSource, parseSource, type Source, withMember, withValue } from '../../model/json-source.ts';
+import type { Family } from '../../net/family.ts';
 import { err, ok, type Result } from '../../result.ts';
+import { NAMES } from './family.ts';
 
 /** What Calico's network configuration says of address management. */
 export interface NetworkConfig {
@@ -30,24 +32,30 @@ export function readNetworkConfig(text: string): Result<NetworkConfig, string> {
   });
 }
 
-/** The plug-in assigns IPv6 for exactly `"true"`. */
-export const assignsIPv6 = (config: NetworkConfig): boolean =>
-  config.assignIPv6.is === 'String' && config.assignIPv6.value === 'true';
+export const settingOf = (config: NetworkConfig, family: Family): Setting =>
+  family === 'IPv4' ? config.assignIPv4 : config.assignIPv6;
+
+/** The plug-in assigns IPv6 for exactly `"true"`, and IPv4 unless it is exactly `"false"`. */
+export function assigns(config: NetworkConfig, family: Family): boolean {
+  const setting = settingOf(config, family);
+  const value = setting.is === 'String' ? setting.value : null;
+  return family === 'IPv4' ? value !== 'false' : value === 'true';
+}
 
 /**
- * The same text but for `"assign_ipv6"` in the `ipam` section of the Calico plug-in: its value is replaced, or the member is added
- * behind the last one, in the layout of its neighbours.
+ * The same text but for `"assign_ipv4"` or `"assign_ipv6"` in the `ipam` section of the Calico plug-in: its value is replaced, or the member is
+ * added behind the last one, in the layout of its neighbours. A text that says it already stays as it is.
  */
-export function withAssignIPv6(text: string, value: 'true' | 'false'): Result<string, string> {
+export function withAssign(text: string, family: Family, isOn: boolean): Result<string, string> {
+  const read = readNetworkConfig(text);
+  if (!read.ok) return read;
+  if (settingOf(read.value, family).is !== 'WrongType' && assigns(read.value, family) === isOn) return ok(text);
   const ipam = findIPAM(text);
   if (!ipam.ok) return ipam;
-  const existing = member(ipam.value, 'assign_ipv6');
-  const wanted = `"${value}"`;
-  if (existing !== undefined) {
-    if (existing.is === 'String' && existing.value === value) return ok(text);
-    return ok(withValue(text, existing, wanted));
-  }
-  return ok(withMember(text, ipam.value, 'assign_ipv6', wanted));
+  const name = NAMES[family].assign;
+  const existing = member(ipam.value, name);
+  const wanted = `"${String(isOn)}"`;
+  return ok(existing === undefined ? withMember(text, ipam.value, name, wanted) : withValue(text, existing, wanted));
 }
 
 /** Stands for a configuration in an annotation of the pod template, so that a new one makes new pods. */

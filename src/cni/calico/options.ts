@@ -14,7 +14,7 @@ export const calicoOptions = z
       .strictObject({
         blockSize: z.int().min(20).max(128).optional().meta({
           description:
-            'Prefix length of the blocks that nodes take from the added pool: 116 to 128 for IPv6 (left out: 122), 20 to 32 for IPv4. Cannot be changed once the pool exists.',
+            'Prefix length of the blocks that nodes take from the added pool: 116 to 128 for IPv6 (left out: 122), 20 to 32 for IPv4 (left out: 26). Cannot be changed once the pool exists.',
         }),
         encapsulation: z.enum(ENCAPSULATIONS).optional().meta({
           description:
@@ -22,7 +22,7 @@ export const calicoOptions = z
         }),
         natOutgoing: z.boolean().optional().meta({
           description:
-            'Whether traffic of the added family that leaves the cluster gets the address of its node. Needed for egress where pods have unique local addresses. Left out: false.',
+            'Whether traffic of the added family that leaves the cluster gets the address of its node. Needed for egress where pods have unique local addresses. Left out: true for IPv4, false for IPv6.',
         }),
         nodeSelector: z
           .string()
@@ -40,7 +40,7 @@ export const calicoOptions = z
       .optional()
       .meta({
         description:
-          'How calico-node finds the IPv6 address of its node: first-found, kubernetes-internal-ip, interface=…, skip-interface=…, can-reach=… or cidr=…. Left out: kubernetes-internal-ip.',
+          'How calico-node finds the address of its node in the added family: first-found, kubernetes-internal-ip, interface=…, skip-interface=…, can-reach=… or cidr=…. Left out: kubernetes-internal-ip.',
       }),
   })
   .meta({ description: 'Options for Calico installed by manifest.' });
@@ -49,8 +49,10 @@ export type CalicoOptions = z.infer<typeof calicoOptions>;
 
 export const OPTIONS_KEY = 'calico';
 export const DEFAULTS = {
-  blockSize: 122,
-  natOutgoing: false,
+  /** Calico's own (`libcalico-go`, IPPoolSpec). */
+  blockSize: { IPv4: 26, IPv6: 122 },
+  /** As calico-node makes its first pools. */
+  natOutgoing: { IPv4: true, IPv6: false },
   nodeSelector: 'all()',
   autodetectionMethod: 'kubernetes-internal-ip',
 } as const;

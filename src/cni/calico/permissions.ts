@@ -2,7 +2,7 @@ import type { Permission } from '../../model/plugin.ts';
 
 export const permissions: readonly Permission[] = [
   {
-    why: 'add IPv6 to the network configuration that calico-node installs',
+    why: 'add a family to the network configuration that calico-node installs',
     namespace: 'kube-system',
     apiGroups: [''],
     resources: ['configmaps'],
@@ -10,7 +10,7 @@ export const permissions: readonly Permission[] = [
     verbs: ['get', 'patch'],
   },
   {
-    why: 'set the IPv6 environment of calico-node and pace its roll-out',
+    why: 'set how calico-node finds addresses of that family, and pace its roll-out',
     namespace: 'kube-system',
     apiGroups: ['apps'],
     resources: ['daemonsets'],
@@ -32,7 +32,7 @@ export const permissions: readonly Permission[] = [
     verbs: ['list', 'delete'],
   },
   {
-    why: 'give Calico an IPv6 pool, and disable it on the way back',
+    why: 'give Calico a pool of that family, and disable it on the way back',
     apiGroups: ['crd.projectcalico.org', 'projectcalico.org'],
     resources: ['ippools'],
     verbs: ['get', 'list', 'watch', 'create', 'patch'],
@@ -58,7 +58,7 @@ export const permissions: readonly Permission[] = [
     verbs: ['get'],
   },
   {
-    why: 'remove the IPv6 address that calico-node stored on its Node, on the way back',
+    why: 'remove the address of that family that calico-node stored on its Node, on the way back',
     apiGroups: [''],
     resources: ['nodes'],
     verbs: ['get', 'list', 'patch'],

@@ -1,31 +1,43 @@
+import { BLOCK_SIZE } from '../../api/pool-rule.ts';
 import type { FindingReason } from '../../api/reasons.ts';
+import { checkEgress } from '../../model/egress.ts';
+import type { ClusterFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { PHASES } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { type Cidr, overlaps, parseCidr } from '../../net/cidr.ts';
+import { type Family, otherFamily } from '../../net/family.ts';
 import { poolsOf, type CalicoFacts, type ConfigFacts, type Pool } from './facts.ts';
 import { DEFAULTS, optionsOf } from './options.ts';
 
 /**
- * Rules for the IPv6 pool. Calico's own CRD checks almost none of them, so that a pool that breaks one would be stored and
+ * Rules for the pool of the family that comes. Calico's own CRD checks almost none of them, so that a pool that breaks one would be stored and
  * fail later.
  */
-export function checkPools(wanted: Wanted, own: CalicoFacts, config: ConfigFacts): readonly Finding[] {
-  const cidr = parseCidr(wanted.pods.IPv6 ?? '');
+export function checkPools(
+  wanted: Wanted,
+  facts: ClusterFacts,
+  own: CalicoFacts,
+  config: ConfigFacts,
+  family: Family,
+): readonly Finding[] {
+  const cidr = parseCidr(wanted.pods[family] ?? '');
   if (!cidr.ok || !own.pools.known) return [];
   return [
-    ...checkEncapsulation(wanted, config),
+    ...checkEncapsulation(wanted, config, family),
     ...checkBlockSize(wanted, own, cidr.value),
-    ...poolsOf(own, 'IPv6').flatMap((pool) => checkOther(own, pool, cidr.value)),
-    ...checkIPv4Pool(wanted, own),
+    ...poolsOf(own, family).flatMap((pool) => checkOther(own, pool, cidr.value)),
+    ...checkPrimaryPool(wanted, own, otherFamily(family)),
+    ...checkNAT(wanted, facts, own, family),
   ];
 }
 
-function checkEncapsulation(wanted: Wanted, { backend }: ConfigFacts): readonly Finding[] {
+function checkEncapsulation(wanted: Wanted, { backend }: ConfigFacts, family: Family): readonly Finding[] {
   const encapsulation = optionsOf(wanted.options).pool?.encapsulation ?? 'Auto';
   const field = `spec.calico.pool.encapsulation: ${encapsulation}`;
-  if (encapsulation === 'IPIP' || encapsulation === 'IPIPCrossSubnet') {
+  const isIPIP = encapsulation === 'IPIP' || encapsulation === 'IPIPCrossSubnet';
+  if (isIPIP && family === 'IPv6') {
     return [
       mistake('EncapsulationUnsupported', {
         message: `${field} cannot be had: IPIP carries no IPv6`,
@@ -33,10 +45,10 @@ function checkEncapsulation(wanted: Wanted, { backend }: ConfigFacts): readonly 
       }),
     ];
   }
-  if (backend === 'vxlan' && encapsulation === 'None') {
+  if (backend === 'vxlan' && (encapsulation === 'None' || isIPIP)) {
     return [
       mistake('EncapsulationMismatch', {
-        message: `${field} does not fit calico_backend: vxlan: without BGP and without VXLAN no IPv6 gets from node to node`,
+        message: `${field} does not fit calico_backend: vxlan: without BGP and without VXLAN no ${family} gets from node to node`,
         remedy: 'Set it to Auto, VXLAN or VXLANCrossSubnet.',
       }),
     ];
@@ -46,7 +58,7 @@ function checkEncapsulation(wanted: Wanted, { backend }: ConfigFacts): readonly 
 
 function checkBlockSize(wanted: Wanted, own: CalicoFacts, cidr: Cidr): readonly Finding[] {
   const asked = optionsOf(wanted.options).pool?.blockSize;
-  const existing = poolsOf(own, 'IPv6').find((pool) => pool.cidr === cidr.text);
+  const existing = poolsOf(own, cidr.family).find((pool) => pool.cidr === cidr.text);
   if (existing !== undefined) {
     if (asked === undefined || existing.blockSize === null || existing.blockSize === asked) return [];
     return [
@@ -59,13 +71,15 @@ function checkBlockSize(wanted: Wanted, own: CalicoFacts, cidr: Cidr): readonly 
       },
     ];
   }
-  const blockSize = asked ?? DEFAULTS.blockSize;
-  if (blockSize >= 116 && blockSize >= cidr.prefix) return [];
-  const why = blockSize < 116 ? 'blocks of IPv6 are /116 to /128' : `the pool is only a /${cidr.prefix}`;
+  const { family } = cidr;
+  const [shortest, longest] = BLOCK_SIZE[family];
+  const blockSize = asked ?? DEFAULTS.blockSize[family];
+  if (blockSize >= shortest && blockSize <= longest && blockSize >= cidr.prefix) return [];
+  const fits = blockSize >= shortest && blockSize <= longest;
   return [
     mistake('PoolBlockSize', {
-      message: `spec.calico.pool.blockSize: ${blockSize} does not fit the IPv6 pool ${cidr.text}: ${why}`,
-      remedy: `Set it to a value from ${Math.max(116, cidr.prefix)} to 128.`,
+      message: `spec.calico.pool.blockSize: ${blockSize} does not fit the ${family} pool ${cidr.text}: ${fits ? `the pool is only a /${cidr.prefix}` : `blocks of ${family} are /${shortest} to /${longest}`}`,
+      remedy: `Set it to a value from ${Math.max(shortest, cidr.prefix)} to ${longest}.`,
     }),
   ];
 }
@@ -77,7 +91,7 @@ function checkOther(own: CalicoFacts, pool: Pool, cidr: Cidr): readonly Finding[
   if (overlaps(other.value, cidr)) {
     return [
       blocker('PoolConflict', ref(own, pool), {
-        message: `IPPool ${pool.name} (${pool.cidr}) overlaps the wanted IPv6 pod network ${cidr.text}`,
+        message: `IPPool ${pool.name} (${pool.cidr}) overlaps the wanted ${cidr.family} pod network ${cidr.text}`,
         remedy: `Ask for ${pool.cidr} in spec.clusterNetwork.pods, or remove the pool with: calicoctl delete ippool ${pool.name}`,
       }),
     ];
@@ -85,25 +99,41 @@ function checkOther(own: CalicoFacts, pool: Pool, cidr: Cidr): readonly Finding[
   if (pool.disabled) return [];
   return [
     blocker('PoolConflict', ref(own, pool), {
-      message: `IPPool ${pool.name} (${pool.cidr}) is enabled, so pods would get IPv6 addresses outside ${cidr.text}`,
+      message: `IPPool ${pool.name} (${pool.cidr}) is enabled, so pods would get ${cidr.family} addresses outside ${cidr.text}`,
       remedy: `Ask for ${pool.cidr} in spec.clusterNetwork.pods, or disable it: kubectl patch ippools.${group(own)} ${pool.name} --type=merge -p '{"spec":{"disabled":true}}'`,
     }),
   ];
 }
 
-function checkIPv4Pool(wanted: Wanted, own: CalicoFacts): readonly Finding[] {
-  const pods = wanted.pods.IPv4;
-  const enabled = poolsOf(own, 'IPv4').filter((pool) => !pool.disabled);
+function checkPrimaryPool(wanted: Wanted, own: CalicoFacts, family: Family): readonly Finding[] {
+  const pods = wanted.pods[family];
+  const enabled = poolsOf(own, family).filter((pool) => !pool.disabled);
   if (pods === undefined || enabled.length === 0 || enabled.some((pool) => pool.cidr === pods)) return [];
   return [
     {
       ...blocker('PoolConflict', null, {
-        message: `No IPPool holds the IPv4 pod network ${pods}: Calico gives addresses of ${enabled.map((pool) => pool.cidr).join(', ')}`,
-        remedy: 'Nothing if that is on purpose; IPv4 is left as it is.',
+        message: `No IPPool holds the ${family} pod network ${pods}: Calico gives addresses of ${enabled.map((pool) => pool.cidr).join(', ')}`,
+        remedy: `Nothing if that is on purpose; ${family} is left as it is.`,
       }),
       blocks: [],
     },
   ];
+}
+
+/** The option is about the pool that comes; a pool that is there is its owner's. */
+function checkNAT(wanted: Wanted, facts: ClusterFacts, own: CalicoFacts, family: Family): readonly Finding[] {
+  const pool = poolsOf(own, 'IPv6').find(({ cidr, disabled }) => cidr === wanted.pods.IPv6 && !disabled);
+  const asked = family === 'IPv6' ? optionsOf(wanted.options).pool?.natOutgoing : undefined;
+  const what = `IPPool ${pool?.name ?? `of ${wanted.pods.IPv6 ?? ''}`}`;
+  return checkEgress(wanted, facts, {
+    isOn: asked ?? pool?.natOutgoing ?? DEFAULTS.natOutgoing.IPv6,
+    object: pool === undefined ? null : ref(own, pool),
+    off: `natOutgoing of ${what} is false`,
+    remedy:
+      family === 'IPv6'
+        ? 'Set spec.calico.pool.natOutgoing: true'
+        : `kubectl patch ippools.${group(own)} ${pool?.name ?? ''} --type=merge -p '{"spec":{"natOutgoing":true}}'`,
+  });
 }
 
 const ref = (own: CalicoFacts, pool: Pool): ObjectRef => ({

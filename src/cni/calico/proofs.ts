@@ -2,44 +2,57 @@ import type { ClusterFacts, NodeFacts, PodFacts } from '../../model/facts.ts';
 import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { NODE_ANNOTATIONS, type CalicoFacts } from './facts.ts';
+import type { Family } from '../../net/family.ts';
+import type { CalicoFacts } from './facts.ts';
+import { isOfFamily, NAMES } from './family.ts';
 import { agentNodes } from './rollout.ts';
 
 /** A calico-node that has written no address after that time does not find any. */
 const START_MS = 60_000;
 
 /**
- * What calico-node has written to its Nodes. From `IP6=autodetect` on a node without IPv6 loses its IPv4 as soon as calico-node starts there,
- * and stays Ready.
+ * What calico-node has written to its Nodes. Once it looks for the second family, a node without such an address loses that of the first as soon as
+ * calico-node starts there, and stays Ready: where it shall find both and misses one, it clears both
+ * (`configureAndCheckIPAddressSubnetsErr` in Calico's `node/pkg/lifecycle/startup/startup.go`).
  */
 export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { agent }: CalicoFacts): Known<NodeProofs> {
   if (!agent.known) return unknown(agent.why);
-  if (agent.value === null || !wanted.families.includes('IPv6')) return known({ inForce: false, nodes: {} });
+  const [primary, second] = wanted.families;
+  if (agent.value === null || primary === undefined || second === undefined)
+    return known({ inForce: false, nodes: {} });
   const { env, workload } = agent.value;
-  const ip6 = env['IP6'];
-  const inForce = ip6?.is === 'Value' && ip6.value === 'autodetect';
+  const entry = env[NAMES[second].address];
+  const inForce = entry?.is === 'Value' && entry.value === 'autodetect';
   const pods = Map.groupBy(
     workload.pods.filter((pod) => !pod.terminating),
     (pod) => pod.node,
   );
   const nodes = agentNodes(facts, agent.value).map(
-    (node) => [node.name, proofOf(node, pods.get(node.name) ?? [], inForce, facts.at)] as const,
+    (node) => [node.name, proofOf(node, pods.get(node.name) ?? [], { primary, second, inForce }, facts.at)] as const,
   );
   return known({ inForce, nodes: Object.fromEntries(nodes) });
 }
 
-function proofOf(node: NodeFacts, pods: readonly PodFacts[], inForce: boolean, now: number): NodeProof {
-  const missing = [NODE_ANNOTATIONS.IPv4, NODE_ANNOTATIONS.IPv6].filter((key) => (node.annotations[key] ?? '') === '');
+interface Search {
+  readonly primary: Family;
+  readonly second: Family;
+  /** calico-node looks for the second. */
+  readonly inForce: boolean;
+}
+
+function proofOf(node: NodeFacts, pods: readonly PodFacts[], search: Search, now: number): NodeProof {
+  const { primary, second, inForce } = search;
+  const missing = [primary, second].map((family) => NAMES[family].proof).filter((key) => !isSet(node, key));
   if (missing.length === 0 && pods.some((pod) => pod.ready)) {
     return { is: 'Proven', evidence: `calico-node on ${node.name} has found both of its addresses.`, remedy: '' };
   }
   const failing = pods.find((pod) => !pod.ready && isFailing(pod, now));
-  const hasIPv4 = node.internalIPs.some((address) => !address.includes(':'));
-  if (inForce && hasIPv4 && failing !== undefined && missing.includes(NODE_ANNOTATIONS.IPv4)) {
+  const hasPrimary = node.internalIPs.some((address) => isOfFamily(address, primary));
+  if (inForce && hasPrimary && failing !== undefined && missing.includes(NAMES[primary].proof)) {
     return {
       is: 'LostPrimary',
-      evidence: `calico-node on ${node.name} found no IPv6 address and has dropped the node's IPv4 address (${failing.waiting ?? 'not ready'}, ${failing.restarts} restarts, no ${NODE_ANNOTATIONS.IPv4}): pods there are cut off from other nodes.`,
-      remedy: `Give ${node.name} an IPv6 address; then delete its calico-node pod if it does not come back by itself: kubectl -n kube-system delete pod ${failing.name}.`,
+      evidence: `calico-node on ${node.name} found no ${second} address and has dropped the node's ${primary} address (${failing.waiting ?? 'not ready'}, ${failing.restarts} restarts, no ${NAMES[primary].proof}): pods there are cut off from other nodes.`,
+      remedy: `Give ${node.name} an ${second} address; then delete its calico-node pod if it does not come back by itself: kubectl -n kube-system delete pod ${failing.name}.`,
     };
   }
   return {
@@ -51,6 +64,8 @@ function proofOf(node: NodeFacts, pods: readonly PodFacts[], inForce: boolean, n
     remedy: `See its log: kubectl -n kube-system logs -l k8s-app=calico-node --field-selector spec.nodeName=${node.name}.`,
   };
 }
+
+const isSet = (node: NodeFacts, key: string): boolean => (node.annotations[key] ?? '') !== '';
 
 const isFailing = ({ waiting, restarts, startedAt }: PodFacts, now: number): boolean =>
   waiting === 'CrashLoopBackOff' || restarts > 0 || now - Date.parse(startedAt) > START_MS;

@@ -1,7 +1,8 @@
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
 import type { StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { NODE_ANNOTATIONS, type CalicoNodeFacts } from './facts.ts';
+import type { CalicoNodeFacts } from './facts.ts';
+import { NAMES } from './family.ts';
 import type { Goal } from './goal.ts';
 
 /** Seconds that calico-node has on one node, from the start of its pod, to prove itself. */
@@ -14,8 +15,8 @@ export interface Rollout {
 }
 
 /**
- * Where the replacement of calico-node's pods stands. The shipped readiness probe does not see IPv6, and a pod that fails takes its
- * node's IPv4 down while the Node stays Ready: so the next pod goes only when every node before it has proven both families.
+ * Where the replacement of calico-node's pods stands. The shipped readiness probe sees one family, and a pod that fails takes down
+ * the address of the other while the Node stays Ready: so the next pod goes only when every node before it has proven both families.
  */
 export function rollout(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFacts, goal: Goal): Rollout {
   const { workload } = agent;
@@ -54,7 +55,7 @@ export function rollout(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFa
   if (groups.old.length > 0) return { state: { is: 'Pending' }, next: batch(groups.old, wanted, nodes) };
   if (groups.awayTodo.length > 0) return still({ is: 'Deferred', why: `not Ready: ${nodeNames(groups.awayTodo)}` });
 
-  const proof = goal.ipv6 ? `, their Nodes carry ${NODE_ANNOTATIONS.IPv6}` : '';
+  const proof = goal.proves.includes(goal.family) ? `, their Nodes carry ${NAMES[goal.family].proof}` : '';
   return still({
     is: 'Satisfied',
     evidence: `all ${workload.pods.length} pods are of the newest template and ready${proof}`,
@@ -108,8 +109,7 @@ function groupPods(nodes: Nodes, { workload }: CalicoNodeFacts, goal: Goal): Gro
 /** Annotations that calico-node has still to write to the Node of this pod. */
 function missingProof(pod: PodFacts, nodes: Nodes, goal: Goal): readonly string[] {
   const annotations = nodes.get(pod.node)?.annotations ?? {};
-  const wanted = goal.ipv6 ? [NODE_ANNOTATIONS.IPv4, NODE_ANNOTATIONS.IPv6] : [NODE_ANNOTATIONS.IPv4];
-  return wanted.filter((key) => (annotations[key] ?? '') === '');
+  return goal.proves.map((family) => NAMES[family].proof).filter((key) => (annotations[key] ?? '') === '');
 }
 
 /** A pod that is merely not ready may recover by itself; one that cannot find its addresses, or crashes, does not. */

@@ -2,7 +2,8 @@ import semver from 'semver';
 import type { ClusterFacts } from '../../model/facts.ts';
 import type { FindingReason } from '../../model/finding-reasons.ts';
 import type { Finding } from '../../model/finding.ts';
-import { DUAL_BACKENDS, whyNoInterface } from '../../model/flanneld.ts';
+import { checkEgress } from '../../model/egress.ts';
+import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
 import { type NetConf, readNetConf } from '../../model/net-conf.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
@@ -41,6 +42,12 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: CanalFacts): rea
     ...checkVersions(agent),
     ...checkHosts(wanted, facts, agent),
     ...checkAway(facts, agent),
+    ...checkEgress(wanted, facts, {
+      isOn: masquerades(agent.flags),
+      object: DAEMON_SET,
+      off: 'flanneld runs without --ip-masq',
+      remedy: `Add --ip-masq to the arguments of flanneld in ${refText(DAEMON_SET)}`,
+    }),
   ];
 }
 

@@ -21,7 +21,7 @@ export async function observe(reader: Reader): Promise<CanalFacts> {
   const data = read.is === 'Found' ? at(read.value, 'data') : {};
   const config: Known<ConfigFacts | null> =
     read.is === 'Unreadable' ? unknown(read.why) : known(read.is === 'Missing' ? null : toConfig(read.value));
-  return { config, agent: await readAgent(reader, asString(at(data, 'canal_iface')) ?? '') };
+  return { config, agent: await readAgent(reader, data) };
 }
 
 function toConfig(object: KubeObject): ConfigFacts {
@@ -36,8 +36,8 @@ function toConfig(object: KubeObject): ConfigFacts {
   };
 }
 
-/** @param iface The interface that the ConfigMap names for flanneld; empty: that of the default route. */
-async function readAgent(reader: Reader, iface: string): Promise<Known<AgentFacts | null>> {
+/** @param data Of the ConfigMap. */
+async function readAgent(reader: Reader, data: unknown): Promise<Known<AgentFacts | null>> {
   const read = await reader.get(DAEMON_SET);
   if (read.is === 'Missing') return known(null);
   if (read.is === 'Unreadable') return unknown(read.why);
@@ -52,7 +52,7 @@ async function readAgent(reader: Reader, iface: string): Promise<Known<AgentFact
     workload: workload.value,
     images: { felix: asString(at(felix, 'image')) ?? '', flannel: asString(at(flannel, 'image')) ?? '' },
     env: envOf(felix),
-    flags: withInterface(flagsOf(flannel), iface),
+    flags: { ...handedOver(data), ...flagsOf(flannel) },
     readsConfig: felix !== undefined && flannel !== undefined && readsNetwork(template) && readsFlannel(template),
     owner: ownerOf(read.value),
   });
@@ -61,9 +61,14 @@ async function readAgent(reader: Reader, iface: string): Promise<Known<AgentFact
 const containerOf = (template: unknown, name: string): unknown =>
   asArray(at(template, 'containers')).find((each) => at(each, 'name') === name);
 
-/** The manifest hands the interface over in a variable that comes from the ConfigMap. */
-const withInterface = (flags: Flags, iface: string): Flags =>
-  iface === '' || 'iface' in flags ? flags : { ...flags, iface: [iface] };
+/** The manifest hands these over in variables that come from the ConfigMap. An empty interface is that of the default route. */
+const handedOver = (data: unknown): Flags =>
+  Object.fromEntries(
+    [
+      ['iface', asString(at(data, 'canal_iface'))] as const,
+      ['ip-masq', asString(at(data, 'masquerade'))] as const,
+    ].flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, [value]] as const])),
+  );
 
 function envOf(container: unknown): AgentFacts['env'] {
   const entries = asArray(at(container, 'env'));

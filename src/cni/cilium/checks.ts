@@ -1,4 +1,5 @@
 import semver from 'semver';
+import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
 import type { FindingReason } from '../../model/finding-reasons.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -40,6 +41,12 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): re
     ...checkVersion(mode, agent.image),
     ...checkPool(wanted, mode, config),
     ...checkMultiPool(wanted, mode, own),
+    ...checkEgress(wanted, facts, {
+      isOn: config.data['enable-ipv6-masquerade'] !== 'false',
+      object: CONFIG_MAP,
+      off: `enable-ipv6-masquerade in ${refText(CONFIG_MAP)} is false`,
+      remedy: `Set it to "true" (enableIPv6Masquerade: true in the values of the chart), before the agents are restarted`,
+    }),
   ];
 }
 

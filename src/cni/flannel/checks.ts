@@ -2,7 +2,8 @@ import semver from 'semver';
 import type { FindingReason } from '../../model/finding-reasons.ts';
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
-import { DUAL_BACKENDS, whyNoInterface } from '../../model/flanneld.ts';
+import { checkEgress } from '../../model/egress.ts';
+import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -46,6 +47,12 @@ function checkForward(
     ...checkVersion(namespace, conf.value, agent),
     ...checkHosts(wanted, facts, namespace, agent),
     ...checkAway(facts, namespace, agent),
+    ...checkEgress(wanted, facts, {
+      isOn: masquerades(agent.flags),
+      object: daemonSetRef(namespace),
+      off: 'flanneld runs without --ip-masq',
+      remedy: `Add --ip-masq to the arguments of flanneld in ${refText(daemonSetRef(namespace))}`,
+    }),
   ];
 }
 

@@ -8,6 +8,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   'run-router': 'true',
   'run-firewall': 'true',
   'enable-cni': 'true',
+  'enable-pod-egress': 'true',
   'bgp-graceful-restart': 'false',
 };
 

@@ -1,4 +1,5 @@
 import semver from 'semver';
+import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
 import type { FindingReason } from '../../model/finding-reasons.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -11,7 +12,7 @@ import { goalArgs, isConvertible } from './steps.ts';
 
 const PHASES: readonly Phase[] = ['CNIAgents'];
 
-export function check(wanted: Wanted, _facts: ClusterFacts, own: KubeRouterFacts): readonly Finding[] {
+export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts): readonly Finding[] {
   if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
   if (!own.known) {
     return [
@@ -32,7 +33,18 @@ export function check(wanted: Wanted, _facts: ClusterFacts, own: KubeRouterFacts
   const agent = own.value;
   const common = [...checkFamilies(wanted), ...checkForm(agent), ...checkOwner(wanted, agent)];
   if (wanted.direction === 'Back') return [...common, ...checkHostFiles(agent)];
-  return [...common, ...checkVersion(agent), ...checkServices(wanted, agent), ...checkGrace(wanted, agent)];
+  return [
+    ...common,
+    ...checkVersion(agent),
+    ...checkServices(wanted, agent),
+    ...checkGrace(wanted, agent),
+    ...checkEgress(wanted, facts, {
+      isOn: isOn(agent.args, 'enable-pod-egress'),
+      object: DAEMON_SET,
+      off: `--enable-pod-egress of ${refText(DAEMON_SET)} is false`,
+      remedy: 'Give kube-router --enable-pod-egress=true',
+    }),
+  ];
 }
 
 function checkFamilies(wanted: Wanted): readonly Finding[] {

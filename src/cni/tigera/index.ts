@@ -1,5 +1,6 @@
 import type { FindingReason } from '../../api/reasons.ts';
-import type { Basics, ComponentFacts } from '../../model/facts.ts';
+import { checkEgress, isUniqueLocal } from '../../model/egress.ts';
+import type { Basics, ClusterFacts, ComponentFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
 import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
@@ -66,7 +67,23 @@ function components(own: TigeraFacts): readonly ComponentFacts[] {
   }));
 }
 
-function check(wanted: Wanted, _facts: unknown, own: TigeraFacts): readonly Finding[] {
+function check(wanted: Wanted, facts: ClusterFacts, own: TigeraFacts): readonly Finding[] {
+  return [...checkPools(wanted, own), ...checkNAT(wanted, facts, own)];
+}
+
+/** A pool has it unless it is told otherwise; the one that is asked for below is made with it where pods need it. */
+function checkNAT(wanted: Wanted, facts: ClusterFacts, own: TigeraFacts): readonly Finding[] {
+  const pools = own.known && own.value !== null ? own.value.pools : [];
+  const isOff = pools.some((pool) => cidrOf(pool) === wanted.pods.IPv6 && at(pool, 'natOutgoing') === 'Disabled');
+  return checkEgress(wanted, facts, {
+    isOn: !isOff,
+    object: INSTALLATION,
+    off: 'natOutgoing of its pool is Disabled',
+    remedy: 'Write natOutgoing: Enabled for it in spec.calicoNetwork.ipPools',
+  });
+}
+
+function checkPools(wanted: Wanted, own: TigeraFacts): readonly Finding[] {
   const asked = wanted.families.flatMap((family) => wanted.pods[family] ?? []);
   const live = cidrsOf(own);
   const isAsWanted = live.length === asked.length && asked.every((cidr) => live.includes(cidr));
@@ -87,6 +104,7 @@ function check(wanted: Wanted, _facts: unknown, own: TigeraFacts): readonly Find
 function forwardRemedy(wanted: Wanted, own: TigeraFacts): string {
   const existing = own.known && own.value !== null ? own.value.pools : [];
   const live = cidrsOf(own);
+  const second = wanted.families[1] ?? 'IPv6';
   const added = wanted.families.flatMap((family) => {
     const cidr = wanted.pods[family];
     return cidr === undefined || live.includes(cidr) ? [] : [newPool(cidr, existing)];
@@ -95,18 +113,19 @@ function forwardRemedy(wanted: Wanted, own: TigeraFacts): string {
     spec: {
       calicoNetwork: {
         ipPools: [...existing, ...added],
-        nodeAddressAutodetectionV6: { kubernetes: 'NodeInternalIP' },
+        [`nodeAddressAutodetectionV${second === 'IPv4' ? 4 : 6}`]: { kubernetes: 'NodeInternalIP' },
       },
     },
   };
-  return `When every Node has an IPv6 InternalIP: kubectl patch installation default --type=merge -p '${JSON.stringify(patch)}'`;
+  return `When every Node has an ${second} InternalIP: kubectl patch installation default --type=merge -p '${JSON.stringify(patch)}'`;
 }
 
-/** IPIP carries no IPv6; a cluster that encapsulates some other way keeps doing so. */
+/** IPIP carries no IPv6; a cluster that encapsulates some other way keeps doing so. Private addresses get nowhere without NAT. */
 function newPool(cidr: string, existing: readonly unknown[]): unknown {
   const encapsulations = existing.map((pool) => asString(at(pool, 'encapsulation')) ?? 'IPIP');
   const vxlan = encapsulations.find((each) => each.startsWith('VXLAN'));
-  return { cidr, encapsulation: vxlan ?? 'None', natOutgoing: 'Disabled', nodeSelector: 'all()' };
+  const natOutgoing = !cidr.includes(':') || isUniqueLocal(cidr) ? 'Enabled' : 'Disabled';
+  return { cidr, encapsulation: vxlan ?? 'None', natOutgoing, nodeSelector: 'all()' };
 }
 
 const backRemedy = (): string =>
@@ -119,9 +138,9 @@ const backRemedy = (): string =>
 const CALICO_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
 
 const cidrsOf = (own: TigeraFacts): readonly string[] =>
-  own.known && own.value !== null
-    ? own.value.pools.flatMap((pool) => {
-        const cidr = parseCidr(asString(at(pool, 'cidr')) ?? '');
-        return cidr.ok ? [cidr.value.text] : [];
-      })
-    : [];
+  own.known && own.value !== null ? own.value.pools.flatMap((pool) => cidrOf(pool) ?? []) : [];
+
+function cidrOf(pool: unknown): string | null {
+  const cidr = parseCidr(asString(at(pool, 'cidr')) ?? '');
+  return cidr.ok ? cidr.value.text : null;
+}

@@ -4,8 +4,9 @@ import type { Cluster } from '../../../src/kube/connect.ts';
 import { asArray, at, type Json, type KubeObject } from '../../../src/model/object.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import { calicoManifest, realManifest, realManifests } from '../../cluster/calico.ts';
-import { type CalicoOptions, startCluster, type TestCluster } from '../../cluster/index.ts';
+import { type CalicoOptions, type ClusterOptions, startCluster, type TestCluster } from '../../cluster/index.ts';
 import { connectTo } from '../../support/connect.ts';
+import { IPV6_ENV, wantedIPv6, wantedIPv6First } from '../../support/calico-facts.ts';
 import { wantedDual, wantedSingle } from '../../support/facts.ts';
 import { convertCNI, lookAt } from '../../support/cni-conversion.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -16,15 +17,17 @@ let cluster: TestCluster;
 let access: Cluster;
 let records: Readonly<Record<string, Json>> = {};
 
-async function start(calicoOptions: CalicoOptions): Promise<void> {
+async function start(calicoOptions: CalicoOptions, networks: ClusterOptions = {}): Promise<void> {
   records = {};
-  cluster = await startCluster({ controlPlanes: 1, workers: 2, nodeIP: 'pair', calico: calicoOptions });
+  cluster = await startCluster({ controlPlanes: 1, workers: 2, nodeIP: 'pair', calico: calicoOptions, ...networks });
   access = await connectTo(cluster.kubeconfig);
   await eventually(
     'every Node has both addresses and a calico-node',
     async () =>
       (await look()).facts.nodes.every(
-        (node) => node.internalIPs.length === 2 && 'projectcalico.org/IPv4Address' in node.annotations,
+        (node) =>
+          node.internalIPs.length === 2 &&
+          `projectcalico.org/${calicoOptions.family ?? 'IPv4'}Address` in node.annotations,
       ),
     60_000,
   );
@@ -159,4 +162,47 @@ describe('own manifest, BGP', () => {
   afterAll(stop);
 
   test(title, () => expectThereAndBack(real));
+});
+
+describe('own manifest of IPv6 alone, BGP', () => {
+  beforeAll(() =>
+    start({ manifest: 'bird', family: 'IPv6' }, { podSubnet: 'fd00:10:244::/56', serviceSubnet: 'fd00:10:96::/112' }),
+  );
+  afterAll(stop);
+
+  test('gains IPv4, and gives it back to the byte, with nothing of it left on the Nodes', async () => {
+    const first = await read('daemonset', 'calico-node');
+    const firstConfig = await read('configmap', 'calico-config');
+    expect(env(first)).toMatchObject(
+      Object.fromEntries(Object.entries(IPV6_ENV).map(([name, { value }]) => [name, value])),
+    );
+    expect((await look()).own.pools).toMatchObject({ value: { pools: [{ family: 'IPv6' }] } });
+
+    expect(await convert(wantedIPv6First())).toEqual([
+      'calico/pool-ipv4',
+      'calico/cni-config',
+      'calico/env',
+      'calico/rollout',
+      'calico/rollout',
+      'calico/rollout',
+      'calico/strategy',
+    ]);
+    expect(env(await read('daemonset', 'calico-node'))).toEqual({
+      ...env(first),
+      IP: 'autodetect',
+      IP_AUTODETECTION_METHOD: 'kubernetes-internal-ip',
+    });
+    for (const { annotations } of (await look()).facts.nodes) {
+      expect(annotations).toMatchObject({ 'projectcalico.org/IPv4Address': expect.stringContaining('/24') });
+    }
+    expect(await convert(wantedIPv6First())).toEqual([]);
+
+    await convert(wantedIPv6({ restore: records }));
+    expect(at(await read('daemonset', 'calico-node'), 'spec')).toEqual(at(first, 'spec'));
+    expect(at(await read('configmap', 'calico-config'), 'data')).toEqual(at(firstConfig, 'data'));
+    for (const { annotations } of (await look()).facts.nodes) {
+      expect(annotations).not.toHaveProperty(['projectcalico.org/IPv4Address']);
+      expect(annotations).toHaveProperty(['projectcalico.org/IPv6Address']);
+    }
+  });
 });

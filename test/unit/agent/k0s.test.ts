@@ -113,6 +113,16 @@ test('a configuration from standard input cannot be read again', () => {
   expect(readK0s(host.files)).toMatchObject({ file: '-', problem: expect.stringContaining('no absolute path') });
 });
 
+test('a file in a folder that the agent does not see is not taken for one that says nothing', () => {
+  host.start(['/usr/local/bin/k0s', 'controller', '--config=/srv/k.yaml']);
+  expect(readK0s(host.files)).toMatchObject({
+    settings: {},
+    problem: expect.stringContaining('/srv/k.yaml is not seen'),
+  });
+  host.write('/srv/k.yaml', CONFIG);
+  expect(readK0s(host.files)).toMatchObject({ settings: SETTINGS, problem: '' });
+});
+
 test('a controller in a pod is of another cluster', () => {
   const pid = host.start(['/usr/local/bin/k0s', 'controller']);
   host.write(`/proc/${pid}/cgroup`, '0::/kubepods/pod11111111-2222-3333-4444-555555555555/abc\n');

@@ -17,7 +17,7 @@ import {
   ipv6Pool,
   NETWORK_CONFIG,
 } from '../../support/calico-facts.ts';
-import { type Deep, hostReport, nodeFacts, wantedDual, wantedSingle } from '../../support/facts.ts';
+import { type Deep, hostReport, merge, nodeFacts, wantedDual, wantedSingle } from '../../support/facts.ts';
 
 interface Case {
   readonly cluster?: ClusterFacts;
@@ -27,8 +27,11 @@ interface Case {
   readonly back?: boolean;
 }
 
+/** Pods of these tests can be told apart outside, unless a test is about that. */
+const NAT: Deep<Wanted> = { options: { calico: { pool: { natOutgoing: true } } } };
+
 function findings({ cluster = calicoCluster({ dual: true }), parts, own, wanted, back }: Case): readonly Finding[] {
-  const asked = back === true ? wantedSingle(wanted) : wantedDual(wanted);
+  const asked = merge<Wanted>(back === true ? wantedSingle(NAT) : wantedDual(NAT), wanted);
   return calico.check(asked, cluster, { ...calicoFacts(cluster, parts), ...own });
 }
 
@@ -223,9 +226,14 @@ test.each<[string, Case, Partial<Finding> & { says: string }]>([
     { reason: 'CNIConfigUnsupported', blocks: CALICO as never, says: 'calico-config is not there' },
   ],
   [
-    'IPv6 first',
-    { wanted: { families: ['IPv6', 'IPv4'] } },
-    { reason: 'OptionNotCarriedOut', blocks: CALICO as never, says: 'adding IPv4' },
+    'private addresses without NAT',
+    { wanted: pool({ natOutgoing: false }) },
+    { reason: 'EgressNAT', blocks: [], says: 'natOutgoing of IPPool of fd00:10:244::/56 is false' },
+  ],
+  [
+    'private addresses without NAT, in a pool that is there',
+    { wanted: { options: { calico: null } }, parts: { pools: [ipv4Pool(), ipv6Pool({ name: 'mine' })] } },
+    { reason: 'EgressNAT', blocks: [], says: 'natOutgoing of IPPool mine is false' },
   ],
 ])('%s', (_name, given, { says, ...expected }) => {
   const found = findings(given);

@@ -49,6 +49,7 @@ test.each<[string, CanalParts, readonly unknown[]]>([
     { config: { flannel: CANAL_DUAL_NET_CONF.replace('fd00:10:244', 'fd09') } },
     [['PoolConflict', true]],
   ],
+  ['private addresses without NAT', { agent: { flags: { 'ip-masq': ['false'] } } }, [['EgressNAT', false]]],
   ['another source', { agent: { readsConfig: false } }, [['CNIConfigUnsupported', true]]],
   ['etcd', { agent: { flags: { 'kube-subnet-mgr': ['false'] } } }, [['CNIConfigUnsupported', true]]],
   [

@@ -39,6 +39,7 @@ test.each<[string, CiliumParts, readonly unknown[]]>([
   ['another IPv6 pool', data({ 'cluster-pool-ipv6-cidr': 'fd09::/56' }), [['PoolConflict', true]]],
   ['one pool more', data({ 'cluster-pool-ipv6-cidr': `fd09::/56 ${PODS.IPv6}` }), []],
   ['the same pool in another spelling', data({ 'cluster-pool-ipv6-cidr': 'fd00:0010:0244::/56' }), []],
+  ['private addresses without NAT', data({ 'enable-ipv6-masquerade': 'false' }), [['EgressNAT', false]]],
   ['no operator, and pools', { operator: null }, [['CNIConfigUnsupported', true]]],
   ['no operator, and none needed', { ...data({ ipam: 'kubernetes' }), operator: null }, []],
   ['1.7 is too old', image('docker.io/cilium/cilium:v1.7.16'), [['UnsupportedVersion', true]]],

@@ -54,6 +54,11 @@ test.each<[string, FlannelParts, readonly unknown[]]>([
     { agent: { owner: { text: 'label app.kubernetes.io/managed-by: Helm', watches: false } } },
     [['AnotherOwner', false]],
   ],
+  [
+    'private addresses without NAT',
+    { agent: { flags: { 'ip-masq': ['false'], 'kube-subnet-mgr': ['true'] } } },
+    [['EgressNAT', false]],
+  ],
   ['two flannels', { others: ['kube-system'] }, [['CNIConfigUnsupported', true]]],
 ])('%s', (_name, parts, expected) => expect(reasons(parts)).toEqual(expected));
 

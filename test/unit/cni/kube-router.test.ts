@@ -183,6 +183,11 @@ test.each<[string, KubeRouterParts, readonly unknown[]]>([
     { args: ['--bgp-graceful-restart', `--service-cluster-ip-range=${SERVICES.IPv4},fd09::/112`] },
     [['ServiceCIDRMismatch', true]],
   ],
+  [
+    'private addresses without NAT',
+    { args: ['--bgp-graceful-restart', '--enable-pod-egress=false'] },
+    [['EgressNAT', false]],
+  ],
   ['k0s', { owner: K0S }, [['AnotherOwner', true]]],
   ['k0s, once it has done it', { owner: K0S, args: KUBE_ROUTER_DUAL }, []],
   ['GitOps', { owner: { text: 'label argocd.argoproj.io/instance: x', watches: true } }, [['AnotherOwner', true]]],

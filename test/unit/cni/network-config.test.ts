@@ -1,19 +1,20 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { assignsIPv6, readNetworkConfig, withAssignIPv6 } from '../../../src/cni/calico/network-config.ts';
+import { assigns, readNetworkConfig, withAssign } from '../../../src/cni/calico/network-config.ts';
 import { at } from '../../../src/model/object.ts';
+import type { Family } from '../../../src/net/family.ts';
 import { NETWORK_CONFIG } from '../../support/calico-facts.ts';
 import { realManifest } from '../../support/real-manifests.ts';
 
-const edited = (text: string, value: 'true' | 'false' = 'true'): string => {
-  const result = withAssignIPv6(text, value);
+const edited = (text: string, value: 'true' | 'false' = 'true', family: Family = 'IPv6'): string => {
+  const result = withAssign(text, family, value === 'true');
   if (!result.ok) throw new Error(result.error);
   return result.value;
 };
-const isOn = (text: string): boolean => {
+const isOn = (text: string, family: Family = 'IPv6'): boolean => {
   const read = readNetworkConfig(text);
   if (!read.ok) throw new Error(read.error);
-  return assignsIPv6(read.value);
+  return assigns(read.value, family);
 };
 /** As install-cni does before it writes the file. */
 const installed = (text: string): unknown => JSON.parse(text.replaceAll('__CNI_MTU__', '1430'));
@@ -49,6 +50,17 @@ test.each([
   expect(edited(config(after))).toBe(config(after));
 });
 
+test.each([
+  ['{"type": "calico-ipam"}', 'true', '{"type": "calico-ipam"}'],
+  ['{"type": "calico-ipam"}', 'false', '{"type": "calico-ipam", "assign_ipv4": "false"}'],
+  ['{"assign_ipv4": "false", "assign_ipv6": "true"}', 'true', '{"assign_ipv4": "true", "assign_ipv6": "true"}'],
+  ['{"assign_ipv4": "yes"}', 'true', '{"assign_ipv4": "yes"}'],
+  ['{"assign_ipv4": false}', 'false', '{"assign_ipv4": "false"}'],
+] as const)('IPv4 is on unless it is told off, so %s for %s becomes %s', (before, value, after) => {
+  expect(edited(config(before), value, 'IPv4')).toBe(config(after));
+  expect(isOn(config(after), 'IPv4')).toBe(value === 'true');
+});
+
 test('a configuration of a single plug-in, and one where Calico is not the first', () => {
   expect(edited('{"type": "calico", "ipam": {"type": "calico-ipam"}}')).toBe(
     '{"type": "calico", "ipam": {"type": "calico-ipam", "assign_ipv6": "true"}}',
@@ -71,7 +83,7 @@ test.each([
 ])('what cannot be read is refused with the place: %j', (text, message) => {
   const read = readNetworkConfig(text);
   expect(read).toMatchObject({ ok: false, error: expect.stringContaining(message) });
-  expect(withAssignIPv6(text, 'true').ok).toBe(false);
+  expect(withAssign(text, 'IPv6', true).ok).toBe(false);
 });
 
 test.each([

@@ -52,7 +52,7 @@ test('nothing of it is changed; the patch to make is shown whole', async () => {
       calicoNetwork: {
         ipPools: [
           pool,
-          { cidr: PODS.IPv6, encapsulation: 'VXLANCrossSubnet', natOutgoing: 'Disabled', nodeSelector: 'all()' },
+          { cidr: PODS.IPv6, encapsulation: 'VXLANCrossSubnet', natOutgoing: 'Enabled', nodeSelector: 'all()' },
         ],
         nodeAddressAutodetectionV6: { kubernetes: 'NodeInternalIP' },
       },
@@ -77,6 +77,25 @@ test('once its pools are as wanted there is nothing to say', async () => {
   ]);
   expect(await findings([installation([pool])], wantedSingle())).toEqual([]);
   expect(await findings([])).toHaveLength(1);
+});
+
+test('a pool of public addresses needs no NAT, one of private addresses that has none is told of', async () => {
+  const [asked] = await findings([installation([pool])], wantedDual({ pods: { IPv6: '2001:db8:1::/56' } }));
+  expect(asked!.remedy).toContain(
+    '"cidr":"2001:db8:1::/56","encapsulation":"VXLANCrossSubnet","natOutgoing":"Disabled"',
+  );
+  const both = [pool, { cidr: PODS.IPv6, natOutgoing: 'Disabled' }];
+  expect(await findings([installation(both)])).toMatchObject([
+    { reason: 'EgressNAT', blocks: [], remedy: expect.stringContaining('natOutgoing: Enabled') },
+  ]);
+});
+
+test('IPv4 beside IPv6 is looked for as the Nodes have it', async () => {
+  const wanted = wantedDual({ families: ['IPv6', 'IPv4'] });
+  const [finding] = await findings([installation([{ cidr: PODS.IPv6 }])], wanted);
+  expect(finding!.remedy).toContain('When every Node has an IPv4 InternalIP');
+  expect(finding!.remedy).toContain('"nodeAddressAutodetectionV4":{"kubernetes":"NodeInternalIP"}');
+  expect(finding!.remedy).toContain(`"cidr":"${PODS.IPv4}","encapsulation":"None","natOutgoing":"Enabled"`);
 });
 
 test('an unknown network plug-in is left alone, and that is said', () => {

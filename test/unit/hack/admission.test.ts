@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
 import { CORDON_MARK, FINALIZER, FIRST_STATE, GUARD_TAINT, NAMESPACE, RESTART_MARK } from '../../../src/api/names.ts';
+import { NAMES } from '../../../src/cni/calico/family.ts';
 import * as calico from '../../../src/cni/calico/facts.ts';
 import * as canal from '../../../src/cni/canal/facts.ts';
 import * as cilium from '../../../src/cni/cilium/facts.ts';
@@ -102,7 +103,10 @@ test.each<[string, readonly string[]]>([
   ['dualstack-services', [FIRST_STATE]],
   ['dualstack-workloads', [RESTART_MARK]],
   ['dualstack-wish', [FINALIZER]],
-  ['dualstack-nodes', [CORDON_MARK, GUARD_TAINT, calico.NODE_ANNOTATIONS.IPv6, calico.NODE_ANNOTATIONS.IPv6Tunnel]],
+  [
+    'dualstack-nodes',
+    [CORDON_MARK, GUARD_TAINT, ...Object.values(NAMES).flatMap(({ proof, tunnels }) => [proof, ...tunnels])],
+  ],
 ])('%s knows %j', (name, texts) => {
   const expressions = asArray(at(policyOf(name), 'spec', 'variables'))
     .map((each) => at(each, 'expression'))

@@ -140,6 +140,7 @@ export class K0sWorld {
         return this.#obey(step);
       case 'EditHost':
       case 'MigrateService':
+      case 'MigrateServices':
       case 'ReplaceNode':
       case 'TransferLease':
       case 'Verify':

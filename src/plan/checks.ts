@@ -13,8 +13,6 @@ import { carriesPods } from '../net/interfaces.ts';
 import { serviceViews } from '../services/inventory.ts';
 import { isTooOld } from './by-hand.ts';
 import { checkKubeDNS } from './kube-dns-check.ts';
-/** Admission policies and CIDR functions in CEL, which the installation stands on, are complete from here on. */
-const OLDEST_VERSION = '1.31.0';
 
 /** What is to be known of any cluster, whatever distribution and CNI it has. */
 export function checkCluster(

@@ -270,10 +270,6 @@ conforms(
     metadata: { name: kind === 'ClusterOperator' ? 'network' : 'cluster' },
   })),
 );
-conforms(unmanaged, [{ facts: clusterFacts(), own: null }], {
-  facts: clusterFacts({ dual: true, controlPlanes: 3 }),
-  own: null,
-});
 describe('with components in Pods', () =>
   conforms(
     unmanaged,

@@ -12,7 +12,7 @@ export const support: Support = {
   page: 'calico',
   ways: {
     IPv4ToDual: applied,
-    IPv6ToDual: { is: 'Refused', reason: 'OptionNotCarriedOut' },
+    IPv6ToDual: played('test/e2e/control-plane/from-ipv6-calico.test.ts', 'a real control plane, calico-node played'),
     DualToSingle: applied,
     RollBack: played('test/unit/cni/calico-conversion.test.ts', 'calico-node played'),
   },

@@ -17,8 +17,14 @@ export const canal: CNI<CanalFacts> = {
   support: {
     page: 'canal',
     ways: {
-      ...everyWay({ is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/canal-conversion.test.ts' }),
+      ...everyWay({
+        is: 'Converted',
+        on: 'RecordedFacts',
+        test: 'test/e2e/control-plane/canal.test.ts',
+        note: 'a real control plane, Canal played',
+      }),
       IPv6ToDual: { is: 'Refused', reason: 'OptionNotCarriedOut' },
+      RollBack: { is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/canal-conversion.test.ts' },
     },
   },
   permissions,

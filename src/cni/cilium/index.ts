@@ -18,8 +18,14 @@ export const cilium: CNI<CiliumFacts> = {
   support: {
     page: 'cilium',
     ways: {
-      ...everyWay({ is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/cilium-conversion.test.ts' }),
+      ...everyWay({
+        is: 'Converted',
+        on: 'RecordedFacts',
+        test: 'test/e2e/control-plane/cilium.test.ts',
+        note: 'a real control plane, Cilium played',
+      }),
       IPv6ToDual: { is: 'Refused', reason: 'OptionNotCarriedOut' },
+      RollBack: { is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/cilium-conversion.test.ts' },
     },
   },
   permissions,

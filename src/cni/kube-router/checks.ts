@@ -32,7 +32,6 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
   }
   const agent = own.value;
   const common = [...checkFamilies(wanted), ...checkForm(agent), ...checkOwner(wanted, agent)];
-  if (wanted.direction === 'Back') return [...common, ...checkHostFiles(agent)];
   if (wanted.direction === 'Back') return [...common, ...checkK0sRanges(agent), ...checkHostFiles(agent)];
   return [
     ...common,

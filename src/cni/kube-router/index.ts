@@ -15,8 +15,14 @@ export const kubeRouter: CNI<KubeRouterFacts> = {
   support: {
     page: 'kube-router',
     ways: {
-      ...everyWay({ is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/kube-router.test.ts' }),
+      ...everyWay({
+        is: 'Converted',
+        on: 'RecordedFacts',
+        test: 'test/e2e/control-plane/kube-router.test.ts',
+        note: 'a real control plane, kube-router played',
+      }),
       IPv6ToDual: { is: 'Refused', reason: 'OptionNotCarriedOut' },
+      RollBack: { is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/kube-router.test.ts' },
     },
   },
   permissions: [

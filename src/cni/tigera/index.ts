@@ -23,7 +23,7 @@ export type TigeraFacts = Known<{ readonly pools: readonly unknown[] } | null>;
 export const tigera: CNI<TigeraFacts> = {
   name: 'TigeraOperator',
   namespaces: ['calico-system', 'tigera-operator'],
-  support: { page: 'tigera', ways: everyWay({ is: 'HandedOver', test: 'test/unit/cni/tigera.test.ts' }) },
+  support: { page: 'tigera', ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/tigera.test.ts' }) },
   permissions: [
     {
       why: 'see the pools of an Installation of the tigera operator',

@@ -22,9 +22,9 @@ export const k0s: Distribution<K0sFacts> = {
   support: {
     page: 'k0s',
     ways: {
-      ...everyWay({ is: 'HandedOver', test: 'test/unit/distributions/k0s-steps.test.ts' }),
-      IPv4ToDual: { is: 'HandedOver', test: 'test/unit/distributions/k0s-conversion.test.ts' },
+      ...everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/k0s.test.ts' }),
       IPv6ToDual: { is: 'HandedOver', test: 'test/unit/distributions/k0s-target.test.ts' },
+      RollBack: { is: 'HandedOver', test: 'test/unit/distributions/k0s-conversion.test.ts' },
     },
   },
   defaultNodeMask: DEFAULT_MASKS,

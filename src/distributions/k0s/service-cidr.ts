@@ -45,15 +45,6 @@ const remakeStep = (range: string, held: string, isHeld: boolean): Step => ({
   why: 'It still offers addresses of the family that leaves; the API servers make it again from their flags.',
   state: isHeld ? { is: 'Satisfied', evidence: `ServiceCIDR kubernetes holds ${held}` } : { is: 'Pending' },
   ...remakeServiceCIDR(range),
-  command:
-    'when every controller runs with its new file: kubectl create -f keeper.yaml && kubectl delete servicecidr kubernetes; when kubectl get servicecidr kubernetes shows it again: kubectl delete servicecidr dualstack-keeper',
-  watches: `ServiceCIDR kubernetes with ${range} alone`,
   // The proof at the end would fail on it, and nobody be asked for it.
   holdsUp: true,
-  snippets: [
-    {
-      file: 'keeper.yaml',
-      text: `apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata:\n  name: dualstack-keeper\nspec:\n  cidrs: ${JSON.stringify(range.split(','))}\n`,
-    },
-  ],
 });

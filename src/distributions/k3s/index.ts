@@ -5,6 +5,7 @@ import { addressOfFamily, familyOf } from '../../model/node-address.ts';
 import { phaseOrder } from '../../model/phase.ts';
 import { type Known, unknown } from '../../model/reader.ts';
 import { readServiceNetworks } from '../../model/service-networks.ts';
+import { everyWay } from '../../model/support.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { FAMILIES, type Family, type PerFamily } from '../../net/family.ts';
 import type { Distribution } from '../contract.ts';
@@ -60,6 +61,7 @@ export const rke2: Distribution<K3sFacts> = distribution({
 function distribution(program: Program): Distribution<K3sFacts> {
   return {
     name: program.name,
+    support: { page: program.name.toLowerCase(), ways: everyWay({ is: 'Refused', reason: 'NetworkImmutable' }) },
     defaultNodeMask: { IPv4: 24, IPv6: 64 },
     permissions: [
       {

@@ -5,6 +5,7 @@ import { type Phase, phaseOrder } from '../../model/phase.ts';
 import { type Known, known, unknown } from '../../model/reader.ts';
 import { familiesInUse, readServiceNetworks } from '../../model/service-networks.ts';
 import type { Handoff, Step, StepBase, StepState } from '../../model/step.ts';
+import { everyWay, type Support } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { FAMILIES, type Family } from '../../net/family.ts';
 import type { Distribution } from '../contract.ts';
@@ -26,6 +27,7 @@ export const aks: Distribution<ManagedFacts> = managed(AKS);
 function managed(cloud: ManagedCloud): Distribution<ManagedFacts> {
   return {
     name: cloud.name,
+    support: { page: 'managed-clouds', ways: waysOf(cloud.families) },
     defaultNodeMask: { IPv4: 24, IPv6: 64 },
     choosesNetworks: true,
     permissions: [
@@ -59,6 +61,16 @@ function managed(cloud: ManagedCloud): Distribution<ManagedFacts> {
     records: () => [],
     steps: (wanted, facts, own) =>
       cloud.families.is === 'ByCommand' ? steps(cloud, cloud.families, wanted, facts, own) : [],
+  };
+}
+
+function waysOf(families: Changing): Support['ways'] {
+  const refused = { is: 'Refused', reason: 'NetworkImmutable' } as const;
+  if (families.is === 'Fixed') return everyWay(refused);
+  return {
+    ...everyWay({ is: 'HandedOver', test: 'test/unit/distributions/managed.test.ts' }),
+    IPv6ToDual: refused,
+    ...(families.back === null ? { DualToSingle: refused, RollBack: refused } : {}),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ComponentFacts } from '../../model/facts.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Distribution } from '../contract.ts';
 import { apiServerSteps, identityRecords, serviceCIDRSteps } from './api-server.ts';
 import { check } from './check.ts';
@@ -15,6 +16,10 @@ import { proxySteps } from './proxy.ts';
  */
 export const unmanaged: Distribution<UnmanagedFacts> = {
   name: 'Unmanaged',
+  support: {
+    page: 'unmanaged',
+    ways: everyWay({ is: 'HandedOver', test: 'test/unit/distributions/unmanaged-steps.test.ts' }),
+  },
   defaultNodeMask: { IPv4: 24, IPv6: 64 },
   permissions,
   detect: () => 'no distribution that this program knows was recognised',

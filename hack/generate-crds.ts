@@ -1,4 +1,4 @@
-// Writes crds/*.yaml and docs/reference.md from the schemas in src/api. Run with Node 24: `node hack/generate-crds.ts`.
+// Writes crds/*.yaml and docs/reference.md from the schemas in src/api, and docs/systems/README.md from the registry. Run with Node 24: `node hack/generate-crds.ts`.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';

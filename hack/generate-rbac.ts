@@ -1,12 +1,19 @@
-// Writes the roles in config/rbac from what each part of the program says that it needs. `--check` only tells whether they are up to date.
+// Writes the roles in config/rbac, and the lists of config/admission/workloads.yaml, from what each part of the program says that it needs and
+// changes. `--check` only tells whether they are up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { workloadsPolicy } from './admission.ts';
 import { rbacFiles } from './rbac.ts';
 
-const folder = new URL('../config/rbac/', import.meta.url);
+const config = new URL('../config/', import.meta.url);
+const policy = 'admission/workloads.yaml';
+const files = {
+  ...Object.fromEntries(Object.entries(rbacFiles()).map(([name, text]) => [`rbac/${name}`, text])),
+  [policy]: workloadsPolicy(readFileSync(new URL(policy, config), 'utf8')),
+};
 let stale = false;
-for (const [name, text] of Object.entries(rbacFiles())) {
-  const file = new URL(name, folder);
+for (const [name, text] of Object.entries(files)) {
+  const file = new URL(name, config);
   if (!process.argv.includes('--check')) {
     writeFileSync(file, text);
   } else if (readFileSync(file, 'utf8') !== text) {

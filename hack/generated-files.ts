@@ -1,8 +1,9 @@
 import { stringify } from 'yaml';
 import { clusterCrd, nodeCrd } from '../src/api/crd.ts';
 import { CLUSTER, GROUP, NODE } from '../src/api/names.ts';
-import { vocabulary } from '../src/registry.ts';
+import { generators, supported, vocabulary } from '../src/registry.ts';
 import { reference } from './reference.ts';
+import { supportMatrix } from './support-matrix.ts';
 
 /** Text of every generated file, by its path in the repository. */
 export function generatedFiles(): Readonly<Record<string, string>> {
@@ -10,6 +11,7 @@ export function generatedFiles(): Readonly<Record<string, string>> {
     [`crds/${GROUP}_${CLUSTER.plural}.yaml`]: yaml(clusterCrd(vocabulary)),
     [`crds/${GROUP}_${NODE.plural}.yaml`]: yaml(nodeCrd()),
     'docs/reference.md': reference(vocabulary),
+    'docs/systems/README.md': supportMatrix({ ...supported, generators }),
   };
 }
 

@@ -5,8 +5,9 @@ import type { CNI } from './cni/contract.ts';
 import type { Distribution } from './distributions/contract.ts';
 import type { BoundCNI, BoundDistribution, BoundPlugin, BoundPlugins } from './model/bound.ts';
 import type { Basics, ClusterFacts } from './model/facts.ts';
-import type { Permission, Plugin } from './model/plugin.ts';
+import type { ChangedWorkload, Permission, Plugin } from './model/plugin.ts';
 import type { Reader } from './model/reader.ts';
+import type { Support } from './model/support.ts';
 import { antrea } from './cni/antrea/index.ts';
 import { calico } from './cni/calico/index.ts';
 import { canal } from './cni/canal/index.ts';
@@ -20,6 +21,8 @@ import { k0s } from './distributions/k0s/index.ts';
 import { kkp } from './distributions/kkp/index.ts';
 import { kubeadm } from './distributions/kubeadm/index.ts';
 import { openshift } from './distributions/openshift/index.ts';
+import { k3s, rke2 } from './distributions/k3s/index.ts';
+import { aks, eks, gke } from './distributions/managed/index.ts';
 import { unmanaged as unmanagedDistribution } from './distributions/unmanaged/index.ts';
 import { calico as calicoFiles } from './generate/calico/index.ts';
 import { canal as canalFiles } from './generate/canal/index.ts';
@@ -37,6 +40,9 @@ interface Entry<Bound extends BoundPlugin> {
   readonly options: { readonly key: string; readonly schema: ZodType } | null;
   readonly rules: readonly Rule[];
   readonly permissions: readonly Permission[];
+  readonly workloads: readonly ChangedWorkload[];
+  readonly namespaces: readonly string[];
+  readonly support: Support;
   detect(basics: Basics): string | null;
   observe(reader: Reader, basics: Basics): Promise<unknown>;
   bind(own: unknown): Bound;
@@ -49,6 +55,11 @@ const DISTRIBUTIONS: readonly Entry<BoundDistribution>[] = [
   distributionEntry(openshift),
   distributionEntry(kubeadm),
   distributionEntry(k0s),
+  distributionEntry(k3s),
+  distributionEntry(rke2),
+  distributionEntry(eks),
+  distributionEntry(gke),
+  distributionEntry(aks),
   distributionEntry(unmanagedDistribution),
 ];
 const CNIS: readonly Entry<BoundCNI>[] = [
@@ -104,10 +115,32 @@ export const vocabulary: Vocabulary = {
   rules: [...DISTRIBUTIONS, ...CNIS].flatMap((entry) => entry.rules),
 };
 
-/** What all of them together read and write. */
-export const pluginPermissions: readonly Permission[] = [...DISTRIBUTIONS, ...CNIS].flatMap(
-  (entry) => entry.permissions,
+/** What all of them together read and write. What several need in the same words is there once. */
+export const pluginPermissions: readonly Permission[] = [
+  ...new Map(
+    [...DISTRIBUTIONS, ...CNIS].flatMap(({ permissions }) => permissions.map((each) => [JSON.stringify(each), each])),
+  ).values(),
+];
+
+/** What all of them change of DaemonSets and Deployments. */
+export const pluginWorkloads: readonly ChangedWorkload[] = [...DISTRIBUTIONS, ...CNIS].flatMap(
+  (entry) => entry.workloads,
 );
+
+/** Where they are looked for beside kube-system. */
+export const pluginNamespaces: readonly string[] = [
+  ...new Set([...DISTRIBUTIONS, ...CNIS].flatMap((entry) => entry.namespaces)),
+];
+
+interface Supported extends Support {
+  readonly name: string;
+}
+
+/** What each of them can do, in the order of the lists. */
+export const supported: Readonly<Record<'distributions' | 'cnis', readonly Supported[]>> = {
+  distributions: DISTRIBUTIONS.map(({ name, support }) => ({ name, ...support })),
+  cnis: CNIS.map(({ name, support }) => ({ name, ...support })),
+};
 
 function choose<Bound extends BoundPlugin>(
   entries: readonly Entry<Bound>[],
@@ -143,6 +176,7 @@ function distributionEntry<Own>(plugin: Distribution<Own>): Entry<BoundDistribut
     bind: (own) => ({
       ...bound(plugin, own as Own),
       defaultNodeMask: plugin.defaultNodeMask,
+      choosesNetworks: plugin.choosesNetworks ?? false,
       network: () => plugin.network(own as Own),
       hostPods: () => plugin.hostPods?.(own as Own) ?? [],
     }),
@@ -168,6 +202,9 @@ function entry<Own>(plugin: Plugin<Own>): Omit<Entry<BoundPlugin>, 'bind'> {
     options: plugin.options ?? null,
     rules: [],
     permissions: plugin.permissions,
+    workloads: plugin.workloads ?? [],
+    namespaces: plugin.namespaces ?? [],
+    support: plugin.support,
     detect: (basics) => plugin.detect(basics),
     observe: (reader, basics) => plugin.observe(reader, basics),
   };

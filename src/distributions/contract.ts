@@ -6,6 +6,8 @@ import type { Known } from '../model/reader.ts';
 /** A way to run a control plane. Its steps belong to the phases NodeIPs, APIServer, ControllerManager, ClusterConfig and Proxy. */
 export interface Distribution<Own> extends Plugin<Own> {
   readonly defaultNodeMask: Required<PerFamily<number>>;
+  /** Who runs the control plane chooses the networks of an added family, and shows none of pods: nobody is asked for networks. */
+  readonly choosesNetworks?: true;
   /** What the control plane runs with, primary first; unknown where components disagree or cannot be read. */
   network(own: Own): {
     readonly pods: Known<readonly string[]>;

@@ -21,6 +21,7 @@ export interface BoundPlugin {
 
 export interface BoundDistribution extends BoundPlugin {
   readonly defaultNodeMask: Required<PerFamily<number>>;
+  readonly choosesNetworks: boolean;
   network(): {
     readonly pods: Known<readonly string[]>;
     readonly services: Known<readonly string[]>;

@@ -1,10 +1,11 @@
 import type { Basics, NodeFacts } from '../model/facts.ts';
 import { asString, at, type KubeObject } from '../model/object.ts';
 import { known, type Known, unknown, type Read, type Reader, type ServerInfo } from '../model/reader.ts';
+import { pluginNamespaces } from '../registry.ts';
 import { err, ok, type Result } from '../result.ts';
 import { isToBeSeen, mayBeToBeSeen, NODE_FIELDS, type Renewals, toNodes } from './nodes.ts';
 
-const NAMESPACES = ['kube-system', 'calico-system', 'tigera-operator', 'kube-flannel'] as const;
+const NAMESPACES = [...new Set(['kube-system', ...pluginNamespaces])];
 
 const KINDS = [
   { kind: 'ConfigMap', apiVersion: 'v1' },

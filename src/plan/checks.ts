@@ -1,4 +1,3 @@
-import semver from 'semver';
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { FindingReason } from '../model/finding-reasons.ts';
@@ -12,10 +11,8 @@ import { type Cidr, contains, overlaps, parseCidr, subnetCount } from '../net/ci
 import type { Family } from '../net/family.ts';
 import { carriesPods } from '../net/interfaces.ts';
 import { serviceViews } from '../services/inventory.ts';
+import { isTooOld } from './by-hand.ts';
 import { checkKubeDNS } from './kube-dns-check.ts';
-
-/** Admission policies and CIDR functions in CEL, which the installation stands on, are complete from here on. */
-const OLDEST_VERSION = '1.31.0';
 
 /** What is to be known of any cluster, whatever distribution and CNI it has. */
 export function checkCluster(
@@ -38,15 +35,15 @@ export function checkCluster(
   ];
 }
 
-function checkVersion({ basics }: ClusterFacts): readonly Finding[] {
-  const version = semver.coerce(basics.kubernetesVersion);
-  if (version === null || semver.gte(version, OLDEST_VERSION)) return [];
+function checkVersion(facts: ClusterFacts): readonly Finding[] {
+  if (!isTooOld(facts)) return [];
   return [
     {
       reason: 'UnsupportedVersion',
       object: null,
-      message: `The API server is ${basics.kubernetesVersion}; the operator needs Kubernetes 1.31 or newer.`,
-      remedy: 'Upgrade the cluster first. `kubectl dualstack check` and `plan` still tell what would have to be done.',
+      message: `The API server is ${facts.basics.kubernetesVersion}; the operator needs Kubernetes 1.31 or newer.`,
+      remedy:
+        'Upgrade the cluster first, or do it by hand: `kubectl dualstack plan` tells each step with its command, and how far the work is.',
       blocks: PHASES,
     },
   ];
@@ -224,6 +221,7 @@ const capacity = (reason: FindingReason, message: string, field: string): Findin
  * what addresses their hosts have.
  */
 function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
+  if (steps.some(isAboutAllNodes)) return [];
   const open = new Map(
     steps.flatMap((step) => {
       if (step.kind !== 'EditHost' && step.kind !== 'Handoff') return [];
@@ -253,6 +251,10 @@ function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps:
     },
   ];
 }
+
+/** The user is told to have all nodes get their addresses, as where a cloud makes them anew. */
+const isAboutAllNodes = (step: Step): boolean =>
+  step.kind === 'Handoff' && step.phase === 'NodeIPs' && step.node === undefined && isOpen(step);
 
 const isOpen = ({ state }: Step): boolean =>
   state.is === 'Pending' || state.is === 'InProgress' || state.is === 'Unknown';

@@ -9,6 +9,7 @@ import type { Request } from '../model/request.ts';
 import { isRemedy, type Step } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import type { Family } from '../net/family.ts';
+import { byHand, isTooOld } from './by-hand.ts';
 import { fingerprintOf } from './canonical.ts';
 import { checkCluster } from './checks.ts';
 import { dnsRecords, dnsSteps } from './dns-steps.ts';
@@ -40,7 +41,7 @@ export function makePlan(
   const guarded = guard(wanted, facts, plugins.cni.nodeProofs(wanted, facts));
   const replacing = podCIDRSteps(wanted, facts, plugins);
   const own = plugins.distribution.steps(wanted, facts);
-  const steps = inOrder(wanted.direction, [
+  const ordered = inOrder(wanted.direction, [
     recordStep(facts, recordables),
     ...guarded.steps,
     ...(own.some(({ kind }) => kind === 'EditHost') ? remedySteps(wanted, facts, memory) : []),
@@ -54,6 +55,7 @@ export function makePlan(
     ...verifySteps(wanted, facts, plugins, memory.proof),
     ...packetsSteps(wanted, facts, plugins, memory.connectivity, goal),
   ]);
+  const steps = isTooOld(facts) ? byHand(ordered, wanted, facts) : ordered;
   return {
     direction: wanted.direction,
     wanted,
@@ -65,8 +67,8 @@ export function makePlan(
       ...guarded.findings,
       ...checkCluster(wanted, facts, plugins, steps),
       ...checkPodCIDRs(wanted, facts, plugins, steps),
-      ...plugins.distribution.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, steps)),
-      ...plugins.cni.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, steps)),
+      ...plugins.distribution.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, ordered)),
+      ...plugins.cni.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, ordered)),
     ]),
     recordables,
   };

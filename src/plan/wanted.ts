@@ -58,8 +58,8 @@ export function settle(request: Request, facts: ClusterFacts, plugins: BoundPlug
       ? []
       : [
           ...primaryFindings(families, live),
-          ...networkFindings('pods', wanted, pods, livePods, request.pods),
-          ...networkFindings('services', wanted, services, liveServices, request.services),
+          ...networkFindings('pods', wanted, livePods, request.pods, plugins),
+          ...networkFindings('services', wanted, liveServices, request.services, plugins),
         ];
   return { wanted, findings, live };
 }
@@ -113,9 +113,9 @@ function primaryFindings(families: readonly Family[], live: readonly Family[]): 
 function networkFindings(
   name: 'pods' | 'services',
   wanted: Wanted,
-  settled: PerFamily<string>,
   live: PerFamily<string>,
   asked: PerFamily<string>,
+  { distribution }: BoundPlugins,
 ): readonly Finding[] {
   const field = `spec.clusterNetwork.${name}.cidrBlocks`;
   return wanted.families.flatMap((family, index): readonly Finding[] => {
@@ -131,7 +131,7 @@ function networkFindings(
         },
       ];
     }
-    if (settled[family] !== undefined) return [];
+    if (wanted[name][family] !== undefined || distribution.choosesNetworks) return [];
     return [
       {
         reason: index === 0 ? 'PrimaryCIDRUnknown' : 'SecondaryCIDRMissing',

@@ -1,3 +1,5 @@
+import { vocabulary } from '../../src/registry.ts';
+
 /** Resources by a table of changes to a good one: each entry says which field gets which value, and whether the result is good. */
 export interface Case {
   readonly name: string;
@@ -123,13 +125,8 @@ const FIELDS: readonly Field[] = [
     good: ['', 'abc123', 'f'.repeat(64), ABSENT],
     bad: ['g', 'F0', 'f'.repeat(65), 'a b', 7, null],
   },
-  choice(['distribution'], ['Auto', 'KKP', 'OpenShift', 'Kubeadm', 'K0s', 'Unmanaged'], 'K3s', 'kkp'),
-  choice(
-    ['cni'],
-    ['Auto', 'Calico', 'Canal', 'Cilium', 'Flannel', 'Kindnet', 'KubeRouter', 'Unmanaged'],
-    'Weave',
-    'OVN',
-  ),
+  choice(['distribution'], ['Auto', ...vocabulary.distributions]),
+  choice(['cni'], ['Auto', ...vocabulary.cnis]),
   choice(['nodes', 'nodeIP'], ['Manage', 'Leave']),
   {
     path: ['nodes', 'gracePeriod'],

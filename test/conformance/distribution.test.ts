@@ -5,8 +5,10 @@ import { k0s } from '../../src/distributions/k0s/index.ts';
 import { kkp } from '../../src/distributions/kkp/index.ts';
 import { kubeadm } from '../../src/distributions/kubeadm/index.ts';
 import { openshift } from '../../src/distributions/openshift/index.ts';
+import { k3s, rke2 } from '../../src/distributions/k3s/index.ts';
+import { aks, eks, gke } from '../../src/distributions/managed/index.ts';
 import { unmanaged } from '../../src/distributions/unmanaged/index.ts';
-import type { ClusterFacts } from '../../src/model/facts.ts';
+import type { ClusterFacts, NodeFacts } from '../../src/model/facts.ts';
 import { EDITABLE_FLAGS, EDITABLE_SYSCTLS, type HostSettings, STATIC_PODS } from '../../src/model/host.ts';
 import type { KubeObject } from '../../src/model/object.ts';
 import { known } from '../../src/model/reader.ts';
@@ -17,7 +19,10 @@ import { fakeReader } from '../support/fake-reader.ts';
 import { k0sCluster } from '../support/k0s.ts';
 import { kkpCluster } from '../support/kkp.ts';
 import { kubeadmCluster } from '../support/kubeadm.ts';
+import { keepsItsWord } from './ways.ts';
 import { infrastructure, networkWith, openshiftCluster } from '../support/openshift.ts';
+import { k3sCluster, managedCluster } from '../support/managed.ts';
+import { unmanagedCluster } from '../support/unmanaged.ts';
 
 interface Scene<Own> {
   readonly facts: ClusterFacts;
@@ -40,6 +45,8 @@ function conforms<Own>(
 
   describe(distribution.name, () => {
     test('its name can be a value in the API', () => expect(distribution.name).toMatch(/^[A-Z][A-Za-z0-9]*$/u));
+
+    keepsItsWord(distribution, [...scenes, converted]);
 
     test('its steps belong to the phases of a distribution, with ids of their own', () => {
       for (const { wanted, facts, own } of cases) {
@@ -168,6 +175,22 @@ const inSystem = (kind: string, apiVersion: string, name: string): KubeObject =>
   metadata: { name, namespace: 'kube-system' },
 });
 
+const SERVICE_CIDR: KubeObject = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'ServiceCIDR',
+  metadata: { name: 'kubernetes' },
+};
+const UNMANAGED_OBJECTS: readonly KubeObject[] = [
+  SERVICE_CIDR,
+  inSystem('ConfigMap', 'v1', 'kube-proxy'),
+  inSystem('DaemonSet', 'apps/v1', 'kube-proxy'),
+  inSystem('Pod', 'v1', 'kube-apiserver-cp-1'),
+];
+const withTwoPodCIDRs = (node: NodeFacts): NodeFacts => ({
+  ...node,
+  podCIDRs: [...node.podCIDRs, `fd00:10:244:${node.podCIDRs[0]?.split('.')[2] ?? ''}::/64`],
+});
+
 conforms(
   kubeadm,
   [
@@ -247,7 +270,38 @@ conforms(
     metadata: { name: kind === 'ClusterOperator' ? 'network' : 'cluster' },
   })),
 );
-conforms(unmanaged, [{ facts: clusterFacts(), own: null }], {
-  facts: clusterFacts({ dual: true, controlPlanes: 3 }),
-  own: null,
-});
+describe('with components in Pods', () =>
+  conforms(
+    unmanaged,
+    [unmanagedCluster(), unmanagedCluster({ servers: 3 }), unmanagedCluster({ version: 'v1.20.15' })],
+    unmanagedCluster({ dual: true }),
+    UNMANAGED_OBJECTS,
+  ));
+describe('with components that nobody sees', () =>
+  conforms(
+    unmanaged,
+    [unmanagedCluster({ pods: false }), unmanagedCluster({ pods: false, servers: 3 })],
+    unmanagedCluster({ pods: false, dual: true, node: withTwoPodCIDRs }),
+    UNMANAGED_OBJECTS,
+  ));
+for (const cloud of [eks, gke, aks]) {
+  const name = cloud.name as 'EKS' | 'GKE' | 'AKS';
+  conforms(
+    cloud,
+    [
+      managedCluster(name),
+      managedCluster(name, {}, { serviceCIDR: known(null) }),
+      managedCluster(name, { dual: true }),
+    ],
+    managedCluster(name, { dual: true }),
+    [SERVICE_CIDR],
+  );
+}
+for (const distribution of [k3s, rke2]) {
+  conforms(
+    distribution,
+    [k3sCluster(), k3sCluster({ args: {} }), k3sCluster({ dual: true })],
+    k3sCluster({ dual: true }),
+    [SERVICE_CIDR],
+  );
+}

@@ -4,6 +4,7 @@ import type { FindingReason } from '../../model/finding-reasons.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { readWorkload } from '../../model/workload.ts';
 import type { CNI } from '../contract.ts';
@@ -21,6 +22,7 @@ export type AntreaFacts = Known<WorkloadFacts | null>;
  */
 export const antrea: CNI<AntreaFacts> = {
   name: 'Antrea',
+  support: { page: 'antrea', ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' }) },
   permissions: [
     {
       why: 'see whether the agents of Antrea have been restarted',

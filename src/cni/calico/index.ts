@@ -7,7 +7,7 @@ import type { Wanted } from '../../model/wanted.ts';
 import type { CNI } from '../contract.ts';
 import { agentSteps, configStep } from './agents.ts';
 import { check } from './checks.ts';
-import { CONFIG_MAP, DAEMON_SET, ENV_NAMES, type CalicoFacts } from './facts.ts';
+import { CONFIG_HASH_ANNOTATION, CONFIG_MAP, DAEMON_SET, ENV_NAMES, type CalicoFacts } from './facts.ts';
 import { makeGoal, records } from './goal.ts';
 import { assigns, readNetworkConfig, type NetworkConfig } from './network-config.ts';
 import { observe } from './observe.ts';
@@ -15,13 +15,16 @@ import { calicoOptions, OPTIONS_KEY } from './options.ts';
 import { permissions } from './permissions.ts';
 import { backPoolSteps, forwardPoolStep } from './pools.ts';
 import { nodeProofs } from './proofs.ts';
+import { support } from './support.ts';
 
 /** Calico installed by manifest (BGP, VXLAN, with or without Typha), managed through its ConfigMap, DaemonSet and pools. */
 export const calico: CNI<CalicoFacts> = {
   name: 'Calico',
+  support,
   options: { key: OPTIONS_KEY, schema: calicoOptions },
   optionRules: [poolBlockSizeRule(OPTIONS_KEY)],
   permissions,
+  workloads: [{ ref: DAEMON_SET, annotation: CONFIG_HASH_ANNOTATION, env: ENV_NAMES, strategy: true }],
   usesNodeIPAM: false,
   detect,
   observe,

@@ -1,9 +1,10 @@
 import type { Basics, ComponentFacts } from '../../model/facts.ts';
 import { readNetConf } from '../../model/net-conf.ts';
 import { refText } from '../../model/object.ts';
+import { everyWay } from '../../model/support.ts';
 import type { CNI } from '../contract.ts';
 import { check } from './checks.ts';
-import { CONFIG_MAP, DAEMON_SET, FLANNEL_KEY, type CanalFacts } from './facts.ts';
+import { CONFIG_MAP, DAEMON_SET, ENV_NAMES, FLANNEL_KEY, ROLLOUT_ANNOTATION, type CanalFacts } from './facts.ts';
 import { liveEnv, records } from './goal.ts';
 import { observe } from './observe.ts';
 import { permissions } from './permissions.ts';
@@ -13,7 +14,21 @@ import { steps } from './steps.ts';
 /** Canal by its manifest: Calico's policies over the network that flannel makes. */
 export const canal: CNI<CanalFacts> = {
   name: 'Canal',
+  support: {
+    page: 'canal',
+    ways: {
+      ...everyWay({
+        is: 'Converted',
+        on: 'RecordedFacts',
+        test: 'test/e2e/control-plane/canal.test.ts',
+        note: 'a real control plane, Canal played',
+      }),
+      IPv6ToDual: { is: 'Refused', reason: 'OptionNotCarriedOut' },
+      RollBack: { is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/canal-conversion.test.ts' },
+    },
+  },
   permissions,
+  workloads: [{ ref: DAEMON_SET, annotation: ROLLOUT_ANNOTATION, env: ENV_NAMES }],
   usesNodeIPAM: true,
   detect: ({ objects }: Basics) =>
     objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,

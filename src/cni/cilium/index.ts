@@ -1,9 +1,10 @@
 import type { Basics, ComponentFacts } from '../../model/facts.ts';
 import { refText } from '../../model/object.ts';
+import { everyWay } from '../../model/support.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import type { CNI } from '../contract.ts';
 import { check } from './checks.ts';
-import { CONFIG_MAP, DAEMON_SET, type CiliumFacts } from './facts.ts';
+import { CONFIG_MAP, DAEMON_SET, OPERATOR, ROLLOUT_ANNOTATION, type CiliumFacts } from './facts.ts';
 import { observe } from './observe.ts';
 import { permissions } from './permissions.ts';
 import { nodeProofs } from './proofs.ts';
@@ -14,7 +15,21 @@ import { steps } from './steps.ts';
 /** Cilium in kube-system, whoever installed it. */
 export const cilium: CNI<CiliumFacts> = {
   name: 'Cilium',
+  support: {
+    page: 'cilium',
+    ways: {
+      ...everyWay({
+        is: 'Converted',
+        on: 'RecordedFacts',
+        test: 'test/e2e/control-plane/cilium.test.ts',
+        note: 'a real control plane, Cilium played',
+      }),
+      IPv6ToDual: { is: 'Refused', reason: 'OptionNotCarriedOut' },
+      RollBack: { is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/cilium-conversion.test.ts' },
+    },
+  },
   permissions,
+  workloads: [DAEMON_SET, OPERATOR].map((ref) => ({ ref, annotation: ROLLOUT_ANNOTATION })),
   usesNodeIPAM: ({ config }) => config.known && config.value !== null && modeOf(config.value) === 'kubernetes',
   detect: ({ objects }: Basics) =>
     objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,

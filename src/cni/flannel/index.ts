@@ -1,8 +1,16 @@
 import type { Basics, ComponentFacts } from '../../model/facts.ts';
 import { refText } from '../../model/object.ts';
+import type { Evidence } from '../../model/support.ts';
 import type { CNI } from '../contract.ts';
 import { check } from './checks.ts';
-import { configMapRef, DAEMON_SET_NAME, daemonSetRef, type FlannelFacts } from './facts.ts';
+import {
+  configMapRef,
+  DAEMON_SET_NAME,
+  daemonSetRef,
+  NAMESPACES,
+  ROLLOUT_ANNOTATION,
+  type FlannelFacts,
+} from './facts.ts';
 import { records } from './goal.ts';
 import { readNetConf } from '../../model/net-conf.ts';
 import { namespacesOf, observe } from './observe.ts';
@@ -10,10 +18,28 @@ import { permissions } from './permissions.ts';
 import { nodeProofs } from './proofs.ts';
 import { steps } from './steps.ts';
 
+const realFlanneld = (test: string): Evidence => ({
+  is: 'Converted',
+  on: 'RealComponent',
+  test,
+  note: 'backend `vxlan`',
+});
+
 /** Flannel installed by its manifest or Helm chart, with Kubernetes as its store. */
 export const flannel: CNI<FlannelFacts> = {
   name: 'Flannel',
+  namespaces: NAMESPACES,
+  support: {
+    page: 'flannel',
+    ways: {
+      IPv4ToDual: realFlanneld('test/e2e/kubelets/flannel.test.ts'),
+      IPv6ToDual: realFlanneld('test/e2e/kubelets-more/conversion-ipv6.test.ts'),
+      DualToSingle: realFlanneld('test/e2e/kubelets/flannel.test.ts'),
+      RollBack: { is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/flannel-conversion.test.ts' },
+    },
+  },
   permissions,
+  workloads: NAMESPACES.map((namespace) => ({ ref: daemonSetRef(namespace), annotation: ROLLOUT_ANNOTATION })),
   usesNodeIPAM: true,
   detect,
   observe,

@@ -3,16 +3,21 @@ import type { Basics, ComponentFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
 import { refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import type { CNI } from '../contract.ts';
-import { DAEMON_SET, type KindnetFacts, SUBNET_ENV } from './facts.ts';
+import { DAEMON_SET, type KindnetFacts, ROLLOUT_ANNOTATION, SUBNET_ENV } from './facts.ts';
 import { observe } from './observe.ts';
 import { records, steps } from './steps.ts';
 
 /** The network that kind installs, and its descendant that is installed on its own. */
 export const kindnet: CNI<KindnetFacts> = {
   name: 'Kindnet',
+  support: {
+    page: 'kindnet',
+    ways: everyWay({ is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/kindnet.test.ts' }),
+  },
   permissions: [
     {
       why: 'tell kindnet the pod networks of both families',
@@ -30,6 +35,7 @@ export const kindnet: CNI<KindnetFacts> = {
       verbs: ['list', 'delete'],
     },
   ],
+  workloads: [{ ref: DAEMON_SET, annotation: ROLLOUT_ANNOTATION, env: [SUBNET_ENV] }],
   usesNodeIPAM: true,
   detect: ({ objects }: Basics) =>
     objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,

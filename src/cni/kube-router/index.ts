@@ -1,7 +1,8 @@
 import type { Basics, ComponentFacts } from '../../model/facts.ts';
 import { refText } from '../../model/object.ts';
+import { everyWay } from '../../model/support.ts';
 import type { CNI } from '../contract.ts';
-import { flag, serviceRanges } from './args.ts';
+import { flag, IPV6_FLAG, SERVICES_FLAG, serviceRanges } from './args.ts';
 import { check } from './checks.ts';
 import { DAEMON_SET, type KubeRouterFacts } from './facts.ts';
 import { observe } from './observe.ts';
@@ -11,6 +12,19 @@ import { records, steps } from './steps.ts';
 /** kube-router as the network of pods, by one of its manifests or by k0s. */
 export const kubeRouter: CNI<KubeRouterFacts> = {
   name: 'KubeRouter',
+  support: {
+    page: 'kube-router',
+    ways: {
+      ...everyWay({
+        is: 'Converted',
+        on: 'RecordedFacts',
+        test: 'test/e2e/control-plane/kube-router.test.ts',
+        note: 'a real control plane, kube-router played',
+      }),
+      IPv6ToDual: { is: 'Refused', reason: 'OptionNotCarriedOut' },
+      RollBack: { is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/kube-router.test.ts' },
+    },
+  },
   permissions: [
     {
       why: 'tell kube-router to do both families',
@@ -28,6 +42,7 @@ export const kubeRouter: CNI<KubeRouterFacts> = {
       verbs: ['list', 'delete'],
     },
   ],
+  workloads: [{ ref: DAEMON_SET, args: [IPV6_FLAG, SERVICES_FLAG].map((name) => `--${name}`) }],
   usesNodeIPAM: true,
   detect: ({ objects }: Basics) =>
     objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,

@@ -5,6 +5,7 @@ import type { Finding } from '../../model/finding.ts';
 import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import type { CNI } from '../contract.ts';
@@ -21,6 +22,8 @@ export type TigeraFacts = Known<{ readonly pools: readonly unknown[] } | null>;
  */
 export const tigera: CNI<TigeraFacts> = {
   name: 'TigeraOperator',
+  namespaces: ['calico-system', 'tigera-operator'],
+  support: { page: 'tigera', ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/tigera.test.ts' }) },
   permissions: [
     {
       why: 'see the pools of an Installation of the tigera operator',

@@ -1,11 +1,13 @@
 import type { FindingReason } from '../../api/reasons.ts';
 import type { Finding } from '../../model/finding.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import type { CNI } from '../contract.ts';
 
 /** A network plug-in that is left to the user, because nobody else claims it or because the resource says so. */
 export const unmanaged: CNI<null> = {
   name: 'Unmanaged',
+  support: { page: 'unmanaged', ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' }) },
   permissions: [],
   usesNodeIPAM: false,
   detect: () => 'no other network plug-in was recognised',

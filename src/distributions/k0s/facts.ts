@@ -1,9 +1,11 @@
+import { type Identity, readAPIServers } from '../../model/api-servers.ts';
 import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
 import type { K0sReport } from '../../model/host.ts';
 import { type K0sSettings, readK0sSettings } from '../../model/k0s.ts';
-import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
+import { asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import { lastChange } from '../../model/owner.ts';
 import { type Known, known, type Read, type Reader, unknown } from '../../model/reader.ts';
+import { readServiceNetworks } from '../../model/service-networks.ts';
 import { readWorkload } from '../../model/workload.ts';
 import { unreachable } from '../../result.ts';
 
@@ -32,13 +34,6 @@ export const MANAGER_LEASE: ObjectRef = {
   namespace: 'kube-system',
   name: 'kube-controller-manager',
 };
-export const DEFAULT_SERVICE_CIDR: ObjectRef = {
-  apiVersion: 'networking.k8s.io/v1',
-  kind: 'ServiceCIDR',
-  name: 'kubernetes',
-};
-/** Each API server renews a Lease of its own (Kubernetes: pkg/controlplane/apiserver/server.go). */
-const IDENTITY_LEASES = 'apiserver.kubernetes.io/identity=kube-apiserver';
 
 /** k0s' part of the facts. Known null: the object is not there, or the server does not know its kind. */
 export interface K0sFacts {
@@ -88,35 +83,22 @@ export interface LeaseFacts {
   readonly renewedAt: string;
 }
 
-/** What an API server's Lease tells of it. */
-export interface Identity {
-  readonly hostname: string;
-  readonly holder: string;
-}
-
 export async function observe(reader: Reader, basics: Basics): Promise<K0sFacts> {
   const [identities, clusterConfig, proxyConfig, proxy, lease, serviceCIDR] = await Promise.all([
-    reader.list({
-      apiVersion: MANAGER_LEASE.apiVersion,
-      kind: 'Lease',
-      namespace: 'kube-system',
-      labelSelector: IDENTITY_LEASES,
-    }),
+    readAPIServers(reader),
     reader.get(CLUSTER_CONFIG),
     reader.get(PROXY_CONFIG),
     readWorkload(reader, 'DaemonSet', 'kube-system', 'kube-proxy'),
     reader.get(MANAGER_LEASE),
-    reader.get(DEFAULT_SERVICE_CIDR),
+    readServiceNetworks(reader),
   ]);
   return {
-    controllers: makeControllers(basics.nodes, toIdentities(identities)),
+    controllers: makeControllers(basics.nodes, identities),
     clusterConfig: ifThere(clusterConfig, toClusterConfig),
     proxyConfig: ifThere(proxyConfig, toProxyConfig),
     proxy,
     lease: ifThere(lease, toLease),
-    serviceCIDR: ifThere(serviceCIDR, (object) =>
-      asArray(at(object, 'spec', 'cidrs')).flatMap((cidr) => asString(cidr) ?? []),
-    ),
+    serviceCIDR,
   };
 }
 
@@ -144,18 +126,6 @@ export function makeControllers(
 }
 
 const hostnameOf = (node: NodeFacts): string => node.agent?.report?.hostname ?? node.name;
-
-function toIdentities(read: Read<readonly KubeObject[]>): Known<readonly Identity[]> {
-  if (read.is === 'Unreadable') return unknown(read.why);
-  if (read.is === 'Missing') return known([]);
-  return known(
-    read.value.flatMap((lease) => {
-      const hostname = lease.metadata.labels?.['kubernetes.io/hostname'];
-      const holder = asString(at(lease, 'spec', 'holderIdentity'));
-      return hostname === undefined || holder === undefined ? [] : [{ hostname, holder }];
-    }),
-  );
-}
 
 const toClusterConfig = (object: KubeObject): ClusterConfigFacts => ({
   settings: readK0sSettings(object),

@@ -1,16 +1,17 @@
 import type { ComponentFacts } from '../../model/facts.ts';
 import type { K0sSettings } from '../../model/k0s.ts';
 import { isSatisfied } from '../../model/step.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Distribution } from '../contract.ts';
 import { check } from './check.ts';
 import { clusterConfigSteps, orderSteps } from './cluster-config.ts';
 import { controllerSteps } from './controllers.ts';
-import { type K0sFacts, observe } from './facts.ts';
+import { type K0sFacts, observe, PROXY } from './facts.ts';
 import { managerSteps } from './lease.ts';
 import { clusterSettings, controllersOf, network } from './network.ts';
 import { nodeSteps } from './nodes.ts';
 import { permissions } from './permissions.ts';
-import { proxySteps } from './proxy.ts';
+import { CONFIG_HASH, proxySteps } from './proxy.ts';
 import { records } from './records.ts';
 import { serviceCIDRSteps } from './service-cidr.ts';
 import { DEFAULT_MASKS } from './target.ts';
@@ -18,8 +19,17 @@ import { DEFAULT_MASKS } from './target.ts';
 /** Control planes that k0s runs: processes of one service on hosts that need have no Node, configured by a file and, if so started, by an object. */
 export const k0s: Distribution<K0sFacts> = {
   name: 'K0s',
+  support: {
+    page: 'k0s',
+    ways: {
+      ...everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/k0s.test.ts' }),
+      IPv6ToDual: { is: 'HandedOver', test: 'test/unit/distributions/k0s-target.test.ts' },
+      RollBack: { is: 'HandedOver', test: 'test/unit/distributions/k0s-conversion.test.ts' },
+    },
+  },
   defaultNodeMask: DEFAULT_MASKS,
   permissions,
+  workloads: [{ ref: PROXY, annotation: CONFIG_HASH }],
   detect: ({ kubernetesVersion, groupVersions }) => {
     // Every k0s marks the version of the components that it builds; the groups are there only with some of its features.
     if (/\+k0s(?:\.|$)/u.test(kubernetesVersion)) return `Kubernetes version ${kubernetesVersion}`;

@@ -1,4 +1,5 @@
 import { sameRange } from '../../model/networks.ts';
+import { remakeServiceCIDR } from '../../model/service-networks.ts';
 import type { Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import type { K0sFacts } from './facts.ts';
@@ -37,22 +38,13 @@ const waitStep = (range: string, held: string | null, state: StepState): Step =>
   what: `ServiceCIDR kubernetes holds ${range}`,
 });
 
-/**
- * The object keeps both networks when the API servers have one again, so it must be made anew; and it cannot go while a Service has an address that no
- * other ServiceCIDR holds. Which needs every API server to have one network before: the last of them is seen by nobody here.
- */
+/** Needs every API server to have one network before: the last of them is seen by nobody here. */
 const remakeStep = (range: string, held: string, isHeld: boolean): Step => ({
   kind: 'Handoff',
   ...base(range, held),
   why: 'It still offers addresses of the family that leaves; the API servers make it again from their flags.',
   state: isHeld ? { is: 'Satisfied', evidence: `ServiceCIDR kubernetes holds ${held}` } : { is: 'Pending' },
-  command:
-    'when every controller runs with its new file: kubectl create -f keeper.yaml && kubectl delete servicecidr kubernetes; when kubectl get servicecidr kubernetes shows it again: kubectl delete servicecidr dualstack-keeper',
-  watches: `ServiceCIDR kubernetes with ${range} alone`,
-  snippets: [
-    {
-      file: 'keeper.yaml',
-      text: `apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata:\n  name: dualstack-keeper\nspec:\n  cidrs: ${JSON.stringify(range.split(','))}\n`,
-    },
-  ],
+  ...remakeServiceCIDR(range),
+  // The proof at the end would fail on it, and nobody be asked for it.
+  holdsUp: true,
 });

@@ -1,5 +1,6 @@
 import type { ComponentFacts } from '../../model/facts.ts';
 import { type Known, known } from '../../model/reader.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Distribution } from '../contract.ts';
 import { check } from './check.ts';
 import { detect } from './detect.ts';
@@ -10,6 +11,7 @@ import { permissions } from './permissions.ts';
 /** User clusters of the Kubermatic Kubernetes Platform: the control plane runs in another cluster, the Seed, and its networks are fixed when it is made. */
 export const kkp: Distribution<KKPFacts> = {
   name: 'KKP',
+  support: { page: 'kkp', ways: everyWay({ is: 'Refused', reason: 'NetworkImmutable' }) },
   defaultNodeMask: DEFAULT_MASKS,
   permissions,
   detect,

@@ -1,4 +1,5 @@
 import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
+import { parseFlags } from '../../model/flags.ts';
 import type { StaticPod } from '../../model/host.ts';
 import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import { type Known, known, type Read, type Reader, unknown } from '../../model/reader.ts';
@@ -158,18 +159,6 @@ function toMirrorPod(pod: KubeObject, component: MirrorPod['component']): Mirror
       (condition) => at(condition, 'type') === 'Ready' && at(condition, 'status') === 'True',
     ),
   };
-}
-
-/** Flags of a command line: `--a=b`, `--a b` and `--a` alone, which means true. The last of several counts, as for the component. */
-export function parseFlags(words: readonly string[]): Readonly<Record<string, string>> {
-  const flags: Record<string, string> = {};
-  words.forEach((word, index) => {
-    const match = /^--?([a-z0-9][-a-z0-9]*)(?:=(.*))?$/s.exec(word);
-    if (match?.[1] === undefined) return;
-    const next = words[index + 1];
-    flags[match[1]] = match[2] ?? (next !== undefined && !next.startsWith('-') ? next : 'true');
-  });
-  return flags;
 }
 
 function toConfigText(object: KubeObject, key: string): ConfigText | null {

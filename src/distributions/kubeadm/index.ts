@@ -1,23 +1,36 @@
 import type { ComponentFacts } from '../../model/facts.ts';
+import type { Evidence } from '../../model/support.ts';
 import type { Distribution } from '../contract.ts';
 import { apiServerSteps } from './api-server.ts';
 import { check } from './check.ts';
 import { readClusterConfig } from './cluster-config.ts';
 import { controllerManagerSteps, DEFAULT_MASKS } from './controller-manager.ts';
-import { type KubeadmFacts, observe } from './facts.ts';
+import { type KubeadmFacts, observe, PROXY } from './facts.ts';
 import { clusterConfigSteps } from './kubeadm-config.ts';
 import { nodeIPSteps } from './node-ips.ts';
 import { permissions } from './permissions.ts';
 import { proxySteps } from './proxy.ts';
 import { readProxyCIDR } from './proxy-config.ts';
 import { network } from './ranges.ts';
-import { records } from './records.ts';
+import { CONFIG_HASH, records } from './records.ts';
+
+const real = (test: string): Evidence => ({ is: 'Converted', on: 'RealComponent', test });
 
 /** Control planes that kubeadm made: static pods, and a ConfigMap that says what they were made from. */
 export const kubeadm: Distribution<KubeadmFacts> = {
   name: 'Kubeadm',
+  support: {
+    page: 'kubeadm',
+    ways: {
+      IPv4ToDual: real('test/e2e/kubelets/conversion.test.ts'),
+      IPv6ToDual: real('test/e2e/kubelets-more/conversion-ipv6.test.ts'),
+      DualToSingle: real('test/e2e/kubelets-more/rollback.test.ts'),
+      RollBack: real('test/e2e/kubelets-more/rollback.test.ts'),
+    },
+  },
   defaultNodeMask: DEFAULT_MASKS,
   permissions,
+  workloads: [{ ref: PROXY, annotation: CONFIG_HASH }],
   detect: (basics) =>
     basics.objects.ConfigMap.includes('kube-system/kubeadm-config') ? 'ConfigMap kube-system/kubeadm-config' : null,
   observe,

@@ -1,4 +1,5 @@
 import type { ComponentFacts } from '../../model/facts.ts';
+import { everyWay } from '../../model/support.ts';
 import type { Distribution } from '../contract.ts';
 import { check } from './check.ts';
 import { observe, type OpenShiftFacts } from './facts.ts';
@@ -9,6 +10,10 @@ import { steps } from './steps.ts';
 /** OpenShift and OKD: operators of their own make all of the cluster from a few objects, and one of them converts it. */
 export const openshift: Distribution<OpenShiftFacts> = {
   name: 'OpenShift',
+  support: {
+    page: 'openshift',
+    ways: everyWay({ is: 'HandedOver', test: 'test/unit/distributions/openshift.test.ts' }),
+  },
   defaultNodeMask: DEFAULT_MASKS,
   permissions,
   // The two go together; the first alone is also found where single parts of OpenShift were installed.

@@ -122,6 +122,34 @@ test('where the DaemonSet does not go on by itself, its pods are replaced one by
   });
 });
 
+test('pods that are older than their Node, and so than its podCIDRs, are replaced one by one, when the others are there', () => {
+  const replaced = cluster((_node, index) => (index === 0 ? {} : { createdAt: before(600) }));
+  const [args, rollout] = steps(
+    rolling(() => ({})),
+    replaced,
+  );
+  expect(args?.state.is).toBe('Satisfied');
+  expect(rollout).toMatchObject({
+    state: { is: 'Pending' },
+    next: { is: 'DeletePods', pods: [{ name: 'kube-router-worker-1' }] },
+  });
+  expect(
+    proofs(
+      rolling(() => ({})),
+      replaced,
+    ).nodes,
+  ).toEqual(['Proven', 'Pending', 'Pending']);
+  const renewed = rolling((index) => (index === 1 ? { startedAt: before(300), ready: false } : {}));
+  expect(steps(renewed, replaced)[1]).toMatchObject({ state: { is: 'InProgress' }, next: { pods: [] } });
+  const oneFamily = cluster((node) => ({ createdAt: before(600), podCIDRs: node.podCIDRs.slice(0, 1) }));
+  expect(
+    brief(
+      rolling(() => ({})),
+      oneFamily,
+    ),
+  ).toEqual(['Satisfied', 'Satisfied']);
+});
+
 test('one that crashes is told with its node', () => {
   const crash = { ready: false, waiting: 'CrashLoopBackOff', startedAt: before(300) };
   const parts = rolling((index) => (index === 0 ? crash : {}));
@@ -164,6 +192,22 @@ test('the way back gives it its first arguments again; what somebody else change
 });
 
 const K0S = { text: 'label k0s.k0sproject.io/stack: kuberouter', watches: true };
+/** As k0s makes them with dual-stack on. */
+const OF_K0S = [
+  '--bgp-graceful-restart=true',
+  '--enable-ipv4=true',
+  '--enable-ipv6=true',
+  `--service-cluster-ip-range=${SERVICES.IPv4}`,
+];
+
+test('what k0s has switched on is as wanted, though it gives no IPv6 range of Services; and it is never changed', () => {
+  const [args] = steps({ owner: K0S, args: OF_K0S });
+  expect(args).toMatchObject({ id: 'kube-router/args', state: { is: 'Satisfied' }, diff: [] });
+  const [told] = kubeRouter.check(wantedDual(), cluster(), kubeRouterFacts(cluster(), { owner: K0S, args: OF_K0S }));
+  expect(told?.remedy).toContain(
+    `spec.network.kuberouter.extraArgs.service-cluster-ip-range: ${SERVICES.IPv4},${SERVICES.IPv6}`,
+  );
+});
 
 test.each<[string, KubeRouterParts, readonly unknown[]]>([
   ['nothing to say', {}, []],
@@ -189,7 +233,12 @@ test.each<[string, KubeRouterParts, readonly unknown[]]>([
     [['EgressNAT', false]],
   ],
   ['k0s', { owner: K0S }, [['AnotherOwner', true]]],
-  ['k0s, once it has done it', { owner: K0S, args: KUBE_ROUTER_DUAL }, []],
+  [
+    'k0s, once it has done it, which leaves the IPv6 range out',
+    { owner: K0S, args: OF_K0S },
+    [['AnotherOwner', false]],
+  ],
+  ['k0s, told that range too', { owner: K0S, args: KUBE_ROUTER_DUAL }, []],
   ['GitOps', { owner: { text: 'label argocd.argoproj.io/instance: x', watches: true } }, [['AnotherOwner', true]]],
   ['Helm', { owner: { text: 'label app.kubernetes.io/managed-by: Helm', watches: false } }, [['AnotherOwner', false]]],
 ])('findings: %s', (_name, parts, expected) => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
+import { workloadsPolicy } from '../../../hack/admission.ts';
 import { rbacFiles } from '../../../hack/rbac.ts';
 import { at } from '../../../src/model/object.ts';
 import { agentPermissions, operatorPermissions } from '../../../src/permissions.ts';
@@ -9,6 +10,13 @@ const files = Object.entries(rbacFiles());
 
 test.each(files)('%s is what the sources say (else: node hack/generate-rbac.ts)', (name, text) => {
   expect(readFileSync(new URL(`../../../config/rbac/${name}`, import.meta.url), 'utf8')).toBe(text);
+});
+
+test('the policy about workloads has the lists of the plug-ins (else: node hack/generate-rbac.ts)', () => {
+  const text = readFileSync(new URL('../../../config/admission/workloads.yaml', import.meta.url), 'utf8');
+  expect(workloadsPolicy(text)).toBe(text);
+  expect(workloadsPolicy(text.replace("['POD_SUBNET']", '[]'))).toBe(text);
+  expect(() => workloadsPolicy(text.replace('- name: environment', '- name: other'))).toThrow('environment');
 });
 
 test('each permission becomes one rule, with its reason', () => {

@@ -5,6 +5,7 @@ import { outlookOf } from '../../../src/nodes/outlook.ts';
 import { podFacts, workloadFacts } from '../../support/facts.ts';
 import { kubeadmFacts } from '../../support/kubeadm.ts';
 import { asked, clusterScene, planScene } from '../../support/plan-scene.ts';
+import { unmanagedFacts } from '../../support/unmanaged.ts';
 
 const outlook = (facts: ClusterFacts, request: Record<string, unknown> = {}) => {
   const { plugins, plan } = planScene(facts, asked(request));
@@ -27,7 +28,7 @@ test('what is wanted, and what the plan and the network plug-in come to', () => 
     usesPodCIDRs: false,
     editsHosts: true,
   });
-  const unmanaged = { name: 'Unmanaged', detectedBy: '', own: null };
+  const unmanaged = { name: 'Unmanaged', detectedBy: '', own: unmanagedFacts() };
   expect(outlook({ ...clusterScene(), distribution: unmanaged }).editsHosts).toBe(false);
 });
 

@@ -19,6 +19,7 @@ import {
   wantedSingle,
 } from '../../support/facts.ts';
 import { asked, clusterScene, NO_MEMORY, planScene } from '../../support/plan-scene.ts';
+import { unmanagedFacts } from '../../support/unmanaged.ts';
 
 const CAME = 1000;
 /** A node whose kubelet a script started before its IPv6 had come. */
@@ -173,7 +174,7 @@ test('in a plan: after the records, in nobody’s way, and no part of what is ap
 });
 
 test('where the operator does not edit hosts, it restarts nothing there', () => {
-  const unmanaged = { distribution: { name: 'Unmanaged', detectedBy: '', own: null } };
+  const unmanaged = { distribution: { name: 'Unmanaged', detectedBy: '', own: unmanagedFacts() } };
   const facts = { ...clusterScene({ nodes: [whole(1), late(2)], dual: true }), ...unmanaged };
   expect(planScene(facts).plan.steps.filter(({ group }) => group === 'node-remedies')).toEqual([]);
 });

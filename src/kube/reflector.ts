@@ -39,6 +39,10 @@ export interface Reflector<T> {
   readonly size: number;
   /** True once a whole list has been read; stays true. What is cached may be old while the server is away. */
   readonly hasSynced: boolean;
+  /** The resourceVersion up to which the cache has followed; undefined: not all of a list has been read yet, or it must be read anew. */
+  readonly position: string | undefined;
+  /** When the server last said anything of these objects (monotonic milliseconds), if only that nothing has changed. Undefined: never. */
+  readonly heardAt: number | undefined;
   /** When `hasSynced` becomes true; false when the signal aborted before. */
   whenSynced(signal: AbortSignal): Promise<boolean>;
   /** Lists and watches until the signal aborts; then nothing of it is left running. Call it once. */
@@ -88,6 +92,7 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
   let synced = false;
   /** Where a watch goes on; undefined: a new list is needed. */
   let position: string | undefined;
+  let heardAt: number | undefined;
 
   const tell = (change: CacheChange<T>): void => {
     try {
@@ -137,6 +142,7 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     for await (const page of client.pages(query, { signal })) {
       if (!page.ok) return { result: page, progressed: false };
       options.onReached?.();
+      heardAt = clock.monotonic();
       for (const object of page.value.items) list.seen.add(put(object));
       resourceVersion = page.value.resourceVersion;
     }
@@ -198,6 +204,7 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
       signal,
       onOpen: () => options.onReached?.(),
       onEvent: (event) => {
+        heardAt = clock.monotonic();
         position = take(event) ?? position;
         progressed ||= position !== undefined;
       },
@@ -250,6 +257,12 @@ export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {
     },
     get hasSynced() {
       return synced;
+    },
+    get position() {
+      return position;
+    },
+    get heardAt() {
+      return heardAt;
     },
     whenSynced: (signal) => {
       if (synced) return Promise.resolve(true);

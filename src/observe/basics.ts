@@ -3,7 +3,7 @@ import { asString, at, type KubeObject } from '../model/object.ts';
 import { known, type Known, unknown, type Read, type Reader, type ServerInfo } from '../model/reader.ts';
 import { pluginNamespaces } from '../registry.ts';
 import { err, ok, type Result } from '../result.ts';
-import { isToBeSeen, mayBeToBeSeen, NODE_FIELDS, type Renewals, toNodes } from './nodes.ts';
+import { DUAL_STACK_NODE_FIELDS, isToBeSeen, mayBeToBeSeen, NODE_FIELDS, type Renewals, toNodes } from './nodes.ts';
 
 const NAMESPACES = [...new Set(['kube-system', ...pluginNamespaces])];
 
@@ -24,7 +24,8 @@ export async function readBasics(reader: Reader, server: ServerInfo, now: number
       NAMESPACES.map(async (namespace) => ({
         kind,
         namespace,
-        read: await reader.list({ apiVersion, kind, namespace }),
+        // Their names are all: thousands of pods whole would be more than all else that is read.
+        read: await reader.list({ apiVersion, kind, namespace, fields: [] }),
       })),
     ),
   );
@@ -46,7 +47,11 @@ async function readNodes(reader: Reader, now: number): Promise<Result<readonly N
   if (nodes.is !== 'Found') return err(`Nodes cannot be listed: ${whyNot(nodes)}`);
 
   // Missing: the CRD is not installed, as when a preflight looks at a cluster that has nothing of ours yet.
-  const agents = await reader.list({ apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode' });
+  const agents = await reader.list({
+    apiVersion: 'dualstack.dev/v1alpha1',
+    kind: 'DualStackNode',
+    fields: DUAL_STACK_NODE_FIELDS,
+  });
   if (agents.is === 'Unreadable') return err(`DualStackNodes cannot be listed: ${agents.why}`);
   const renewals = await readRenewals(reader, nodes.value, now);
   return ok(toNodes(nodes.value, agents.is === 'Found' ? agents.value : [], renewals));

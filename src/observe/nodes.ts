@@ -29,6 +29,9 @@ export const NODE_FIELDS = [
   'status.volumesInUse',
 ] as const;
 
+/** All that is read of a DualStackNode here. */
+export const DUAL_STACK_NODE_FIELDS = ['metadata.generation', 'spec', 'status'] as const;
+
 /** By the name of a Node: when its kubelet renewed its Lease last. */
 export type Renewals = ReadonlyMap<string, NonNullable<NodeFacts['renewedAt']>>;
 
@@ -45,7 +48,7 @@ export function toNodes(
       const facts = toNodeFacts(node, agents.get(node.metadata.name) ?? null);
       return renewedAt === undefined ? facts : { ...facts, renewedAt };
     })
-    .toSorted((a, b) => a.name.localeCompare(b.name));
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function toNodeFacts(node: KubeObject, agent: AgentFacts | null): NodeFacts {

@@ -10,11 +10,12 @@ import { workQueue } from '../runtime/queue.ts';
 import { err, ok, type Result } from '../result.ts';
 import { GATHER_MS, gathering } from './gather.ts';
 import { inTime } from './in-time.ts';
+import { inventoryPass } from './inventory-pass.ts';
 import { makeGood } from './make-good.ts';
 import { watchedPass } from './mishaps.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import type { ImageHints } from './probe-image.ts';
-import { inventoryPass, type Next, passDeps } from './pass.ts';
+import { type Next, passDeps } from './pass.ts';
 import { serviceMetrics } from './service-metrics.ts';
 import { triggers } from './triggers.ts';
 
@@ -157,8 +158,18 @@ async function work(
   signal: AbortSignal,
   onSynced: () => void,
 ): Promise<void> {
+  const gather = gathering(deps.clock);
+  const watching = triggers(
+    { client: deps.cluster.client, clock: deps.clock, random: deps.random, log: deps.log },
+    {
+      asked: (name) => queue.add(name),
+      around: (name) => queue.addAfter(name, gather.delay(name)),
+      nodes: () => queue.addAfter(INVENTORY, gather.delay(INVENTORY)),
+    },
+  );
   const forPass = {
     ...passDeps(deps, options, signal),
+    nodes: watching.nodes,
     nodeMetrics: nodeMetrics(deps.metrics),
     serviceMetrics: serviceMetrics(deps.metrics),
   };
@@ -176,15 +187,6 @@ async function work(
       deps.log.error('a pass ended in an unexpected error', { name, error: error.message, stack: error.stack });
     },
   });
-  const gather = gathering(deps.clock);
-  const watching = triggers(
-    { client: deps.cluster.client, clock: deps.clock, random: deps.random, log: deps.log },
-    {
-      asked: (name) => queue.add(name),
-      around: (name) => queue.addAfter(name, gather.delay(name)),
-      nodes: () => queue.addAfter(INVENTORY, gather.delay(INVENTORY)),
-    },
-  );
 
   const workOn = async (name: string): Promise<void> => {
     const started = deps.clock.monotonic();

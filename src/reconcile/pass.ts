@@ -1,7 +1,5 @@
 import { execute, type ExecuteDeps } from '../apply/execute.ts';
-import { keepInventory } from '../apply/inventory.ts';
-import { clusterStatusOf } from '../api/cluster-status.ts';
-import type { ClusterStatus } from '../api/cluster-status.ts';
+import { type ClusterStatus, clusterStatusOf } from '../api/cluster-status.ts';
 import { conditionOf } from '../api/conditions.ts';
 import { governing } from '../api/governing.ts';
 import { API_VERSION, CLUSTER, FIELD_MANAGER, FINALIZER } from '../api/names.ts';
@@ -10,34 +8,35 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Cluster } from '../kube/connect.ts';
 import { errorText, type KubeError } from '../kube/errors.ts';
 import { type EventRecorder, eventRecorder } from '../kube/events.ts';
-import { clientReader, pagedReader, readServerInfo, snapshotReader } from '../kube/reader.ts';
+import { clientReader, pagedReader } from '../kube/reader.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
 import type { Step, VerifyPackets } from '../model/step.ts';
 import { surveyPods } from '../observe/backends.ts';
-import { observe } from '../observe/observe.ts';
 import { canonicalText } from '../plan/canonical.ts';
 import { attemptPrefix, type Decision } from '../plan/next.ts';
-import { registry, vocabulary } from '../registry.ts';
+import { vocabulary } from '../registry.ts';
 import { nodeChanges, toldOf } from '../report/node-changes.ts';
 import { type Looked, makeStatus, type Said } from '../report/status.ts';
 import { transitions } from '../report/transitions.ts';
-import { err, ok, type Result } from '../result.ts';
+import { ok, type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { judge, type Seen } from './judge.ts';
 import { freeNodes } from './free-nodes.ts';
+import { look, type LookDeps } from './look.ts';
 import { makeGood } from './make-good.ts';
+import type { NodeCache } from './node-cache.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 import { judgeWithLoads, type LoadCache, loadCache } from './node-loads.ts';
-import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
+import { type ImageHints, imageFinder } from './probe-image.ts';
 import { afterAct } from './memory.ts';
 import { outcomeText } from './outcome-text.ts';
 import { proofRuns, type ProofRuns } from './proof-runs.ts';
 import type { ServiceMetrics } from './service-metrics.ts';
-import { freshPods, type WorkloadCache, workloadCache } from './workload-cache.ts';
+import { freshPods, workloadCache } from './workload-cache.ts';
 
 /** When to look again. */
 export type Next =
@@ -46,21 +45,18 @@ export type Next =
   | { readonly is: 'Gone' }
   | { readonly is: 'BackOff'; readonly afterMs?: number };
 
-export interface PassDeps {
-  readonly client: KubeClient;
-  readonly clock: Clock;
+export interface PassDeps extends LookDeps {
   readonly log: Logger;
   readonly events: EventRecorder;
   readonly namespace: string;
   readonly newId: () => string;
-  readonly workloads: WorkloadCache;
   readonly loads: LoadCache;
   readonly proofs: ProofRuns;
+  /** Absent: nothing is watched, and Nodes are listed in every pass. */
+  readonly nodes?: NodeCache;
   /** Absent: nobody counts. */
   readonly nodeMetrics?: NodeMetrics;
   readonly serviceMetrics?: ServiceMetrics;
-  /** What probe pods are made of; absent: nothing is known of it, and no packets are sent. */
-  readonly probeImage?: FindImage;
   /** Aborts when this instance no longer leads. */
   readonly signal: AbortSignal;
 }
@@ -92,14 +88,12 @@ export const passDeps = (
 
 /** After an act the next look comes at once; watches wake the rest, and this is for what no watch shows, such as time passing. */
 const AFTER_ACT_MS = 100;
-const WHILE_WAITING_MS = 1_000;
+export const WHILE_WAITING_MS = 1_000;
 const WHILE_BLOCKED_MS = 10_000;
 /** While a Node may be missing: however often it fails, since the pods of a missing Node are removed after 40 s. */
-const WHILE_MISSING_MS = 2_000;
+export const WHILE_MISSING_MS = 2_000;
 /** Restarts of workloads take their time, and a look at them lists all pods. */
 const WHILE_RESTARTING_MS = 3_000;
-/** How old the list of workloads may be that the status is made of. What is decided by it is read anew: one of before the last restart would ask for another. */
-const WORKLOADS_MS = 30_000;
 
 interface Subject {
   readonly name: string;
@@ -145,7 +139,9 @@ export async function pass(name: string, deps: PassDeps): Promise<Next> {
   const guarded = await keepFinalizer(subject, request.value, deps);
   if (!guarded.ok) return backOff(guarded.error, deps);
 
-  const facts = await withImage(await look(request.value, deps), deps);
+  const told = await glance(subject, request.value, deps);
+  if (told !== null) return told;
+  const facts = await look(request.value, { ...deps, client: listing(deps) });
   if (!facts.ok) return tell(subject, { is: 'Unreadable', message: facts.error }, deps, { is: 'BackOff' });
   return advance(subject, request.value, facts.value, deps);
 }
@@ -163,42 +159,22 @@ export async function mishap(name: string, message: string, times: number, deps:
   if (read.ok) await tell(subjectOf(name, read.value), { is: 'Mishap', message, times }, deps, { is: 'BackOff' });
 }
 
+/** A look for which Nodes are listed, and by which it is known afterwards whether the watches show as much. */
+export const listing = ({ client, nodes }: PassDeps): KubeClient => nodes?.listing(client) ?? client;
+
 /**
- * No Node stays deleted, and every Node has a DualStackNode to report in, also before there is a DualStackCluster: so the first plan that anybody looks at can
- * already say what each host shows.
+ * What the watches show of Nodes is enough to say that nothing is to be done. Null: they show too little, or there may be something to do, which is
+ * decided by a whole look.
  */
-export async function inventoryPass(deps: PassDeps): Promise<Next> {
-  const begun = await makeGood(deps);
-  if (!begun.ok) return { is: 'BackOff', afterMs: WHILE_MISSING_MS };
-  const nodes = await deps.client.list({ apiVersion: 'v1', kind: 'Node', fields: ['metadata.annotations'] });
-  if (!nodes.ok) return backOff(nodes.error, deps);
-  const freed = await freeNodes(deps, nodes.value.items);
-  if (!freed.ok) return backOff(freed.error, deps);
-  const kept = await keepInventory(
-    deps.client,
-    nodes.value.items.map((node) => node.metadata.name),
-    begun.value,
-  );
-  // What is still under way is looked at again soon; a Node that goes also wakes this up.
-  if (kept.ok) return begun.value.size === 0 ? { is: 'Idle' } : { is: 'Again', afterMs: WHILE_WAITING_MS };
-  deps.log.warn('the DualStackNodes could not be brought in line with the Nodes', { error: kept.error });
-  return { is: 'BackOff' };
-}
-
-async function look(request: Request, { client, clock, workloads }: PassDeps): Promise<Result<ClusterFacts, string>> {
-  const server = await readServerInfo(client);
-  if (!server.ok) return err(errorText(server.error));
-  const reader = snapshotReader(clientReader(client));
-  const readWorkloads = () => workloads.get(WORKLOADS_MS);
-  const readBackends = () => workloads.backends(WORKLOADS_MS);
-  return observe(reader, server.value, registry, request, clock.now(), readWorkloads, readBackends);
-}
-
-async function withImage(facts: Result<ClusterFacts, string>, deps: PassDeps): Promise<Result<ClusterFacts, string>> {
-  if (!facts.ok || deps.probeImage === undefined) return facts;
-  const found = await deps.probeImage();
-  if (!found.ok) return found;
-  return found.value === null ? facts : ok({ ...facts.value, probeImage: found.value });
+async function glance(subject: Subject, request: Request, deps: PassDeps): Promise<Next | null> {
+  const { generation, status, deleting } = subject;
+  const client = deps.nodes?.watched(deps.client) ?? null;
+  if (client === null || deleting || status.observedGeneration !== generation) return null;
+  const facts = await look(request, { ...deps, client });
+  if (!facts.ok) return null;
+  const looked = await judgeWithLoads({ request, facts: facts.value, status, generation, deleting }, deps.loads);
+  if (!rests(looked.decision) || isFirstDone(looked.decision, status)) return null;
+  return tell(subject, looked, deps, nextAfter(looked.decision, looked));
 }
 
 /** Plans, decides, and at most one change. The intent is in the status before the change is made. */
@@ -210,6 +186,7 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
     ? judge({ ...seen, facts: { ...first.facts, ...(await freshPods(deps.workloads)) } })
     : first;
   const { decision } = looked;
+  if (!rests(decision)) deps.nodes?.forget();
   if (decision.is === 'Act' && decision.step.kind === 'VerifyPackets') {
     return proveBeside(subject, looked, seen, decision.step, deps);
   }
@@ -279,11 +256,35 @@ async function proveBeside(
 const isUnknown = (decision: Decision): boolean => decision.is === 'Wait' && decision.step.state.is === 'Unknown';
 
 /** An old list must neither restart anything, nor be what "all is done" is first said by. */
-const mustBeFresh = (decision: Decision, { conditions }: ClusterStatus): boolean =>
-  isAboutPods(decision) || (decision.is === 'Done' && conditionOf(conditions ?? [], 'Ready')?.status !== 'True');
+const mustBeFresh = (decision: Decision, status: ClusterStatus): boolean =>
+  isAboutPods(decision) || isFirstDone(decision, status);
+
+const isFirstDone = (decision: Decision, { conditions }: ClusterStatus): boolean =>
+  decision.is === 'Done' && conditionOf(conditions ?? [], 'Ready')?.status !== 'True';
 
 const isAboutPods = (decision: Decision): boolean =>
   'step' in decision && ['Services', 'Workloads'].includes(decision.step.phase);
+
+/** Nothing is done by it or after it, and nothing is remembered of it: it may be told again and again, by what is a moment old. */
+function rests(decision: Decision): boolean {
+  switch (decision.is) {
+    case 'Blocked':
+    case 'NodesPending':
+    case 'WaitingForUser':
+    case 'Paused':
+    case 'PlanOnly':
+    case 'AwaitingApproval':
+    case 'Done':
+      return true;
+    case 'Act':
+    case 'Wait':
+    // May begin a roll-back.
+    case 'Failed':
+      return false;
+    default:
+      return unreachable(decision);
+  }
+}
 
 function nextAfter(decision: Decision, looked: Looked): Next {
   switch (decision.is) {
@@ -391,7 +392,7 @@ const subjectOf = (name: string, resource: KubeObject): Subject => ({
   deleting: resource.metadata.deletionTimestamp !== undefined,
 });
 
-function backOff(error: KubeError, { log }: PassDeps): Next {
+export function backOff(error: KubeError, { log }: PassDeps): Next {
   log.warn('a pass could not be finished and is tried again', { error: errorText(error) });
   return error.retryAfterSeconds === undefined
     ? { is: 'BackOff' }

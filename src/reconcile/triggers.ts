@@ -1,12 +1,14 @@
 import { hash } from 'node:crypto';
 import { MIGRATE_LABEL } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { errorText } from '../kube/errors.ts';
+import { errorText, type KubeError } from '../kube/errors.ts';
 import { type Reflector, reflector } from '../kube/reflector.ts';
 import { asArray, asString, at, type KubeObject } from '../model/object.ts';
 import type { ListQuery } from '../model/reader.ts';
+import { DUAL_STACK_NODE_FIELDS, NODE_FIELDS } from '../observe/nodes.ts';
 import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import { type NodeCache, nodeCache } from './node-cache.ts';
 
 export interface TriggerDeps {
   readonly client: KubeClient;
@@ -33,7 +35,6 @@ const POD_FIELDS = [
   'status.containerStatuses.state.waiting.reason',
   ...CONDITIONS,
 ] as const;
-const NODE_FIELDS = ['metadata.labels', 'metadata.annotations', 'spec', 'status.addresses', ...CONDITIONS] as const;
 
 const isReady = (object: KubeObject): boolean =>
   asArray(at(object, 'status', 'conditions')).some(
@@ -63,20 +64,39 @@ const agentTriggers = (namespace: string): readonly Trigger[] => [
   { query: { apiVersion: 'v1', kind: 'ConfigMap', namespace }, fingerprint: byVersion },
 ];
 
-/** All that a pass looks at, by the part of it that counts. */
-export const TRIGGERS: readonly Trigger[] = [
-  { query: { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode' }, fingerprint: byVersion },
+/** A trigger whose objects are kept, for passes to be made with. */
+interface KeptTrigger extends Trigger {
+  readonly query: ListQuery & { readonly fields: readonly string[] };
+  /** The part that is kept. */
+  readonly keep: (object: KubeObject) => KubeObject;
+}
+
+/** What of a Node's spec may change. */
+const NODE_SPEC = ['podCIDRs', 'providerID', 'unschedulable', 'taints'] as const;
+
+export const NODE_TRIGGERS: readonly KeptTrigger[] = [
+  {
+    query: { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode', fields: DUAL_STACK_NODE_FIELDS },
+    fingerprint: byVersion,
+    // It comes whole, and who wrote what takes as much room as all else.
+    keep: (object) => ({ ...object, metadata: { ...object.metadata, managedFields: [] } }),
+  },
   {
     query: { apiVersion: 'v1', kind: 'Node', fields: NODE_FIELDS },
     fingerprint: (node) =>
       JSON.stringify([
         node.metadata.labels,
         node.metadata.annotations,
-        node['spec'],
+        NODE_SPEC.map((field) => at(node, 'spec', field)),
         at(node, 'status', 'addresses'),
         isReady(node),
       ]),
+    keep: (node) => node,
   },
+];
+
+/** All else that a pass looks at, by the part of it that counts. */
+export const TRIGGERS: readonly Trigger[] = [
   ...['kube-system', 'kube-flannel'].flatMap(agentTriggers),
   {
     query: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'kube-system' },
@@ -102,8 +122,6 @@ export const TRIGGERS: readonly Trigger[] = [
   },
 ];
 
-const NODE_KINDS: ReadonlySet<string> = new Set(['Node', 'DualStackNode']);
-
 /** What a DualStackCluster's own change is: its spec and its life, not its status, which this program writes. */
 const RESOURCE: Trigger = {
   query: { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackCluster' },
@@ -113,6 +131,8 @@ const RESOURCE: Trigger = {
 export interface Triggers {
   /** Names of the DualStackClusters there are. */
   names(): readonly string[];
+  /** The Nodes and DualStackNodes that are watched. */
+  readonly nodes: NodeCache;
   whenSynced(signal: AbortSignal): Promise<boolean>;
   run(signal: AbortSignal): Promise<void>;
 }
@@ -128,41 +148,58 @@ export interface Wakers {
 
 /** Watches all that a pass looks at, and wakes whom it may concern. */
 export function triggers(deps: TriggerDeps, wake: Wakers): Triggers {
-  const watch = (trigger: Trigger, changed: (key: string) => void): Reflector<string> =>
+  const toldOf = (kind: string) => ({
+    onError: (error: KubeError | Error): void =>
+      deps.log.debug('a watch was interrupted and goes on', {
+        kind,
+        error: error instanceof Error ? error.message : errorText(error),
+      }),
+  });
+  const watch = ({ query, fingerprint }: Trigger, changed: (key: string) => void): Reflector<string> =>
     reflector<string>({
       ...deps,
-      query: trigger.query,
+      ...toldOf(query.kind),
+      query,
       // Only to tell whether it changed: thousands of them whole would take more room than all else.
-      trim: (object) => hash('sha256', trigger.fingerprint(object), 'base64'),
+      trim: (object) => hash('sha256', fingerprint(object), 'base64'),
       onChange: (change) => {
         if (change.type !== 'Updated' || change.item !== change.before) changed(change.key);
       },
-      onError: (error) =>
-        deps.log.debug('a watch was interrupted and goes on', {
-          kind: trigger.query.kind,
-          error: error instanceof Error ? error.message : errorText(error),
-        }),
+    });
+  const watchKept = ({ query, fingerprint, keep }: KeptTrigger, changed: () => void): Reflector<KubeObject> =>
+    reflector<KubeObject>({
+      ...deps,
+      ...toldOf(query.kind),
+      query,
+      trim: keep,
+      onChange: (change) => {
+        if (change.type !== 'Updated' || fingerprint(change.item) !== fingerprint(change.before)) changed();
+      },
     });
   const resources = watch(RESOURCE, wake.asked);
   const wakeAll = (): void => resources.keys().forEach(wake.around);
-  const others = TRIGGERS.map((trigger) => ({
-    trigger,
-    cache: watch(trigger, () => {
+  const kept = NODE_TRIGGERS.map((trigger) => ({
+    query: trigger.query,
+    cache: watchKept(trigger, () => {
       wakeAll();
-      if (NODE_KINDS.has(trigger.query.kind)) wake.nodes();
+      wake.nodes();
     }),
   }));
+  const others = TRIGGERS.map((trigger) => ({ query: trigger.query, cache: watch(trigger, wakeAll) }));
 
   return {
     names: () => resources.keys(),
+    nodes: nodeCache(
+      kept.map(({ query: { apiVersion, kind, fields }, cache }) => ({ apiVersion, kind, fields, objects: cache })),
+      deps.clock,
+    ),
     whenSynced: (signal) => resources.whenSynced(signal),
     async run(signal) {
       const served = await Promise.all(
-        others.map(async (other) => {
-          const { apiVersion, kind } = other.trigger.query;
-          const answer = await deps.client.serves(apiVersion, kind);
+        [...kept, ...others].map(async ({ query, cache }) => {
+          const answer = await deps.client.serves(query.apiVersion, query.kind);
           // A kind that cannot be asked about now is watched all the same: the watch comes back by itself.
-          return answer.ok && !answer.value ? [] : [other.cache.run(signal)];
+          return answer.ok && !answer.value ? [] : [cache.run(signal)];
         }),
       );
       await Promise.all([resources.run(signal), ...served.flat()]);

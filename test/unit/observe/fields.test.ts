@@ -6,7 +6,7 @@ import type { ListQuery } from '../../../src/model/reader.ts';
 import { mayBeToBeSeen, NODE_FIELDS, toNodes } from '../../../src/observe/nodes.ts';
 import { SERVICE_FIELDS, toServiceFacts } from '../../../src/observe/services.ts';
 import { POD_FIELDS, readPodOwners } from '../../../src/observe/workloads.ts';
-import { TRIGGERS } from '../../../src/reconcile/triggers.ts';
+import { NODE_TRIGGERS, TRIGGERS } from '../../../src/reconcile/triggers.ts';
 import { covers, noted, pruned } from '../../support/fields.ts';
 import { nodeSample } from '../../support/node-samples.ts';
 
@@ -60,8 +60,9 @@ const uses: readonly (readonly [
   ],
   ['Services are made facts of', SERVICE_FIELDS, SERVICES, (services) => services.map(toServiceFacts)],
   ['owners of Pods are counted by', POD_FIELDS, PODS, (pods) => readPodOwners(ofPods(pods))],
-  ...TRIGGERS.flatMap(({ query: { kind, fields, namespace }, fingerprint }) =>
-    fields === undefined
+  ...[...NODE_TRIGGERS, ...TRIGGERS].flatMap(({ query: { kind, fields, namespace }, fingerprint }) =>
+    // A DualStackNode comes as JSON, and so whole.
+    fields === undefined || kind === 'DualStackNode'
       ? []
       : [
           [

@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals';
 import type { KubeObject, ObjectRef } from '../../../src/model/object.ts';
 import type { ListQuery, Reader } from '../../../src/model/reader.ts';
 import { loadCache } from '../../../src/reconcile/node-loads.ts';
-import { inventoryPass, pass } from '../../../src/reconcile/pass.ts';
+import { inventoryPass } from '../../../src/reconcile/inventory-pass.ts';
+import { pass } from '../../../src/reconcile/pass.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { kubeadmObjects, resource, scene, SPEC } from './scene.ts';
 

@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals';
 import { keepInventory } from '../../../src/apply/inventory.ts';
 import type { KubeObject, ObjectRef } from '../../../src/model/object.ts';
 import { REPLACED_NODES_SECRET, successorOf, toReplacedEntry } from '../../../src/model/replaced-node.ts';
-import { inventoryPass, pass } from '../../../src/reconcile/pass.ts';
+import { inventoryPass } from '../../../src/reconcile/inventory-pass.ts';
+import { pass } from '../../../src/reconcile/pass.ts';
 import { before } from '../../support/facts.ts';
 import { kubeadmObjects, resource, scene, SPEC } from './scene.ts';
 

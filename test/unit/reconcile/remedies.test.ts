@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { at, type KubeObject, type ObjectRef } from '../../../src/model/object.ts';
-import { inventoryPass, pass } from '../../../src/reconcile/pass.ts';
+import { inventoryPass } from '../../../src/reconcile/inventory-pass.ts';
+import { pass } from '../../../src/reconcile/pass.ts';
 import { before, hostAddress, hostIPv4, hostIPv6, hostReport, running } from '../../support/facts.ts';
 import { kubeadmObjects, resource, type Scene, scene } from './scene.ts';
 

@@ -5,6 +5,7 @@ import type { CNI } from './cni/contract.ts';
 import type { Distribution } from './distributions/contract.ts';
 import type { BoundCNI, BoundDistribution, BoundPlugin, BoundPlugins } from './model/bound.ts';
 import type { Basics, ClusterFacts } from './model/facts.ts';
+import { oncePer } from './model/once.ts';
 import type { ChangedWorkload, Permission, Plugin } from './model/plugin.ts';
 import type { Reader } from './model/reader.ts';
 import type { Support } from './model/support.ts';
@@ -191,7 +192,7 @@ function cniEntry<Own>(plugin: CNI<Own>): Entry<BoundCNI> {
       ...bound(plugin, own as Own),
       usesNodeIPAM: typeof plugin.usesNodeIPAM === 'function' ? plugin.usesNodeIPAM(own as Own) : plugin.usesNodeIPAM,
       podCIDRs: () => plugin.podCIDRs(own as Own),
-      nodeProofs: (wanted, facts) => plugin.nodeProofs?.(wanted, facts, own as Own) ?? null,
+      nodeProofs: oncePer((wanted, facts) => plugin.nodeProofs?.(wanted, facts, own as Own) ?? null),
     }),
   };
 }

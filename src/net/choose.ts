@@ -1,5 +1,5 @@
 import { type Address, parseAddress } from './address.ts';
-import { contains, networkOf } from './cidr.ts';
+import { shareNetwork } from './cidr.ts';
 import type { Family } from './family.ts';
 import { isVirtual } from './interfaces.ts';
 import { classOf, isRoutable } from './special.ts';
@@ -83,7 +83,7 @@ function rank<T extends Candidate>(candidate: T, family: Family, { interfaces, n
 
 function isNear(address: Address, prefixLength: number, near: string): boolean {
   const parsed = parseAddress(near);
-  return parsed.ok && contains(networkOf(address, prefixLength), parsed.value);
+  return parsed.ok && shareNetwork(address, parsed.value, prefixLength);
 }
 
 function compare(a: Ranked<unknown>, b: Ranked<unknown>): number {

@@ -57,10 +57,17 @@ export function isCanonical(text: string): boolean {
 export const overlaps = (a: Cidr, b: Cidr): boolean => a.family === b.family && a.first <= b.last && b.first <= a.last;
 
 /** True when every address of `inner` lies in `outer`. */
-export const contains = (outer: Cidr, inner: Cidr | Address): boolean => {
-  const [first, last] = 'value' in inner ? [inner.value, inner.value] : [inner.first, inner.last];
-  return outer.family === inner.family && outer.first <= first && last <= outer.last;
-};
+export const contains = (outer: Cidr, inner: Cidr | Address): boolean =>
+  outer.family === inner.family &&
+  ('value' in inner
+    ? outer.first <= inner.value && inner.value <= outer.last
+    : outer.first <= inner.first && inner.last <= outer.last);
+
+/** True when a network of that prefix length holds both. */
+export function shareNetwork(a: Address, b: Address, prefix: number): boolean {
+  const hostBits = BigInt(addressBits(a.family) - prefix);
+  return a.family === b.family && a.value >> hostBits === b.value >> hostBits;
+}
 
 /** Bits that tell hosts apart: 8 in a /24 of IPv4. */
 export const hostBits = (cidr: Cidr): number => addressBits(cidr.family) - cidr.prefix;

@@ -1,4 +1,5 @@
-const MOST = 65_536;
+/** More than the addresses of 50,000 nodes: were it less, each pass over these would empty it again and again. */
+const MOST = 262_144;
 
 /**
  * The same function, which keeps what it made of each text. A pass over thousands of nodes asks for the same addresses again and again, and

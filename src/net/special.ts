@@ -1,5 +1,6 @@
-import type { Address } from './address.ts';
+import { type Address, parseAddress } from './address.ts';
 import { type Cidr, contains, overlaps, parseCidr } from './cidr.ts';
+import { remembered } from './remembered.ts';
 
 /** What an address is for, as far as cluster networks and node addresses are concerned. */
 export type AddressClass =
@@ -48,8 +49,12 @@ export const UNUSABLE_NETWORKS: readonly string[] = [
 
 const UNUSABLE: readonly Cidr[] = UNUSABLE_NETWORKS.map(literal);
 
-export const classOf = (address: Address): AddressClass =>
-  SPECIAL.find(({ network }) => contains(network, address))?.class ?? 'Global';
+export const classOf = ({ text }: Address): AddressClass => classOfText(text);
+
+const classOfText = remembered((text): AddressClass => {
+  const address = parseAddress(text);
+  return (address.ok ? SPECIAL.find(({ network }) => contains(network, address.value)) : undefined)?.class ?? 'Global';
+});
 
 /** The network of `UNUSABLE_NETWORKS` that the given one touches, or null. */
 export const unusablePart = (cidr: Cidr): string | null =>

@@ -33,7 +33,8 @@ export function guard(wanted: Wanted, facts: ClusterFacts, proofs: Proofs): Guar
   const freed = facts.nodes.filter((node) => isGuarded(node) && !held.includes(node));
   const inForce = read === null ? mostAreWhole(wanted, facts) : read.inForce;
   const due = inForce ? unfit.filter((node) => !isGuarded(node) && isGuardable(read, node)) : [];
-  const isLeft = facts.nodes.some((node) => takesPods(node) && !unfit.includes(node));
+  const unfitNodes = new Set(unfit);
+  const isLeft = facts.nodes.some((node) => takesPods(node) && !unfitNodes.has(node));
   // A family that is missing on most nodes is an outage of the network, and not theirs: to empty the cluster for it would make it worse.
   const areFew = unfit.length * 2 <= facts.nodes.length;
   const mayTaint = isLeft && areFew;

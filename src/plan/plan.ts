@@ -95,9 +95,10 @@ const recordablesOf = (facts: ClusterFacts, plugins: BoundPlugins, live: readonl
 
 /** By phase; within one phase as the folder gave them. Remedies come right after the records, in either direction. */
 function inOrder(direction: Direction, steps: readonly Step[]): readonly Step[] {
-  const order = phaseOrder(direction);
-  const rank = (step: Step): number => (isRemedy(step) ? 0.5 : order.indexOf(step.phase));
-  return steps.toSorted((a, b) => rank(a) - rank(b));
+  const [first, ...others] = phaseOrder(direction);
+  const byTurn = Map.groupBy(steps, (step) => (isRemedy(step) ? 'Remedy' : step.phase));
+  const inTurn = [...(first === undefined ? [] : [first]), 'Remedy', ...others] as const;
+  return inTurn.flatMap((turn) => byTurn.get(turn) ?? []);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { ProbeImage } from '../model/probe.ts';
 import type { DNSServer, ProbePlan } from '../model/step.ts';
 import type { Family } from '../net/family.ts';
+import { remembered } from '../net/remembered.ts';
 import { fingerprintOf } from './canonical.ts';
 
 /** Up to so many nodes every pair is tried; beyond, the number of checks grows with the nodes and not with their square. */
@@ -73,11 +74,11 @@ const placeOf = ({ controlPlane, labels }: NodeFacts): string =>
 function groupsOf(nodes: readonly NodeFacts[]): readonly (readonly NodeFacts[])[] {
   return [...Map.groupBy(nodes, placeOf)]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, members]) => members.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)));
+    .map(([, members]) => members.toSorted((a, b) => (rankOf(a.name) < rankOf(b.name) ? -1 : 1)));
 }
 
 /** Names often tell rack and age; a hash does not, so that the choice is spread over both. */
-const rank = ({ name }: NodeFacts): string => fingerprintOf({ name });
+const rankOf = remembered((name) => fingerprintOf({ name }));
 
 function inTurn<T>(groups: readonly (readonly T[])[]): readonly T[] {
   const longest = Math.max(0, ...groups.map((group) => group.length));

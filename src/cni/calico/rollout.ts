@@ -1,4 +1,5 @@
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
+import { oncePer } from '../../model/once.ts';
 import type { StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import type { CalicoNodeFacts } from './facts.ts';
@@ -69,13 +70,15 @@ export function hasUnprovenOldPods(facts: ClusterFacts, agent: CalicoNodeFacts, 
 }
 
 /** The Nodes that calico-node runs on, or would. */
-export function agentNodes(facts: ClusterFacts, { nodeSelector, workload }: CalicoNodeFacts): readonly NodeFacts[] {
-  const running = new Set(workload.pods.map((pod) => pod.node));
-  return facts.nodes.filter(
-    (node) =>
-      running.has(node.name) || Object.entries(nodeSelector).every(([key, value]) => node.labels[key] === value),
-  );
-}
+export const agentNodes: (facts: ClusterFacts, agent: CalicoNodeFacts) => readonly NodeFacts[] = oncePer(
+  ({ nodes }, { nodeSelector, workload }) => {
+    const running = new Set(workload.pods.map((pod) => pod.node));
+    const selected = Object.entries(nodeSelector);
+    return nodes.filter(
+      (node) => running.has(node.name) || selected.every(([key, value]) => node.labels[key] === value),
+    );
+  },
+);
 
 type Nodes = ReadonlyMap<string, NodeFacts>;
 

@@ -5,19 +5,20 @@ import type { Family } from '../../net/family.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { hasDrifted } from './drift.ts';
 import { addressOfFamily, chooseAddress, familyOf } from '../../model/node-address.ts';
+import { oncePer } from '../../model/once.ts';
 import { startedFirst } from './order.ts';
 
 const FORWARDING = { IPv4: 'net.ipv4.ip_forward', IPv6: 'net.ipv6.conf.all.forwarding' } as const;
 
-/** One step per node, workers first: a mistake shows where it hurts least. */
-export function nodeIPSteps(wanted: Wanted, facts: ClusterFacts): readonly Step[] {
+/** One step per node, workers first: a mistake shows where it hurts least. Made once for a plan, which has steps and findings of them. */
+export const nodeIPSteps: (wanted: Wanted, facts: ClusterFacts) => readonly Step[] = oncePer((wanted, facts) => {
   const nodes = facts.nodes
     .filter((node) => node.labels['kubernetes.io/os'] !== 'windows')
     .toSorted((a, b) => Number(a.controlPlane) - Number(b.controlPlane) || (a.name < b.name ? -1 : 1));
   const away = facts.nodes.filter((node) => !node.ready).length;
   const tolerated = away <= wanted.tolerateUnavailable;
   return startedFirst(nodes.map((node) => nodeIPStep(wanted, node, tolerated)));
-}
+});
 
 function nodeIPStep(wanted: Wanted, node: NodeFacts, tolerated: boolean): Step {
   const goal = wanted.direction === 'Forward' ? forwardGoal(wanted, node) : backGoal(wanted, node);

@@ -6,9 +6,11 @@ import { unreachable } from '../../result.ts';
  * first joins meanwhile. Otherwise the given order stays.
  */
 export const startedFirst = <S extends Step>(steps: readonly S[]): readonly S[] =>
-  steps.toSorted((a, b) => rank(a) - rank(b));
+  RANKS.flatMap((wanted) => steps.filter((step) => rank(step) === wanted));
 
-function rank(step: Step): number {
+const RANKS = [0, 1, 2] as const;
+
+function rank(step: Step): (typeof RANKS)[number] {
   switch (step.state.is) {
     case 'Satisfied':
       return 0;

@@ -9,8 +9,8 @@ RUN node hack/bundle.mjs
 # No shell and no package manager. Its user 65532 is nobody special; the agent's DaemonSet runs it as root, since the host's files are root's.
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
 WORKDIR /app
-COPY --from=build /build/dist/ ./
-# The bundle is an ES module.
+COPY --from=build /build/dist/image/ ./
+# The bundle is made of ES modules.
 COPY --from=build /build/package.json ./
 USER 65532:65532
 ENV NODE_ENV=production

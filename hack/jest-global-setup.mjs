@@ -9,6 +9,9 @@ export default function setup() {
   const sources = readdirSync(`${root}src`, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => statSync(`${entry.parentPath}/${entry.name}`).mtimeMs);
-  const built = statSync(`${root}dist/main.js`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const bundles = ['dist/main.js', 'dist/image/main.js'].map(
+    (path) => statSync(`${root}${path}`, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  );
+  const built = Math.min(...bundles);
   if (Math.max(...sources) > built) execFileSync(process.execPath, [`${root}hack/bundle.mjs`], { stdio: 'inherit' });
 }

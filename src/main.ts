@@ -2,14 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { text as readAll } from 'node:stream/consumers';
-import { ownInterfaces } from './agent/netfs.ts';
-import { createAgent } from './agent/run.ts';
 import { NAMESPACE } from './api/names.ts';
-import { provePackets } from './apply/prove-packets.ts';
 import { runCli } from './cli/program.ts';
 import type { AgentOptions, LogOptions, OperatorOptions, ServeProbeOptions } from './cli/dependencies.ts';
 import { EXIT, type ExitCode } from './cli/exit-code.ts';
-import { openSession } from './cli/cluster-session.ts';
 import type { Connection } from './cli/session.ts';
 import type { Terminal } from './cli/terminal.ts';
 import { writeFiles } from './cli/write-files.ts';
@@ -18,13 +14,9 @@ import { type Cluster, connect } from './kube/connect.ts';
 import type { Connectivity } from './model/connectivity.ts';
 import type { ProbeProgress } from './model/probe.ts';
 import type { ProbePlan } from './model/step.ts';
-import { runOrder, serveUntil } from './probe/program.ts';
-import { runOperator } from './reconcile/operator.ts';
 import type { ImageHints } from './reconcile/probe-image.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
-import { startStatusServer } from './runtime/http.ts';
-import { createLogger, type Logger } from './runtime/log.ts';
-import { createMetrics } from './runtime/metrics.ts';
+import type { Logger } from './runtime/log.ts';
 import { onTermination } from './runtime/signals.ts';
 import { err, type Result } from './result.ts';
 import { VERSION } from './version.ts';
@@ -57,8 +49,11 @@ const terminal: Terminal = {
 
 // The exit code is set, not forced: what is still being written to a pipe gets there.
 process.exitCode = await runCli(process.argv.slice(2), {
-  connect: async (connection) =>
-    openSession(await connectTo(connection), { clock, signal: commandEnd, random, provePackets: proveByCommand }),
+  connect: async (connection) => {
+    const { openSession } = await import('./cli/cluster-session.ts');
+    const cluster = await connectTo(connection);
+    return openSession(cluster, { clock, signal: commandEnd, random, provePackets: proveByCommand });
+  },
   terminal,
   readText: (file) => (file === '-' ? readAll(process.stdin) : readFile(file, 'utf8')),
   writeFiles,
@@ -80,7 +75,11 @@ function connectTo(connection: Connection): Promise<Result<Cluster, string>> {
 }
 
 async function startOperator(options: OperatorOptions): Promise<ExitCode> {
-  const log = loggerFor(options);
+  const [{ runOperator }, { createMetrics }, log] = await Promise.all([
+    import('./reconcile/operator.ts'),
+    import('./runtime/metrics.ts'),
+    loggerFor(options),
+  ]);
   const cluster = await connectTo(options);
   if (!cluster.ok) return failed(log, cluster.error);
   try {
@@ -110,6 +109,7 @@ async function proveByCommand(
   probe: ProbePlan,
   onProgress: (progress: ProbeProgress) => void,
 ): Promise<Result<Connectivity, string>> {
+  const { provePackets } = await import('./apply/prove-packets.ts');
   const deps = {
     client,
     clock,
@@ -123,6 +123,7 @@ async function proveByCommand(
 }
 
 async function startProbeServer({ port }: ServeProbeOptions): Promise<ExitCode> {
+  const { serveUntil } = await import('./probe/program.ts');
   const ended = await serveUntil(port, process.env, termination.signal, (listening) =>
     terminal.write(`${JSON.stringify({ listening })}\n`),
   );
@@ -132,6 +133,7 @@ async function startProbeServer({ port }: ServeProbeOptions): Promise<ExitCode> 
 }
 
 async function startProbe(): Promise<ExitCode> {
+  const { runOrder } = await import('./probe/program.ts');
   const line = await runOrder(process.env, { clock, newId: shortId });
   if (!line.ok) {
     terminal.complain(`Error: ${line.error}\n`);
@@ -152,7 +154,14 @@ function endAnyway(): void {
 }
 
 async function startAgent(options: AgentOptions): Promise<ExitCode> {
-  const log = loggerFor(options).child({ node: options.nodeName });
+  const [{ createAgent }, { ownInterfaces }, { createMetrics }, { startStatusServer }, logger] = await Promise.all([
+    import('./agent/run.ts'),
+    import('./agent/netfs.ts'),
+    import('./runtime/metrics.ts'),
+    import('./runtime/http.ts'),
+    loggerFor(options),
+  ]);
+  const log = logger.child({ node: options.nodeName });
   const cluster = await connectTo(options);
   if (!cluster.ok) return failed(log, cluster.error);
   const agent = createAgent(
@@ -180,7 +189,8 @@ async function startAgent(options: AgentOptions): Promise<ExitCode> {
 }
 
 /** Text for a person who runs it by hand, JSON for everything that collects logs. */
-function loggerFor(options: LogOptions): Logger {
+async function loggerFor(options: LogOptions): Promise<Logger> {
+  const { createLogger } = await import('./runtime/log.ts');
   return createLogger({
     level: options.logLevel,
     format: process.stderr.isTTY ? 'text' : 'json',

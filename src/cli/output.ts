@@ -1,10 +1,9 @@
 import { stringify } from 'yaml';
+import type { Format } from './formats.ts';
 import type { ObserveError } from './session.ts';
 import { unreachable } from '../result.ts';
 
-export const FORMATS = ['json', 'yaml', 'wide'] as const;
-/** `text`: no `-o` was given. */
-export type Format = (typeof FORMATS)[number] | 'text';
+export type { Format } from './formats.ts';
 
 /** The document in that format; null: the format is one for people. */
 export function documentText(document: object, format: Format): string | null {

@@ -1,28 +1,29 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../version.ts';
-import { check } from './check.ts';
 import type { Family } from '../net/family.ts';
 import type { AgentOptions, Dependencies, LogOptions, OperatorOptions, ServeProbeOptions } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
-import { addGenerate } from './generate-commands.ts';
-import { nodes, type NodesOptions } from './nodes.ts';
-import { FORMATS } from './output.ts';
-import { plan } from './plan.ts';
+import { FORMATS } from './formats.ts';
+import type { NodesOptions } from './nodes.ts';
 import type { LookOptions } from './look.ts';
 import { complain } from './terminal.ts';
-import { ONLY } from '../services/inventory.ts';
-import { services, type ServicesOptions } from './services.ts';
-import { status, type StatusOptions } from './status.ts';
-import { verify, type VerifyOptions } from './verify.ts';
-import { workloads, type WorkloadsOptions } from './workloads.ts';
+import { ONLY } from '../services/only.ts';
+import type { ServicesOptions } from './services.ts';
+import type { StatusOptions } from './status.ts';
+import type { VerifyOptions } from './verify.ts';
+import type { WorkloadsOptions } from './workloads.ts';
 
-/** Runs one command line and tells how it ended; never throws for what a user can do wrong. */
+/**
+ * Runs one command line and tells how it ended; never throws for what a user can do wrong. What a command is made of is loaded when it is called: the operator
+ * and the agents have no use for the others'.
+ */
 export async function runCli(args: readonly string[], dependencies: Dependencies): Promise<ExitCode> {
   let code: ExitCode = EXIT.OK;
-  const program = describe(dependencies, (ended) => {
+  const { program, addGenerators } = describe(dependencies, (ended) => {
     code = ended;
   });
   try {
+    if (args.includes('generate')) await addGenerators();
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
@@ -32,7 +33,13 @@ export async function runCli(args: readonly string[], dependencies: Dependencies
   }
 }
 
-function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Command {
+interface Described {
+  readonly program: Command;
+  /** Adds the commands of `generate`. */
+  readonly addGenerators: () => Promise<void>;
+}
+
+function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Described {
   const { terminal } = dependencies;
   const program = new Command('kubectl dualstack')
     .description('Turns a running Kubernetes cluster into IPv4/IPv6 dual-stack, one safe step at a time.')
@@ -66,19 +73,19 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
   add(
     'check',
     'Tell whether a cluster can become dual-stack, and what stands in the way. Changes nothing and needs nothing installed.',
-    (options) => check(options as LookOptions, dependencies),
+    async (options) => (await import('./check.ts')).check(options as LookOptions, dependencies),
     asking,
   );
   add(
     'plan',
     'Show the ordered steps to dual-stack with their differences, restarts and interruptions. Changes nothing.',
-    (options) => plan(options as LookOptions, dependencies),
+    async (options) => (await import('./plan.ts')).plan(options as LookOptions, dependencies),
     asking,
   );
   add(
     'status',
     'Show how far the conversion is, what it does now and what it waits for.',
-    (options) => status(options as StatusOptions, dependencies),
+    async (options) => (await import('./status.ts')).status(options as StatusOptions, dependencies),
     (command) =>
       command
         .addOption(output())
@@ -88,7 +95,7 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
   add(
     'nodes',
     'List the nodes with their families; why one is missing, since when, and what to do.',
-    (options) => nodes(options as NodesOptions, dependencies),
+    async (options) => (await import('./nodes.ts')).nodes(options as NodesOptions, dependencies),
     (command) =>
       asking(command)
         .addOption(new Option('--only <which>', 'missing: leave out the nodes that are as wanted').choices(['missing']))
@@ -97,7 +104,7 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
   add(
     'workloads',
     'List what keeps pods, those with pods of one family first, and what becomes of them.',
-    (options) => workloads(options as WorkloadsOptions, dependencies),
+    async (options) => (await import('./workloads.ts')).workloads(options as WorkloadsOptions, dependencies),
     (command) =>
       asking(command).addOption(
         new Option('--only <which>', 'single: leave out those whose pods are all as wanted').choices(['single']),
@@ -106,7 +113,7 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
   add(
     'services',
     'List the Services with their families, what is behind them, and what becomes of each or stands in its way.',
-    (options) => services(options as ServicesOptions, dependencies),
+    async (options) => (await import('./services.ts')).services(options as ServicesOptions, dependencies),
     (command) =>
       asking(command).addOption(
         new Option(
@@ -118,7 +125,7 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
   add(
     'verify',
     'Show whether packets flow in both families between all nodes, and where they are lost; --run tries it now.',
-    (options) => verify(options as VerifyOptions, dependencies),
+    async (options) => (await import('./verify.ts')).verify(options as VerifyOptions, dependencies),
     (command) =>
       command
         .addOption(output())
@@ -132,7 +139,6 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
     .description('Writes the files with which a new cluster gets both families, or IPv6 alone.')
     .helpCommand(false);
   generate.copyInheritedSettings(program).action(() => generate.help({ error: true }));
-  addGenerate(add, generate, dependencies);
   const probe = program.command('probe', { hidden: true }).summary('Parts of a proof with packets (in the cluster).');
   probe.copyInheritedSettings(program);
   add(
@@ -190,7 +196,10 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): Co
     (command) => command,
   );
   program.action(() => program.help({ error: true }));
-  return program;
+  return {
+    program,
+    addGenerators: async () => (await import('./generate-commands.ts')).addGenerate(add, generate, dependencies),
+  };
 }
 
 /** Options of the commands that look at a cluster for a wanted state. */

@@ -1,4 +1,5 @@
-import { isAmong, type Only, serviceViews } from '../services/inventory.ts';
+import { isAmong, serviceViews } from '../services/inventory.ts';
+import type { Only } from '../services/only.ts';
 import type { Dependencies } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { look, type LookOptions } from './look.ts';

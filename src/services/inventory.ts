@@ -7,6 +7,7 @@ import type { Site } from '../providers/load-balancers.ts';
 import { siteOf } from '../providers/site.ts';
 import { unreachable } from '../result.ts';
 import { notesOn } from './notes.ts';
+import type { Only } from './only.ts';
 import { SERVICE_REASONS } from './reasons.ts';
 import { judge } from './rules.ts';
 import type { Situation, Verdict } from './verdict.ts';
@@ -105,9 +106,6 @@ function rankOf({ verdict, stack }: ServiceView): number {
       return unreachable(verdict);
   }
 }
-
-export const ONLY = ['single', 'trapped', 'blocked', 'pending'] as const;
-export type Only = (typeof ONLY)[number];
 
 export function isAmong({ stack, verdict }: ServiceView, only: Only): boolean {
   switch (only) {

@@ -118,8 +118,9 @@ async function removeOld(folder: string, group: string): Promise<void> {
 
 /** What the Dockerfile's last stage makes, from the bundle and the Node.js of node_modules. */
 async function operatorImage(): Promise<ImageSpec> {
-  const bundle = join(PROJECT, 'dist/main.js');
+  const bundle = join(PROJECT, 'dist/image');
   if (!existsSync(bundle)) throw new Error(`${bundle} is not there: run npm run build`);
+  const parts = readdirSync(bundle).map((name) => [`/app/${name}`, { file: join(bundle, name) }] as const);
   const node = realpathSync(join(PROJECT, 'node_modules/node/bin/node'));
   const runtime: Record<string, { file: string }> = { '/nodejs/bin/node': { file: node } };
   for (const { path, file } of await sharedLibraries([node])) runtime[path] = { file };
@@ -129,9 +130,7 @@ async function operatorImage(): Promise<ImageSpec> {
       { '/tmp': { folder: 0o1777 }, '/etc/passwd': { text: 'root:x:0:0::/:\nnonroot:x:65532:65532::/app:\n' } },
       runtime,
       {
-        '/app/main.js': { file: bundle },
-        '/app/main.js.LEGAL.txt': { file: `${bundle}.LEGAL.txt` },
-        '/app/kubectl-dualstack': { link: 'main.js' },
+        ...Object.fromEntries(parts),
         '/app/package.json': { file: join(PROJECT, 'package.json') },
       },
     ],

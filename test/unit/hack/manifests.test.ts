@@ -105,5 +105,6 @@ describe('the mounts of the agent', () => {
 test('what the image runs is what is bundled', () => {
   const entry = /^ENTRYPOINT (?<list>.+)$/mu.exec(read('Dockerfile'))?.groups?.['list'] ?? '[]';
   expect(JSON.parse(entry)).toContain('/app/main.js');
+  expect(read('Dockerfile')).toContain('COPY --from=build /build/dist/image/ ./');
   expect(JSON.parse(read('package.json'))).toMatchObject({ bin: { 'kubectl-dualstack': 'dist/main.js' } });
 });

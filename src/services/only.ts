@@ -1,0 +1,3 @@
+/** What of the Services may be asked for alone. */
+export const ONLY = ['single', 'trapped', 'blocked', 'pending'] as const;
+export type Only = (typeof ONLY)[number];

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findBinaries } from '../hack/binaries.mjs';
 import { connect } from '../src/kube/connect.ts';
 import { systemClock } from '../src/runtime/clock.ts';
+import { endChild, startChild } from './children.ts';
 
 /** A real kube-apiserver on a real etcd, and nothing that would change an object by itself. */
 export interface ApiServer {
@@ -63,8 +64,8 @@ export async function startApiServer(): Promise<ApiServer> {
       environment: { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(port) },
     },
     stop: async () => {
-      await Promise.all(children.map(end));
-      rmSync(folder, { recursive: true });
+      await Promise.all(children.map((child) => endChild(child, 'SIGKILL')));
+      rmSync(folder, { recursive: true, force: true });
     },
   };
   writeFileSync(server.kubeconfig, kubeconfigOf(url, join(folder, 'apiserver.crt')));
@@ -80,16 +81,9 @@ export async function startApiServer(): Promise<ApiServer> {
 
 function start(folder: string, binary: string, args: readonly string[]): ChildProcess {
   const log = openSync(join(folder, 'log'), 'a');
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', binary, ...args], { stdio: ['ignore', log, log] });
+  const child = startChild(binary, args, { stdio: ['ignore', log, log] });
   closeSync(log);
   return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await ended;
 }
 
 async function isReady({ kubeconfig }: ApiServer, children: readonly ChildProcess[]): Promise<boolean> {

@@ -1,9 +1,7 @@
 // Part of `make bench`: from the change of a Node's addresses until the status of the DualStackCluster counts it; against a bare watch in Go, which
 // only says that the event has come.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
@@ -11,8 +9,10 @@ import type { KubeClient } from '../src/kube/client.ts';
 import { errorText } from '../src/kube/errors.ts';
 import { reflector } from '../src/kube/reflector.ts';
 import { asNumber, at, type KubeObject } from '../src/model/object.ts';
+import { GATHER_MS } from '../src/reconcile/gather.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import type { ApiServer } from './api-server.ts';
+import { endChild, linesOf, startChild } from './children.ts';
 import { nodeAddresses, nodeName } from './node-objects.ts';
 
 /** Changes a second, and how many. */
@@ -21,10 +21,13 @@ const RATES = [
   { rate: 10, changes: 100 },
   { rate: 100, changes: 500 },
 ] as const;
-const PROGRAM = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../dist/image/main.js', import.meta.url));
 const CRDS = fileURLToPath(new URL('../crds/', import.meta.url));
+const NAMESPACE = 'dualstack-system';
 const CLUSTER = { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackCluster', name: 'cluster' } as const;
 const WITHIN_MS = 120_000;
+/** After the last change: what has not been told by then is lost. */
+const LOST_AFTER_MS = 30_000;
 
 export interface ChangesBench {
   readonly server: ApiServer;
@@ -33,87 +36,116 @@ export interface ChangesBench {
   readonly nodes: number;
   /** The Go program of `reference/`. */
   readonly reference: string;
+  /** How long nothing happens in the end. */
+  readonly idleSeconds: number;
   readonly progress: (text: string) => void;
   readonly say: (line: string) => void;
 }
 
-/** Milliseconds from each change until it was seen. */
-type Latencies = readonly number[];
+type Rate = (typeof RATES)[number];
+
+/** What became of the changes of one run. */
+interface Run {
+  /** Milliseconds from each change until it was seen; those that never were are left out. */
+  readonly latencies: readonly number[];
+  readonly seconds: number;
+}
 
 export async function benchChanges(bench: ChangesBench): Promise<void> {
-  const reference = await inTurn(bench, 'a bare watch', startReference);
-  const ours = await inTurn(bench, 'the operator', startOperator);
-  RATES.forEach(({ rate }, index) => {
-    const [a, b] = [ours.latencies[index] ?? [], reference.latencies[index] ?? []];
-    for (const [name, share] of [
-      ['median', 0.5],
-      ['p99', 0.99],
-    ] as const) {
-      const [x, y] = [quantile(a, share), quantile(b, share)];
-      const text = `change-to-status-${rate}-per-second-${name} ours ${x.toFixed(0)}ms reference ${y.toFixed(0)}ms ratio ${(x / y).toFixed(2)}`;
-      bench.say(text);
+  const { progress } = bench;
+  const most = Math.max(...RATES.map(({ changes }) => changes));
+  if (2 * most > bench.nodes) throw new Error(`${bench.nodes} Nodes are too few: ${most} that lack IPv6 are changed`);
+  const bare = await withReference(bench, async (watcher) => {
+    const runs = new Map<Rate, Run>();
+    for (const rate of RATES) {
+      progress(`changes seen by a bare watch: ${rate.rate} a second`);
+      runs.set(rate, await run(bench, watcher, rate));
     }
-    const writes = ours.writes[index] ?? { count: 0, seconds: 1 };
-    const most = Math.ceil(writes.seconds) + 1;
-    bench.say(
-      `status-writes-at-${rate}-per-second ours ${writes.count} reference ${most} ratio ${(writes.count / most).toFixed(2)}`,
-    );
+    return runs;
+  });
+  await withOperator(bench, async (operator) => {
+    for (const rate of RATES) {
+      progress(`changes told by the operator: ${rate.rate} a second`);
+      const reference = bare.get(rate);
+      if (reference !== undefined) await sayRate(bench, operator, rate, reference);
+    }
+    await sayIdle(bench, operator);
   });
 }
 
-interface Watcher {
-  /** When the change of that Node, the n-th of the run, was seen; waits for it. */
-  seen(node: string, n: number): Promise<number>;
-  /** A new run begins. */
-  begin(): Promise<void>;
-  /** Status writes since then. */
-  writes(): number;
-  stop(): Promise<void>;
-}
-
-interface Measured {
-  readonly latencies: readonly Latencies[];
-  readonly writes: readonly { readonly count: number; readonly seconds: number }[];
-}
-
-async function inTurn(
-  bench: ChangesBench,
-  what: string,
-  start: (bench: ChangesBench) => Promise<Watcher>,
-): Promise<Measured> {
-  bench.progress(`changes seen by ${what}: starting it`);
-  const watcher = await start(bench);
-  const latencies: Latencies[] = [];
-  const writes: { count: number; seconds: number }[] = [];
-  try {
-    for (const { rate, changes } of RATES) {
-      bench.progress(`changes seen by ${what}: ${rate} a second`);
-      await watcher.begin();
-      const began = performance.now();
-      latencies.push(await run(bench, watcher, rate, changes));
-      writes.push({ count: watcher.writes(), seconds: (performance.now() - began) / 1000 });
-      for (let n = 0; n < changes; n++) await setAddresses(bench.client, lacking(n), false);
-    }
-  } finally {
-    await watcher.stop();
+async function sayRate(bench: ChangesBench, operator: Operator, rate: Rate, reference: Run): Promise<void> {
+  await operator.rests();
+  const writesBefore = operator.writes();
+  const ours = await run(bench, operator, rate);
+  const writes = operator.writes() - writesBefore;
+  const name = `${rate.rate}-per-second`;
+  for (const [which, share] of [
+    ['median', 0.5],
+    ['p99', 0.99],
+  ] as const) {
+    // The time for which changes are gathered is no delay but on purpose.
+    const theirs = quantile(reference.latencies, share) + GATHER_MS;
+    say(bench, `change-to-status-${name}-${which}`, quantile(ours.latencies, share), theirs, 'ms', 1);
   }
-  return { latencies, writes };
+  say(bench, `changes-seen-${name}`, ours.latencies.length, reference.latencies.length, '');
+  say(bench, `status-writes-${name}`, writes, Math.ceil((ours.seconds * 1000) / GATHER_MS), '');
+}
+
+/** All writes but of Leases, while nothing happens; the reference are the renewals of the Lease, which any operator makes. */
+async function sayIdle(bench: ChangesBench, operator: Operator): Promise<void> {
+  await operator.rests();
+  // What the last change set off has come to rest by then.
+  await sleep(5_000);
+  bench.progress(`idle for ${bench.idleSeconds} s`);
+  const [writes, renewals] = [await writesServed(bench.client), operator.renewals()];
+  await sleep(bench.idleSeconds * 1000);
+  const written = (await writesServed(bench.client)) - writes;
+  say(bench, `idle-${bench.idleSeconds}-seconds-writes`, written, operator.renewals() - renewals, '');
+}
+
+function say(
+  bench: ChangesBench,
+  name: string,
+  ours: number,
+  reference: number,
+  unit: string,
+  digits = 0,
+): void {
+  const [a, b] = [ours.toFixed(digits), reference.toFixed(digits)];
+  bench.say(`${name} ours ${a}${unit} reference ${b}${unit} ratio ${(ours / reference).toFixed(2)}`);
+}
+
+interface Watcher {
+  /** The changes of a run begin. */
+  begin(): void;
+  /** When the change of that Node was seen, which was the n-th of the run; undefined: it has not been. */
+  seenAt(node: string, n: number): number | undefined;
+}
+
+async function run(bench: ChangesBench, watcher: Watcher, { rate, changes }: Rate): Promise<Run> {
+  watcher.begin();
+  const began = performance.now();
+  const made: Promise<{ readonly node: string; readonly sent: number; readonly done: number }>[] = [];
+  for (let n = 0; n < changes; n++) {
+    await sleep(Math.max(0, began + (n * 1000) / rate - performance.now()));
+    const [node, sent] = [lacking(n), performance.now()];
+    made.push(setAddresses(bench.client, node, true).then(() => ({ node: nodeName(node), sent, done: performance.now() })));
+  }
+  const inOrder = (await Promise.all(made)).toSorted((a, b) => a.done - b.done);
+  const deadline = performance.now() + LOST_AFTER_MS;
+  const isSeen = (): boolean => inOrder.every(({ node }, n) => watcher.seenAt(node, n) !== undefined);
+  while (!isSeen() && performance.now() < deadline) await sleep(50);
+  const seconds = (performance.now() - began) / 1000;
+  const latencies = inOrder.flatMap(({ node, sent }, n) => {
+    const seen = watcher.seenAt(node, n);
+    return seen === undefined ? [] : [seen - sent];
+  });
+  for (let n = 0; n < changes; n++) await setAddresses(bench.client, lacking(n), false);
+  return { latencies, seconds };
 }
 
 /** Number of the n-th Node that lacks IPv6. */
 const lacking = (n: number): number => 2 * n + 1;
-
-async function run(bench: ChangesBench, watcher: Watcher, rate: number, changes: number): Promise<Latencies> {
-  const began = performance.now();
-  const made: Promise<{ readonly node: string; readonly at: number }>[] = [];
-  for (let n = 0; n < changes; n++) {
-    await sleep(Math.max(0, began + (n * 1000) / rate - performance.now()));
-    const node = lacking(n);
-    made.push(setAddresses(bench.client, node, true).then(() => ({ node: nodeName(node), at: performance.now() })));
-  }
-  const inOrder = (await Promise.all(made)).toSorted((a, b) => a.at - b.at);
-  return Promise.all(inOrder.map(async ({ node, at: changed }, n) => (await watcher.seen(node, n)) - changed));
-}
 
 async function setAddresses(client: KubeClient, node: number, dual: boolean): Promise<void> {
   const patched = await client.mergePatch(
@@ -124,84 +156,127 @@ async function setAddresses(client: KubeClient, node: number, dual: boolean): Pr
   if (!patched.ok) throw new Error(errorText(patched.error));
 }
 
-async function startReference({ server, reference, nodes }: ChangesBench): Promise<Watcher> {
-  const child = spawn(reference, [server.kubeconfig, 'watch'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout });
-  const seen = new Map<string, number>();
-  let synced = false;
-  lines.on('line', (line) => {
-    const [word, name = ''] = line.split(' ');
-    if (word === 'synced') synced = true;
-    else if (!seen.has(name)) seen.set(name, performance.now());
-  });
-  await until(`the reference has ${nodes} Nodes`, () => synced);
-  return {
-    begin: () => {
-      seen.clear();
-      return Promise.resolve();
-    },
-    async seen(node) {
-      await until(`the change of ${node} is told`, () => seen.has(node));
-      return seen.get(node) ?? Number.NaN;
-    },
-    writes: () => 0,
-    stop: () => end(child),
-  };
+async function withReference<T>(bench: ChangesBench, use: (watcher: Watcher) => Promise<T>): Promise<T> {
+  const { server, reference, nodes, progress } = bench;
+  progress('changes seen by a bare watch: starting it');
+  const child = startChild(reference, [server.kubeconfig, 'watch'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const seen = new Map<string, number>();
+    let synced = false;
+    linesOf(child).on('line', (line) => {
+      const [word, name = ''] = line.split(' ');
+      if (word === 'synced') synced = true;
+      else if (!seen.has(name)) seen.set(name, performance.now());
+    });
+    await until(`the reference has ${nodes} Nodes`, () => synced);
+    return await use({ begin: () => seen.clear(), seenAt: (node) => seen.get(node) });
+  } finally {
+    await endChild(child);
+  }
 }
 
-async function startOperator({ server, client, nodes, progress }: ChangesBench): Promise<Watcher> {
+interface Operator extends Watcher {
+  /** The status counts the Nodes as they were in the beginning. */
+  rests(): Promise<void>;
+  /** Of the DualStackCluster. */
+  writes(): number;
+  /** Of the Lease. */
+  renewals(): number;
+}
+
+async function withOperator(bench: ChangesBench, use: (operator: Operator) => Promise<void>): Promise<void> {
+  const { server, client, nodes, progress } = bench;
   await install(client);
-  const args = ['--max-semi-space-size=2', PROGRAM, 'operator', '--no-leader-elect'];
+  const log = join(server.folder, 'operator.log');
+  const output = openSync(log, 'a');
   const ports = ['--metrics-bind-address=127.0.0.1:0', '--health-probe-bind-address=127.0.0.1:0'];
-  const child = spawn(process.execPath, [...args, ...ports, `--kubeconfig=${server.kubeconfig}`], {
-    stdio: ['ignore', 'ignore', 'ignore'],
-  });
+  const args = ['--max-semi-space-size=2', PROGRAM, 'operator', ...ports, `--kubeconfig=${server.kubeconfig}`];
+  const child = startChild(process.execPath, args, { stdio: ['ignore', output, output] });
+  closeSync(output);
   const stopping = new AbortController();
-  /** How many Nodes each version of the status counted, and when it came. */
-  let versions: { readonly at: number; readonly dualStack: number }[] = [];
+  /** How many Nodes each version of the status counts, and when it came. */
+  const versions: { readonly at: number; readonly dualStack: number }[] = [];
+  let renewals = 0;
+  const watched = [
+    follow(client, CLUSTER, stopping.signal, (cluster) =>
+      versions.push({ at: performance.now(), dualStack: asNumber(at(cluster, 'status', 'nodes', 'dualStack')) ?? -1 }),
+    ),
+    follow(client, { ...LEASES, namespace: NAMESPACE }, stopping.signal, () => (renewals += 1)),
+  ];
+  /** Each second one has both families. */
+  const base = Math.ceil(nodes / 2);
+  /** The first version of the run that is under way. */
+  let first = 0;
+  try {
+    progress(`changes told by the operator: starting it; ${nodes} DualStackNodes are being made`);
+    const rests = (): Promise<void> =>
+      until('the status counts the Nodes as they are', () => versions.at(-1)?.dualStack === base);
+    await rests();
+    await until(`there are ${nodes} DualStackNodes`, async () => (await countOf(client, 'DualStackNode')) === nodes);
+    await use({
+      rests,
+      begin: () => {
+        first = versions.length;
+      },
+      seenAt: (_node, n) => versions.slice(first).find(({ dualStack }) => dualStack >= base + n + 1)?.at,
+      writes: () => versions.length,
+      renewals: () => renewals,
+    });
+  } catch (thrown) {
+    progress(`the operator's log ends with:\n${readFileSync(log, 'utf8').split('\n').slice(-20).join('\n')}`);
+    throw thrown;
+  } finally {
+    stopping.abort();
+    await Promise.all(watched);
+    await endChild(child);
+  }
+}
+
+const LEASES = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' } as const;
+
+/** Tells of each version of objects of one kind, until the signal aborts. */
+function follow(
+  client: KubeClient,
+  { apiVersion, kind, namespace }: { readonly apiVersion: string; readonly kind: string; readonly namespace?: string },
+  signal: AbortSignal,
+  tell: (object: KubeObject) => unknown,
+): Promise<void> {
   const cache = reflector({
     client,
     clock: systemClock,
     random: Math.random,
-    query: { apiVersion: CLUSTER.apiVersion, kind: CLUSTER.kind },
-    trim: countOf,
+    query: { apiVersion, kind, ...(namespace === undefined ? {} : { namespace }) },
+    trim: (object) => object,
     onChange: (change) => {
-      if (change.type !== 'Deleted') versions.push({ at: performance.now(), dualStack: change.item });
+      if (change.type !== 'Deleted') tell(change.item);
     },
   });
-  const watching = cache.run(stopping.signal);
-  /** Each second one has both families. */
-  const base = Math.ceil(nodes / 2);
-  const rests = (): Promise<void> =>
-    until('the status counts the Nodes as they are', () => versions.at(-1)?.dualStack === base);
-  progress(`${nodes} DualStackNodes are being made`);
-  await rests();
-  return {
-    async begin() {
-      await rests();
-      versions = versions.slice(-1);
-    },
-    async seen(node, n) {
-      const counts = (): number | undefined => versions.find(({ dualStack }) => dualStack >= base + n + 1)?.at;
-      await until(`the status counts ${node}`, () => counts() !== undefined);
-      return counts() ?? Number.NaN;
-    },
-    writes: () => versions.length - 1,
-    async stop() {
-      stopping.abort();
-      await watching;
-      await end(child);
-    },
-  };
+  return cache.run(signal);
 }
 
-const countOf = (cluster: KubeObject): number => asNumber(at(cluster, 'status', 'nodes', 'dualStack')) ?? -1;
+async function countOf(client: KubeClient, kind: string): Promise<number> {
+  const page = await client.list({ apiVersion: CLUSTER.apiVersion, kind });
+  return page.ok ? page.value.items.length : -1;
+}
+
+/** Writes that the API server has carried out so far, but of Leases, among which is one of its own. */
+async function writesServed(client: KubeClient): Promise<number> {
+  const metrics = await client.text('/metrics');
+  if (!metrics.ok) throw new Error(errorText(metrics.error));
+  const counts = metrics.value.split('\n').flatMap((line) => {
+    const count = /^apiserver_request_total\{(?<labels>.*)\} (?<count>\S+)$/u.exec(line)?.groups;
+    const labels = count?.['labels'] ?? '';
+    const isWrite = /verb="(?:POST|PUT|PATCH|APPLY|DELETE|DELETECOLLECTION)"/u.test(labels);
+    return isWrite && !labels.includes('resource="leases"') ? [Number(count?.['count'])] : [];
+  });
+  return counts.reduce((sum, count) => sum + count, 0);
+}
 
 /** The kinds, a namespace, and a resource of which nothing is to be carried out. */
 async function install(client: KubeClient): Promise<void> {
   const files = readdirSync(CRDS).filter((file) => file.startsWith('dualstack.dev_'));
   const manifests = files.map((file) => parse(readFileSync(join(CRDS, file), 'utf8')) as KubeObject);
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'dualstack-system' } };
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };
   for (const object of [...manifests, namespace]) {
     const created = await client.create(object);
     if (!created.ok) throw new Error(errorText(created.error));
@@ -223,18 +298,11 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
   const deadline = performance.now() + WITHIN_MS;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`not within ${WITHIN_MS / 1000} s: ${what}`);
-    await sleep(5);
+    await sleep(50);
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  await ended;
-}
-
-function quantile(values: Latencies, share: number): number {
+function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

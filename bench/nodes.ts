@@ -1,26 +1,26 @@
 // Part of `make bench`: how fast, and in how much memory, a cache of thousands of Nodes is filled; ours against a Go operator's.
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
 import { findBinaries } from '../hack/binaries.mjs';
+import { bundleParts } from '../hack/bundle.mjs';
 import type { KubeClient } from '../src/kube/client.ts';
 import { connect } from '../src/kube/connect.ts';
 import { errorText } from '../src/kube/errors.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { startApiServer } from './api-server.ts';
 import { benchChanges } from './changes.ts';
+import { endChild, linesOf, startChild } from './children.ts';
 import { nodeObject } from './node-objects.ts';
 
 const { values } = parseArgs({
   options: {
     nodes: { type: 'string', default: '5000,15000' },
     runs: { type: 'string', default: '5' },
-    /** `no`: only how the cache is filled. */
+    /** `no`: only how the cache is filled; `only`: that is left out. */
     changes: { type: 'string', default: 'yes' },
+    'idle-seconds': { type: 'string', default: '300' },
   },
 });
 const sizes = values.nodes.split(',').map(Number);
@@ -47,9 +47,15 @@ interface Figures {
 
 const { 'node-cache': reference = '' } = await findBinaries({ names: ['node-cache'] });
 const server = await startApiServer();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void server.stop().then(() => process.exit(1)));
+}
 try {
-  const bundle = join(server.folder, 'cached-nodes.mjs');
-  await bundleOurs(bundle);
+  // As the operator is in its image.
+  await bundleParts(fileURLToPath(new URL('cached-nodes.ts', import.meta.url)), join(server.folder, 'ours'));
+  const bundle = join(server.folder, 'ours', 'main.js');
+  // It is made of ES modules.
+  writeFileSync(join(server.folder, 'package.json'), JSON.stringify({ type: 'module' }));
   const made = await connect({
     kubeconfig: server.kubeconfig,
     version: 'bench',
@@ -62,6 +68,18 @@ try {
   for (const size of sizes) {
     progress(`making ${size - there} Nodes`);
     there = await makeNodes(made.value.client, there, size);
+    if (values.changes !== 'only') await benchCache(size, bundle);
+    // What a change takes is measured with the fewest of them.
+    if (size !== sizes[0] || values.changes === 'no') continue;
+    const idleSeconds = Number(values['idle-seconds']);
+    await benchChanges({ server, client: made.value.client, nodes: size, reference, idleSeconds, progress, say: tell });
+  }
+  await made.value.close();
+} finally {
+  await server.stop();
+}
+
+async function benchCache(size: number, bundle: string): Promise<void> {
     const sides = {
       ours: () =>
         sync(process.execPath, [NODE_OPTIONS, bundle, server.account.folder], size, server.account.environment),
@@ -79,13 +97,6 @@ try {
     say(`nodes-${size}-synced`, 's', ours, theirs, ({ seconds }) => seconds);
     say(`nodes-${size}-peak-memory`, 'MB', ours, theirs, ({ peakMB }) => peakMB);
     say(`nodes-${size}-cpu`, 's', ours, theirs, ({ cpuSeconds }) => cpuSeconds);
-    if (size !== sizes[0] || values.changes === 'no') continue;
-    await benchChanges({ server, client: made.value.client, nodes: size, reference, progress, say: tell });
-  }
-
-  await made.value.close();
-} finally {
-  await server.stop();
 }
 
 /** Gives how many there are then. A server that has just started refuses for a moment. */
@@ -101,21 +112,6 @@ async function makeNodes(client: KubeClient, from: number, to: number): Promise<
   return to;
 }
 
-/** As hack/bundle.mjs does it with the operator. */
-async function bundleOurs(outfile: string): Promise<void> {
-  await build({
-    entryPoints: [fileURLToPath(new URL('cached-nodes.ts', import.meta.url))],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node22',
-    format: 'esm',
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-    },
-  });
-}
-
 /** Runs one side until it has all of them. What it took by then is read from the kernel, the same way for both. */
 async function sync(
   program: string,
@@ -124,18 +120,17 @@ async function sync(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Figures> {
   const started = performance.now();
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...HOMELESS, ...environment } });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const env = { ...HOMELESS, ...environment };
+  const child = startChild(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   try {
-    for await (const line of createInterface({ input: child.stdout })) {
+    for await (const line of linesOf(child)) {
       const seconds = (performance.now() - started) / 1000;
       if (line !== `synced ${size}`) throw new Error(`${program} said: ${line}`);
       return { seconds, ...usageOf(child.pid ?? 0) };
     }
     throw new Error(`${program} ended before it had all Nodes`);
   } finally {
-    child.kill('SIGTERM');
-    await ended;
+    await endChild(child);
   }
 }
 

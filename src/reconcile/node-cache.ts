@@ -5,8 +5,8 @@ import { ok } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /**
- * Nodes and DualStackNodes as the watches show them. To list thousands takes seconds, and while nothing is to be done a pass is made for each
- * change: so those are made with what the watches show, and what is done is decided by a list alone.
+ * Nodes and DualStackNodes as the watches show them. To list thousands takes seconds, and passes are made for each change, and while something is waited
+ * for: so those in which nothing is done are made with what the watches show, and what is done is decided by a list alone.
  */
 export interface NodeCache {
   /**
@@ -16,7 +16,7 @@ export interface NodeCache {
   watched(client: KubeClient): KubeClient | null;
   /** A client that lists them, and compares each list with what the watches show: from then on these are as new, for they never go back. */
   listing(client: KubeClient): KubeClient;
-  /** Something is to be done, or awaited: whatever comes next is decided by a list. */
+  /** Something is done: whatever comes after it is looked at by a list first. */
   forget(): void;
 }
 

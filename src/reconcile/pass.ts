@@ -173,7 +173,7 @@ async function glance(subject: Subject, request: Request, deps: PassDeps): Promi
   const facts = await look(request, { ...deps, client });
   if (!facts.ok) return null;
   const looked = await judgeWithLoads({ request, facts: facts.value, status, generation, deleting }, deps.loads);
-  if (!rests(looked.decision) || isFirstDone(looked.decision, status)) return null;
+  if (!isOnlyTold(looked.decision) || isFirstDone(looked.decision, status)) return null;
   return tell(subject, looked, deps, nextAfter(looked.decision, looked));
 }
 
@@ -186,7 +186,7 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
     ? judge({ ...seen, facts: { ...first.facts, ...(await freshPods(deps.workloads)) } })
     : first;
   const { decision } = looked;
-  if (!rests(decision)) deps.nodes?.forget();
+  if (!isOnlyTold(decision)) deps.nodes?.forget();
   if (decision.is === 'Act' && decision.step.kind === 'VerifyPackets') {
     return proveBeside(subject, looked, seen, decision.step, deps);
   }
@@ -265,9 +265,10 @@ const isFirstDone = (decision: Decision, { conditions }: ClusterStatus): boolean
 const isAboutPods = (decision: Decision): boolean =>
   'step' in decision && ['Services', 'Workloads'].includes(decision.step.phase);
 
-/** Nothing is done by it or after it, and nothing is remembered of it: it may be told again and again, by what is a moment old. */
-function rests(decision: Decision): boolean {
+/** Nothing is done by it, so it may be told by what is a moment old. */
+function isOnlyTold(decision: Decision): boolean {
   switch (decision.is) {
+    case 'Wait':
     case 'Blocked':
     case 'NodesPending':
     case 'WaitingForUser':
@@ -277,7 +278,6 @@ function rests(decision: Decision): boolean {
     case 'Done':
       return true;
     case 'Act':
-    case 'Wait':
     // May begin a roll-back.
     case 'Failed':
       return false;

@@ -2,6 +2,25 @@ import type { EndedContainer, PodFacts, WorkloadFacts } from './facts.ts';
 import { asArray, asNumber, asString, at, type KubeObject } from './object.ts';
 import { known, unknown, type Known, type Reader } from './reader.ts';
 
+const CONTAINER_FIELDS = ['restartCount', 'state.waiting.reason', 'lastState.terminated'] as const;
+
+/** All that is read of a pod here. An agent has as many pods as the cluster has nodes. */
+export const WORKLOAD_POD_FIELDS: readonly string[] = [
+  'metadata.labels',
+  'metadata.deletionTimestamp',
+  'metadata.ownerReferences.uid',
+  'spec.nodeName',
+  'spec.hostNetwork',
+  'status.startTime',
+  'status.podIPs',
+  'status.conditions.type',
+  'status.conditions.status',
+  ...CONTAINER_FIELDS.flatMap((field) => [
+    `status.containerStatuses.${field}`,
+    `status.initContainerStatuses.${field}`,
+  ]),
+];
+
 /**
  * Reads a DaemonSet or Deployment together with its pods and the hash of its newest template. Known null: it does not exist.
  * Used by every folder that rolls something out, so that "all pods are new" means the same everywhere.
@@ -18,11 +37,12 @@ export async function readWorkload(
 
   const owner = workload.value;
   const labelSelector = selectorText(at(owner, 'spec', 'selector', 'matchLabels'));
-  const pods = await reader.list({ apiVersion: 'v1', kind: 'Pod', namespace, labelSelector });
+  const ofOwner = { namespace, labelSelector } as const;
+  const pods = await reader.list({ apiVersion: 'v1', kind: 'Pod', ...ofOwner, fields: WORKLOAD_POD_FIELDS });
   if (pods.is !== 'Found') return unknown(pods.is === 'Unreadable' ? pods.why : 'the server knows no Pods');
 
   const revisionKind = kind === 'DaemonSet' ? 'ControllerRevision' : 'ReplicaSet';
-  const revisions = await reader.list({ apiVersion: 'apps/v1', kind: revisionKind, namespace, labelSelector });
+  const revisions = await reader.list({ apiVersion: 'apps/v1', kind: revisionKind, ...ofOwner });
   if (revisions.is !== 'Found') {
     return unknown(revisions.is === 'Unreadable' ? revisions.why : `the server knows no ${revisionKind}s`);
   }

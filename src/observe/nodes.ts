@@ -41,14 +41,25 @@ export function toNodes(
   dualStackNodes: readonly KubeObject[],
   renewals: Renewals = new Map(),
 ): readonly NodeFacts[] {
-  const agents = new Map(dualStackNodes.map((object) => [object.metadata.name, toAgentFacts(object)]));
+  const agents = new Map(dualStackNodes.map((object) => [object.metadata.name, object]));
   return nodes
     .map((node) => {
       const renewedAt = renewals.get(node.metadata.name);
-      const facts = toNodeFacts(node, agents.get(node.metadata.name) ?? null);
+      const facts = factsOf(node, agents.get(node.metadata.name) ?? null);
       return renewedAt === undefined ? facts : { ...facts, renewedAt };
     })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Of objects that are kept from one look to the next the facts are made once: a change of one Node does not ask for those of thousands anew. */
+const made = new WeakMap<KubeObject, { readonly agent: KubeObject | null; readonly facts: NodeFacts }>();
+
+function factsOf(node: KubeObject, agent: KubeObject | null): NodeFacts {
+  const before = made.get(node);
+  if (before !== undefined && before.agent === agent) return before.facts;
+  const facts = toNodeFacts(node, agent === null ? null : toAgentFacts(agent));
+  made.set(node, { agent, facts });
+  return facts;
 }
 
 function toNodeFacts(node: KubeObject, agent: AgentFacts | null): NodeFacts {

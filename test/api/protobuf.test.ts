@@ -6,6 +6,7 @@ import { reflector } from '../../src/kube/reflector.ts';
 import type { KubeObject } from '../../src/model/object.ts';
 import { NODE_FIELDS } from '../../src/observe/nodes.ts';
 import { SERVICE_FIELDS } from '../../src/observe/services.ts';
+import { WORKLOAD_POD_FIELDS } from '../../src/model/workload.ts';
 import { POD_FIELDS } from '../../src/observe/workloads.ts';
 import { TRIGGERS } from '../../src/reconcile/triggers.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -120,6 +121,7 @@ test('so are Pods and Services', async () => {
   await compareBothWays('v1', 'Service', SERVICE_FIELDS, 4);
   await compareBothWays('v1', 'Service', fieldsOfTrigger('Service'), 4);
   await compareBothWays('v1', 'Pod', POD_FIELDS, 2);
+  await compareBothWays('v1', 'Pod', WORKLOAD_POD_FIELDS, 2);
   await compareBothWays('v1', 'Pod', fieldsOfTrigger('Pod'), 2);
 });
 
@@ -131,6 +133,18 @@ const POD_STATUS = {
     { type: 'Ready', status: 'True' },
     { type: 'Initialized', status: 'False', message: 'ü' },
   ],
+  startTime: '2026-01-02T03:04:05Z',
+  initContainerStatuses: [
+    {
+      name: 'first',
+      image: 'i',
+      imageID: '',
+      ready: true,
+      restartCount: 0,
+      state: { terminated: { exitCode: 0, reason: 'Completed' } },
+      lastState: { terminated: { exitCode: 0 } },
+    },
+  ],
   containerStatuses: [
     {
       name: 'c',
@@ -139,6 +153,7 @@ const POD_STATUS = {
       ready: false,
       restartCount: 3,
       state: { waiting: { reason: 'CrashLoopBackOff', message: 'm' } },
+      lastState: { terminated: { exitCode: 137, signal: 9, reason: 'OOMKilled', message: 'the end' } },
     },
   ],
 };

@@ -76,7 +76,7 @@ function compile(shape: Shape, wanted: Wanted): Decode {
 
 function slotOf(name: string, number: number, type: Leaf | Shape | readonly [Shape], wanted: Wanted): Slot {
   if (typeof type === 'string') {
-    const isNumeric = type === 'flag' || type === 'flag!' || type === 'number';
+    const isNumeric = type === 'flag' || type === 'flag!' || type === 'number' || type === 'number!';
     return { tag: number * 8 + (isNumeric ? VARINT : LENGTH), take: leafTaker(name, type) };
   }
   const decode = compile(isList(type) ? type[0] : type, wanted);
@@ -127,6 +127,10 @@ function leafTaker(name: string, type: Leaf): Take {
       return (cursor, into) => {
         const number = cursor.int();
         if (number !== 0) into[name] = number;
+      };
+    case 'number!':
+      return (cursor, into) => {
+        into[name] = cursor.int();
       };
     case 'time':
       return (cursor, into) => {

@@ -2,7 +2,7 @@
  * How JSON shows a field: `text`, `flag` (boolean), `number`, `time` (RFC 3339), `texts` (a list), `map` (of texts). `word` is a text that many
  * objects have in common. JSON leaves out what is empty, false or zero; with `!` it shows that too.
  */
-export type Leaf = 'text' | 'text!' | 'word' | 'word!' | 'flag' | 'flag!' | 'number' | 'time' | 'texts' | 'map';
+export type Leaf = 'text' | 'text!' | 'word' | 'word!' | 'flag' | 'flag!' | 'number' | 'number!' | 'time' | 'texts' | 'map';
 
 /** Field number and type of each field of a message; `[…]` around a message: a list of it. */
 export interface Shape {
@@ -42,7 +42,11 @@ const METADATA: Shape = {
 };
 
 const CONDITION: Shape = { type: [1, 'word!'], status: [2, 'word!'] };
-const CONTAINER: Shape = { state: [2, { waiting: [1, { reason: [1, 'word'], message: [2, 'text'] }] }] };
+const CONTAINER: Shape = {
+  state: [2, { waiting: [1, { reason: [1, 'word'], message: [2, 'text'] }] }],
+  lastState: [3, { terminated: [3, { exitCode: [1, 'number!'], reason: [3, 'word'], message: [4, 'text'] }] }],
+  restartCount: [5, 'number!'],
+};
 
 /** From `k8s.io/api/core/v1/generated.proto`: the fields that are read somewhere. The numbers never change: they are on the wire. */
 const CORE: Readonly<Record<string, Shape>> = {
@@ -77,7 +81,9 @@ const CORE: Readonly<Record<string, Shape>> = {
       {
         phase: [1, 'word'],
         conditions: [2, [CONDITION]],
+        startTime: [7, 'time'],
         containerStatuses: [8, [CONTAINER]],
+        initContainerStatuses: [10, [CONTAINER]],
         podIPs: [12, [{ ip: [1, 'text!'] }]],
       },
     ],

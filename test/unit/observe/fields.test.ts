@@ -3,10 +3,12 @@ import * as fc from 'fast-check';
 import { protobufFormat } from '../../../src/kube/protobuf/answers.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import type { ListQuery } from '../../../src/model/reader.ts';
+import { readWorkload, WORKLOAD_POD_FIELDS } from '../../../src/model/workload.ts';
 import { mayBeToBeSeen, NODE_FIELDS, toNodes } from '../../../src/observe/nodes.ts';
 import { SERVICE_FIELDS, toServiceFacts } from '../../../src/observe/services.ts';
 import { POD_FIELDS, readPodOwners } from '../../../src/observe/workloads.ts';
 import { NODE_TRIGGERS, TRIGGERS } from '../../../src/reconcile/triggers.ts';
+import { fakeReader } from '../../support/fake-reader.ts';
 import { covers, noted, pruned } from '../../support/fields.ts';
 import { nodeSample } from '../../support/node-samples.ts';
 
@@ -60,6 +62,7 @@ const uses: readonly (readonly [
   ],
   ['Services are made facts of', SERVICE_FIELDS, SERVICES, (services) => services.map(toServiceFacts)],
   ['owners of Pods are counted by', POD_FIELDS, PODS, (pods) => readPodOwners(ofPods(pods))],
+  ['Pods of an agent are made facts of', WORKLOAD_POD_FIELDS, AGENT_PODS(), podsOfAgent],
   ...[...NODE_TRIGGERS, ...TRIGGERS].flatMap(({ query: { kind, fields, namespace }, fingerprint }) =>
     // A DualStackNode comes as JSON, and so whole.
     fields === undefined || kind === 'DualStackNode'
@@ -77,6 +80,26 @@ const uses: readonly (readonly [
 
 function OBJECTS(): Readonly<Record<string, readonly KubeObject[]>> {
   return { Node: NODES, Pod: PODS, Service: SERVICES };
+}
+
+/** Of a DaemonSet whose uid is `u`: as the others, and one whose container ended. */
+function AGENT_PODS(): readonly KubeObject[] {
+  const ended = { terminated: { exitCode: 0, reason: 'Completed', message: 'bye', finishedAt: going.deletionTimestamp } };
+  const statuses = [{ ...waiting[0], restartCount: 2, lastState: ended, image: 'i' }];
+  const ofAgent = { ownerReferences: [{ ...owner, kind: 'DaemonSet', uid: 'u' }] };
+  const started = { ...status, startTime: '2026-01-01T00:00:00Z', hostIP: '192.0.2.1' };
+  return [
+    pod(ofAgent, { nodeName: 'one', hostNetwork: true }, { ...started, containerStatuses: statuses }),
+    pod(ofAgent, { nodeName: 'two' }, { ...started, initContainerStatuses: statuses }),
+    pod({ ...ofAgent, ...going }, {}, started),
+  ];
+}
+
+async function podsOfAgent(pods: readonly KubeObject[]): Promise<unknown> {
+  const meta = { name: 'agent', namespace: 'n', uid: 'u' };
+  const agent = { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: meta, spec: { selector: { matchLabels: { a: 'b' } } } };
+  const read = await readWorkload(fakeReader([agent, ...pods]), 'DaemonSet', 'n', 'agent');
+  return read.known ? (read.value?.pods ?? []) : read;
 }
 
 const ofPods = (pods: readonly KubeObject[]) =>

@@ -99,6 +99,20 @@ test('it lists all pages, then follows each change', async () => {
   expect(server.lists).toBe(1);
 });
 
+test('it tells how far it has followed, and when it last heard of the server', async () => {
+  // The first version is 101.
+  server.put('cm-1', 'old');
+  const one = start();
+  expect([one.cache.position, one.cache.heardAt]).toEqual([undefined, undefined]);
+  await one.cache.whenSynced(never);
+  await eventually('it has followed the list', () => one.cache.position === '101');
+  const heardAt = one.cache.heardAt ?? Number.NaN;
+  await eventually('the watch is open', () => server.watches === 1);
+  server.remove('cm-1');
+  await eventually('it has followed the deletion', () => one.cache.position === '102');
+  expect(one.cache.heardAt).toBeGreaterThan(heardAt);
+});
+
 test('it tells when the server answers again, also when nothing has changed', async () => {
   for (let n = 0; n < 4; n++) server.put(`cm-${n}`, 'old');
   const one = start();

@@ -6,6 +6,7 @@ import {
   addressCount,
   type Cidr,
   contains,
+  shareNetwork,
   hostBits,
   isCanonical,
   networkOf,
@@ -101,6 +102,27 @@ test('a CIDR is its own canonical text', () => {
     fc.property(cidrs, (network) => {
       expect(parseCidr(network.text)).toEqual({ ok: true, value: network });
       expect(isCanonical(network.text)).toBe(true);
+    }),
+  );
+});
+
+test('two addresses share a network when that of the one holds the other', () => {
+  const near = fc
+    .tuple(addresses, fc.bigInt({ min: 0n, max: 2n ** 20n }), fc.nat(128))
+    .map(([address, step, prefix]) => {
+      const bits = addressBits(address.family);
+      const value = (address.value ^ step) % 2n ** BigInt(bits);
+      return [address, addressOf(address.family, value), Math.min(prefix, bits)] as const;
+    });
+  fc.assert(
+    fc.property(near, ([a, b, prefix]) => {
+      expect(shareNetwork(a, b, prefix)).toBe(contains(networkOf(a, prefix), b));
+    }),
+  );
+  fc.assert(
+    fc.property(addresses, addresses, (a, b) => {
+      fc.pre(a.family !== b.family);
+      expect(shareNetwork(a, b, 0)).toBe(false);
     }),
   );
 });

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { KubeObject } from '../../../src/model/object.ts';
+import { known } from '../../../src/model/reader.ts';
 import { isToBeSeen, toNodes } from '../../../src/observe/nodes.ts';
 import { toServiceFacts } from '../../../src/observe/services.ts';
 
@@ -140,6 +141,19 @@ test.each<[string, object, object]>([
   ['a family of the future', { ipFamilies: ['IPv4', 'IPv8'] }, { families: ['IPv4'] }],
 ])('a Service, %s', (_name, spec, facts) => {
   expect(toServiceFacts(service(spec))).toMatchObject({ namespace: 'n', name: 's', resourceVersion: '5', ...facts });
+});
+
+test('of objects that are kept the facts are made once, until one of the two has changed', () => {
+  const [kept, other, its] = [node('a'), node('b'), agent('a', { hostname: 'a' })];
+  const [first, second] = toNodes([other, kept], [its]);
+  expect(toNodes([kept, other], [its])).toEqual([first, second]);
+  expect(toNodes([kept], [its])[0]).toBe(first);
+  expect(toNodes([kept], [agent('a', { hostname: 'a', stopped: true })])[0]?.agent?.report?.stopped).toBe(true);
+  expect(toNodes([kept], [])[0]?.agent).toBeNull();
+  expect(toNodes([{ ...kept }], [its])[0]).not.toBe(first);
+  const seen = toNodes([kept], [its], new Map([['a', known('2026-11-01T12:00:00Z')]]));
+  expect(seen[0]?.renewedAt).toEqual(known('2026-11-01T12:00:00Z'));
+  expect(toNodes([kept], [its])[0]?.renewedAt).toBeUndefined();
 });
 
 const CREATED = Date.parse('2026-11-01T12:00:00Z');

@@ -1,4 +1,5 @@
 import type { ClusterFacts, ServiceFacts } from '../model/facts.ts';
+import { oncePer } from '../model/once.ts';
 import { known, unknown, type Known } from '../model/reader.ts';
 import { type Backends, serviceKey } from '../model/service.ts';
 import type { Wanted } from '../model/wanted.ts';
@@ -24,8 +25,10 @@ export interface ServiceView {
   readonly notes: readonly string[];
 }
 
-/** All Services: those on which somebody has to act first. */
-export function serviceViews(facts: ClusterFacts, wanted: Wanted): Known<readonly ServiceView[]> {
+/** All Services: those on which somebody has to act first. Plan, findings and report are made of the same. */
+export const serviceViews: (facts: ClusterFacts, wanted: Wanted) => Known<readonly ServiceView[]> = oncePer(viewsOf);
+
+function viewsOf(facts: ClusterFacts, wanted: Wanted): Known<readonly ServiceView[]> {
   if (!facts.services.known) return facts.services;
   const situation = situationOf(facts, wanted);
   const views = facts.services.value.map((service) => viewOf(service, facts, situation));

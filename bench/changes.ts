@@ -141,6 +141,8 @@ async function run(bench: ChangesBench, watcher: Watcher, { rate, changes }: Rat
     return seen === undefined ? [] : [seen - sent];
   });
   for (let n = 0; n < changes; n++) await setAddresses(bench.client, lacking(n), false);
+  // What tells of these is none of the next run's business.
+  await sleep(1_000);
   return { latencies, seconds };
 }
 
@@ -212,7 +214,8 @@ async function withOperator(bench: ChangesBench, use: (operator: Operator) => Pr
     const rests = (): Promise<void> =>
       until('the status counts the Nodes as they are', () => versions.at(-1)?.dualStack === base);
     await rests();
-    await until(`there are ${nodes} DualStackNodes`, async () => (await countOf(client, 'DualStackNode')) === nodes);
+    const isWhole = async (): Promise<boolean> => (await countOf(client, 'DualStackNode')) === nodes;
+    await until(`there are ${nodes} DualStackNodes`, isWhole, 2_000);
     await use({
       rests,
       begin: () => {
@@ -294,11 +297,11 @@ async function install(client: KubeClient): Promise<void> {
   await until('the new kind is served', async () => (await client.create(cluster)).ok);
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+async function until(what: string, holds: () => boolean | Promise<boolean>, everyMs = 50): Promise<void> {
   const deadline = performance.now() + WITHIN_MS;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`not within ${WITHIN_MS / 1000} s: ${what}`);
-    await sleep(50);
+    await sleep(everyMs);
   }
 }
 

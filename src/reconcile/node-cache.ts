@@ -79,8 +79,8 @@ export function nodeCache(kinds: readonly WatchedKind[], clock: Pick<Clock, 'mon
  * Whether a watch has shown all that the list shows: each change that is in it, and each deletion before it. Versions of one kind can be put in order since
  * they are revisions of etcd (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions); where they are none this is never so.
  */
-function isLevelWith({ items, position }: WatchedKind['objects'], list: Page): boolean {
-  const [reached, listedAt] = [revisionOf(position), revisionOf(list.resourceVersion)];
+function isLevelWith(watched: WatchedKind['objects'], list: Page): boolean {
+  const [reached, listedAt] = [revisionOf(watched.position), revisionOf(list.resourceVersion)];
   if (reached === null || listedAt === null) return false;
   const isSeen = ({ metadata }: KubeObject): boolean => {
     const revision = revisionOf(metadata.resourceVersion);
@@ -89,9 +89,9 @@ function isLevelWith({ items, position }: WatchedKind['objects'], list: Page): b
   if (!list.items.every(isSeen)) return false;
   const names = new Set(list.items.map(({ metadata }) => metadata.name));
   // What the list has not is gone, or was made after it.
-  return items().every(
-    ({ metadata }) => names.has(metadata.name) || (revisionOf(metadata.resourceVersion) ?? 0) > listedAt,
-  );
+  return watched
+    .items()
+    .every(({ metadata }) => names.has(metadata.name) || (revisionOf(metadata.resourceVersion) ?? 0) > listedAt);
 }
 
 /** Null: it is no revision. */

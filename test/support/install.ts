@@ -16,6 +16,8 @@ import { crdsServed } from './crds.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NAMESPACE = 'dualstack-system';
 export const PROGRAM = join(ROOT, 'dist/main.js');
+/** The same in parts, as the image starts it. */
+const IN_IMAGE = join(ROOT, 'dist/image/main.js');
 
 /**
  * Installs what `kubectl apply -k config/default` installs, but for the pods: here the operator and the agents run as processes, with the
@@ -112,7 +114,7 @@ export async function startOperator(cluster: TestCluster): Promise<OperatorProce
   const child: ChildProcess = spawn(
     process.execPath,
     [
-      PROGRAM,
+      IN_IMAGE,
       'operator',
       '--kubeconfig',
       kubeconfig,

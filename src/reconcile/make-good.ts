@@ -7,12 +7,15 @@ import { REPLACED_NODES_SECRET } from '../model/replaced-node.ts';
 import { err, ok, type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { NodeCache } from './node-cache.ts';
 
 export interface MakeGoodDeps {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly log: Logger;
   readonly events: EventRecorder;
+  /** Told of each Node that comes back. */
+  readonly nodes?: Pick<NodeCache, 'forget'>;
 }
 
 /** How long one pass waits for a Node that is on its way. Its going wakes the next pass at once. */
@@ -24,6 +27,7 @@ const PATIENCE_MS = 2_000;
  */
 export async function makeGood(deps: MakeGoodDeps): Promise<Result<ReadonlySet<string>, string>> {
   const { recovered, problem } = await recoverNodes(deps, PATIENCE_MS);
+  if (recovered.length > 0) deps.nodes?.forget();
   for (const each of recovered) tellOf(each, deps);
   if (problem !== null) {
     deps.log.warn('it could not be told whether a Node is being replaced', { error: problem });

@@ -1,6 +1,5 @@
 import { execute, type ExecuteDeps } from '../apply/execute.ts';
 import { type ClusterStatus, clusterStatusOf } from '../api/cluster-status.ts';
-import { conditionOf } from '../api/conditions.ts';
 import { governing } from '../api/governing.ts';
 import { API_VERSION, CLUSTER, FIELD_MANAGER, FINALIZER } from '../api/names.ts';
 import { resolve } from '../api/resolve.ts';
@@ -21,7 +20,7 @@ import { vocabulary } from '../registry.ts';
 import { nodeChanges, toldOf } from '../report/node-changes.ts';
 import { type Looked, makeStatus, type Said } from '../report/status.ts';
 import { transitions } from '../report/transitions.ts';
-import { ok, type Result, unreachable } from '../result.ts';
+import { ok, type Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import { judge, type Seen } from './judge.ts';
@@ -32,6 +31,7 @@ import type { NodeCache } from './node-cache.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 import { judgeWithLoads, type LoadCache, loadCache } from './node-loads.ts';
 import { type ImageHints, imageFinder } from './probe-image.ts';
+import { isAboutPods, isFirstDone, isOnlyTold, isUnknown, mustBeFresh } from './decisions.ts';
 import { afterAct } from './memory.ts';
 import { outcomeText } from './outcome-text.ts';
 import { proofRuns, type ProofRuns } from './proof-runs.ts';
@@ -172,19 +172,24 @@ async function glance(subject: Subject, request: Request, deps: PassDeps): Promi
   if (client === null || deleting || status.observedGeneration !== generation) return null;
   const facts = await look(request, { ...deps, client });
   if (!facts.ok) return null;
-  const looked = await judgeWithLoads({ request, facts: facts.value, status, generation, deleting }, deps.loads);
+  const looked = await judgeAll({ request, facts: facts.value, status, generation, deleting }, deps);
   if (!isOnlyTold(looked.decision) || isFirstDone(looked.decision, status)) return null;
   return tell(subject, looked, deps, nextAfter(looked.decision, looked));
+}
+
+/** Plans and decides; by the pods of this moment where they matter. */
+async function judgeAll(seen: Seen, { loads, workloads }: PassDeps): Promise<Looked> {
+  const first = await judgeWithLoads(seen, loads);
+  return mustBeFresh(first.decision, seen.status)
+    ? judge({ ...seen, facts: { ...first.facts, ...(await freshPods(workloads)) } })
+    : first;
 }
 
 /** Plans, decides, and at most one change. The intent is in the status before the change is made. */
 async function advance(subject: Subject, request: Request, facts: ClusterFacts, deps: PassDeps): Promise<Next> {
   const { generation } = subject;
   const seen = { request, facts, status: subject.status, generation, deleting: subject.deleting };
-  const first = await judgeWithLoads(seen, deps.loads);
-  const looked = mustBeFresh(first.decision, subject.status)
-    ? judge({ ...seen, facts: { ...first.facts, ...(await freshPods(deps.workloads)) } })
-    : first;
+  const looked = await judgeAll(seen, deps);
   const { decision } = looked;
   if (!isOnlyTold(decision)) deps.nodes?.forget();
   if (decision.is === 'Act' && decision.step.kind === 'VerifyPackets') {
@@ -250,40 +255,6 @@ async function proveBeside(
     carryOut(step, generation, { ...deps, signal, onProgress }),
   );
   return { is: 'Again', afterMs: AFTER_ACT_MS };
-}
-
-/** What could not be read for a moment is no reason to break anything off. */
-const isUnknown = (decision: Decision): boolean => decision.is === 'Wait' && decision.step.state.is === 'Unknown';
-
-/** An old list must neither restart anything, nor be what "all is done" is first said by. */
-const mustBeFresh = (decision: Decision, status: ClusterStatus): boolean =>
-  isAboutPods(decision) || isFirstDone(decision, status);
-
-const isFirstDone = (decision: Decision, { conditions }: ClusterStatus): boolean =>
-  decision.is === 'Done' && conditionOf(conditions ?? [], 'Ready')?.status !== 'True';
-
-const isAboutPods = (decision: Decision): boolean =>
-  'step' in decision && ['Services', 'Workloads'].includes(decision.step.phase);
-
-/** Nothing is done by it, so it may be told by what is a moment old. */
-function isOnlyTold(decision: Decision): boolean {
-  switch (decision.is) {
-    case 'Wait':
-    case 'Blocked':
-    case 'NodesPending':
-    case 'WaitingForUser':
-    case 'Paused':
-    case 'PlanOnly':
-    case 'AwaitingApproval':
-    case 'Done':
-      return true;
-    case 'Act':
-    // May begin a roll-back.
-    case 'Failed':
-      return false;
-    default:
-      return unreachable(decision);
-  }
 }
 
 function nextAfter(decision: Decision, looked: Looked): Next {

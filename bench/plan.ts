@@ -8,7 +8,7 @@ import { nodeFacts } from '../test/support/facts.ts';
 import { asked, clusterScene } from '../test/support/plan-scene.ts';
 
 const { values } = parseArgs({
-  options: { nodes: { type: 'string', default: '5000' }, runs: { type: 'string', default: '9' } },
+  options: { nodes: { type: 'string', default: '5000' }, runs: { type: 'string', default: '15' } },
 });
 const FEW = Number(values.nodes);
 const MANY = 10 * FEW;
@@ -33,14 +33,17 @@ function nodesOf(count: number): readonly NodeFacts[] {
   );
 }
 
-/** The median of runs of which each has objects of its own, as after a list. */
-function milliseconds(count: number): number {
+/** Medians of runs in which one node of `share` is a new object, since it has changed: 1 after a list, 100 while nodes are watched. */
+function milliseconds(count: number, share: number): number {
   const request = asked({
     clusterNetwork: { pods: { cidrBlocks: ['fd00:10:200::/48'] }, services: { cidrBlocks: ['fd00:10:96::/112'] } },
   });
+  const scene = clusterScene({ nodes: [...controlPlanes(), ...nodesOf(count)] });
+  let { nodes } = scene;
   let status = { observedGeneration: -1 };
-  const times = Array.from({ length: RUNS }, () => {
-    const facts = clusterScene({ nodes: [...controlPlanes(), ...nodesOf(count)] });
+  const times = Array.from({ length: RUNS }, (_, run) => {
+    nodes = nodes.map((node, n) => (n % share === run % share ? (JSON.parse(JSON.stringify(node)) as NodeFacts) : node));
+    const facts = { ...scene, nodes, basics: { ...scene.basics, nodes } };
     const began = performance.now();
     const looked = judge({ request, facts, status, generation: 1, deleting: false });
     status = makeStatus(looked, status, 1, '2026-11-02T12:00:00Z');
@@ -56,6 +59,9 @@ const say = (name: string, ours: number, reference: number): void =>
   console.log(
     `${name} ours ${ours.toFixed(1)}ms reference ${reference.toFixed(1)}ms ratio ${(ours / reference).toFixed(2)}`,
   );
-const few = milliseconds(FEW);
+const few = milliseconds(FEW, 100);
 say(`plan-and-report-${FEW}`, few, BUDGET_MS);
-say(`plan-and-report-${MANY}`, milliseconds(MANY), 10 * few);
+say(`plan-and-report-${MANY}`, milliseconds(MANY, 100), 10 * few);
+const anew = milliseconds(FEW, 1);
+say(`plan-and-report-${FEW}-after-a-list`, anew, BUDGET_MS);
+say(`plan-and-report-${MANY}-after-a-list`, milliseconds(MANY, 1), 10 * anew);

@@ -10,7 +10,10 @@ export const familyOf = (address: string): Family | null => {
 };
 
 export const addressOfFamily = (addresses: readonly string[], family: Family): string | undefined =>
-  addresses.find((address) => familyOf(address) === family);
+  addresses.find((address) => looksLike(address, family) && familyOf(address) === family);
+
+/** To read an address takes longer than to see that it cannot be of that family. */
+const looksLike = (address: string, family: Family): boolean => address.includes(':') === (family === 'IPv6');
 
 /**
  * The address of a family that a node shall have. What it has is kept, then what was asked of it before; otherwise the best that its host has
@@ -57,7 +60,8 @@ function bestOf(node: NodeFacts, report: HostReport, family: Family, near: strin
   const main = report.addresses.find(({ address }) => address === primary)?.interface;
   const route = report.network.defaultRoutes[family]?.interface;
   const interfaces = [main, route].flatMap((name) => name ?? []);
-  return bestAddress(report.addresses.filter(isLasting), family, {
+  const candidates = report.addresses.filter((each) => looksLike(each.address, family) && isLasting(each));
+  return bestAddress(candidates, family, {
     interfaces,
     ...(near === undefined ? {} : { near }),
   });

@@ -3,7 +3,7 @@ export interface NodeProofs {
   /** It looks for both families on every node by now: so a node that lacks one may lose the other. */
   readonly inForce: boolean;
   /** By name, of the nodes that it works on. */
-  readonly nodes: Readonly<Record<string, NodeProof>>;
+  readonly nodes: ReadonlyMap<string, NodeProof>;
 }
 
 export interface NodeProof {

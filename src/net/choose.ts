@@ -64,9 +64,10 @@ interface Ranked<T> {
 }
 
 function rank<T extends Candidate>(candidate: T, family: Family, { interfaces, near }: Leaning): Ranked<T> | null {
-  const fitness = fitnessOf(candidate);
   const parsed = parseAddress(candidate.address);
-  if (fitness === null || !parsed.ok || parsed.value.family !== family) return null;
+  if (!parsed.ok || parsed.value.family !== family) return null;
+  const fitness = fitnessOf(candidate);
+  if (fitness === null) return null;
   const place = interfaces.indexOf(candidate.interface);
   return {
     candidate,

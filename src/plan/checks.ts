@@ -2,6 +2,7 @@ import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { FindingReason } from '../model/finding-reasons.ts';
 import type { Finding } from '../model/finding.ts';
+import { once } from '../model/once.ts';
 import { fromPhase, type Phase, PHASES } from '../model/phase.ts';
 import { serviceKey } from '../model/service.ts';
 import type { Step } from '../model/step.ts';
@@ -50,11 +51,13 @@ function checkVersion(facts: ClusterFacts): readonly Finding[] {
 }
 
 function checkAgents({ nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
+  const unseen = nodes.filter((node) => (node.agent?.report ?? null) === null);
+  if (unseen.length === 0) return [];
   const edits = steps.flatMap((step) =>
     step.kind === 'EditHost' && step.state.is !== 'Satisfied' && step.state.is !== 'Deferred' ? [step] : [],
   );
   const edited = new Set(edits.map((step) => step.node));
-  const silent = nodes.filter((node) => (node.agent?.report ?? null) === null && edited.has(node.name));
+  const silent = unseen.filter((node) => edited.has(node.name));
   const [first] = silent;
   if (first === undefined) return [];
   const installed = nodes.some((node) => node.agent !== null);
@@ -114,24 +117,22 @@ function overlapsAmong(networks: readonly Named[]): readonly Finding[] {
 }
 
 function overlapsWithNodes(networks: readonly Named[], { nodes }: ClusterFacts): readonly Finding[] {
-  const addresses = nodes.flatMap((node) =>
-    [
-      ...node.internalIPs,
-      ...node.externalIPs,
-      ...(node.agent?.report?.addresses ?? [])
-        .filter((entry) => entry.scope === 'Global' || entry.scope === 'UniqueLocal')
-        .filter((entry) => !carriesPods(entry.interface))
-        .map((entry) => entry.address),
-    ].flatMap((text) => {
-      const address = parseAddress(text);
-      return address.ok ? [{ node, text, address: address.value }] : [];
-    }),
-  );
+  const hits = new Map<Named, { readonly node: NodeFacts; readonly text: string }[]>();
+  for (const node of nodes) {
+    for (const { text, address } of addressesOf(node)) {
+      for (const network of networks) {
+        if (!contains(network.cidr, address)) continue;
+        const before = hits.get(network) ?? [];
+        before.push({ node, text });
+        hits.set(network, before);
+      }
+    }
+  }
   return networks.flatMap((network) => {
-    const hits = addresses.filter(({ address }) => contains(network.cidr, address));
-    const [first] = hits;
+    const found = hits.get(network) ?? [];
+    const [first] = found;
     if (first === undefined) return [];
-    const others = new Set(hits.map(({ node }) => node.name)).size - 1;
+    const others = new Set(found.map(({ node }) => node.name)).size - 1;
     return [
       overlapFinding(
         `The ${network.name} holds ${first.text}, an address of Node ${first.node.name}${others > 0 ? ` (and of ${others} more)` : ''}.`,
@@ -140,6 +141,18 @@ function overlapsWithNodes(networks: readonly Named[], { nodes }: ClusterFacts):
     ];
   });
 }
+
+/** Those by which others reach it, each once. */
+const addressesOf = once(({ internalIPs, externalIPs, agent }: NodeFacts) => {
+  const all = new Set([...internalIPs, ...externalIPs]);
+  for (const { scope, interface: device, address } of agent?.report?.addresses ?? []) {
+    if ((scope === 'Global' || scope === 'UniqueLocal') && !carriesPods(device)) all.add(address);
+  }
+  return [...all].flatMap((text) => {
+    const address = parseAddress(text);
+    return address.ok ? [{ text, address: address.value }] : [];
+  });
+});
 
 /** A live address of a Service in a pod network would be shadowed, and one outside the service networks is of another range. */
 function overlapsWithServices(wanted: Wanted, { services }: ClusterFacts): readonly Finding[] {

@@ -54,7 +54,7 @@ export const isGuarded = ({ taints }: NodeFacts): boolean => taints.some(isOurs)
 
 const isOurs = (taint: JsonObject): boolean => taint['key'] === GUARD_TAINT;
 
-const proofOf = (proofs: NodeProofs | null, node: NodeFacts): NodeProof | null => proofs?.nodes[node.name] ?? null;
+const proofOf = (proofs: NodeProofs | null, node: NodeFacts): NodeProof | null => proofs?.nodes.get(node.name) ?? null;
 
 const missingFamilies = (wanted: Wanted, node: NodeFacts): readonly Family[] =>
   wanted.families.filter(
@@ -70,7 +70,7 @@ const isHeld = (wanted: Wanted, node: NodeFacts, proof: NodeProof | null): boole
 
 /** Windows has no part in this, nor has a node that the CNI does not work on. */
 const isGuardable = (proofs: NodeProofs | null, node: NodeFacts): boolean =>
-  node.labels['kubernetes.io/os'] !== 'windows' && (proofs === null || node.name in proofs.nodes);
+  node.labels['kubernetes.io/os'] !== 'windows' && (proofs === null || proofs.nodes.has(node.name));
 
 /** Without proofs of a CNI: the API servers speak both families, and nodes with both are the rule. */
 function mostAreWhole(wanted: Wanted, { nodes, serviceCIDR }: ClusterFacts): boolean {

@@ -111,7 +111,7 @@ const JOINING_MS = 300_000;
 const secondsOf = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/u, 'Z');
 
 export const proofOf = (proofs: Proofs, node: NodeFacts): NodeProof | null =>
-  proofs?.known === true ? (proofs.value.nodes[node.name] ?? null) : null;
+  proofs?.known === true ? (proofs.value.nodes.get(node.name) ?? null) : null;
 
 export const knownOf = (node: NodeFacts, proofs: Proofs, since: string | null): Known => ({
   proof: proofOf(proofs, node),

@@ -38,6 +38,7 @@ function fieldOf(number: number, type: Leaf | Shape | readonly [Shape], value: u
     case 'flag!':
       return [numberField(number, value === true ? 1 : 0)];
     case 'number':
+    case 'number!':
       return [numberField(number, value as number)];
     case 'time':
       return [lengthField(number, numberField(1, Date.parse(value as string) / 1000))];

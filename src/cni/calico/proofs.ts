@@ -19,7 +19,7 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { agent }: Calic
   if (!agent.known) return unknown(agent.why);
   const [primary, second] = wanted.families;
   if (agent.value === null || primary === undefined || second === undefined)
-    return known({ inForce: false, nodes: {} });
+    return known({ inForce: false, nodes: new Map() });
   const { env, workload } = agent.value;
   const entry = env[NAMES[second].address];
   const inForce = entry?.is === 'Value' && entry.value === 'autodetect';
@@ -30,7 +30,7 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { agent }: Calic
   const nodes = agentNodes(facts, agent.value).map(
     (node) => [node.name, proofOf(node, pods.get(node.name) ?? [], { primary, second, inForce }, facts.at)] as const,
   );
-  return known({ inForce, nodes: Object.fromEntries(nodes) });
+  return known({ inForce, nodes: new Map(nodes) });
 }
 
 interface Search {

@@ -18,7 +18,7 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { config, agent 
   const [live, conf] = [agent.value, config.value];
   const read = readNetConf(conf?.flannel ?? '');
   if (live === null || conf === null || !read.ok || wanted.families[1] !== 'IPv6')
-    return known({ inForce: false, nodes: {} });
+    return known({ inForce: false, nodes: new Map() });
 
   const inForce = read.value.enabled.IPv6 && ((markOf(live) ?? '').startsWith('IPv6, roll-out 2') || conf.untouched);
   const nodes = facts.nodes.flatMap((node) => {
@@ -27,7 +27,7 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { config, agent 
       ? []
       : [[node.name, proofOf(live, node, pod, hasTold(node, live, conf), inForce)] as const];
   });
-  return known({ inForce, nodes: Object.fromEntries(nodes) });
+  return known({ inForce, nodes: new Map(nodes) });
 }
 
 function proofOf(agent: AgentFacts, node: NodeFacts, pod: PodFacts, isTold: boolean, inForce: boolean): NodeProof {

@@ -15,7 +15,7 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts
   const unread = [own.config, own.agent, own.nodes].find((part) => !part.known);
   if (unread?.known === false) return unknown(unread.why);
   const scene = wanted.direction === 'Forward' ? sceneOf(wanted, facts, own) : null;
-  if (scene === null) return known({ inForce: false, nodes: {} });
+  if (scene === null) return known({ inForce: false, nodes: new Map() });
 
   const pods = scene.agent.workload.pods.filter((pod) => !pod.terminating);
   const isOn = scene.config.data['enable-ipv6'] === 'true';
@@ -25,7 +25,7 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts
     const pod = pods.find((each) => each.node === node.name);
     return pod === undefined ? [] : [[node.name, proofOf(scene, node, pod, inForce)] as const];
   });
-  return known({ inForce, nodes: Object.fromEntries(nodes) });
+  return known({ inForce, nodes: new Map(nodes) });
 }
 
 function proofOf(scene: Scene, node: NodeFacts, pod: PodFacts, inForce: boolean): NodeProof {

@@ -20,7 +20,7 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: FlannelFact
   const conf = readNetConf(config?.text ?? '');
   const [, second] = wanted.families;
   if (agent === null || config === null || !conf.ok || second === undefined)
-    return known({ inForce: false, nodes: {} });
+    return known({ inForce: false, nodes: new Map() });
 
   const isRolledOut = (markOf(agent) ?? '').startsWith(`${second}, roll-out 2`) || config.untouched;
   const inForce = conf.value.enabled[second] && isRolledOut;
@@ -34,7 +34,7 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: FlannelFact
       [node.name, proofOf({ node, pod, isTold, inForce, annotations, cause, namespace: own.namespace })] as const,
     ];
   });
-  return known({ inForce, nodes: Object.fromEntries(nodes) });
+  return known({ inForce, nodes: new Map(nodes) });
 }
 
 interface Seen {

@@ -15,13 +15,13 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: KubeRouterF
   if (!own.known) return unknown(own.why);
   const agent = own.value;
   if (agent === null || wanted.direction === 'Back' || !isConvertible(wanted))
-    return known({ inForce: false, nodes: {} });
+    return known({ inForce: false, nodes: new Map() });
   const inForce = isOn(agent.args, IPV6_FLAG);
   const nodes = agentNodes(facts, agent).flatMap((node) => {
     const pod = agent.workload.pods.find((each) => each.node === node.name && !each.terminating);
     return pod === undefined ? [] : [[node.name, proofOf(agent, node, pod, { inForce, facts })] as const];
   });
-  return known({ inForce, nodes: Object.fromEntries(nodes) });
+  return known({ inForce, nodes: new Map(nodes) });
 }
 
 interface Seen {

@@ -56,25 +56,25 @@ function notReady(wanted: Wanted, facts: ClusterFacts, steps: readonly Step[]): 
 }
 
 function stopped(facts: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
+  const halted = facts.nodes.filter((node) => node.agent?.report?.stopped === true);
+  if (halted.length === 0) return [];
   const openByNode = Map.groupBy(
     steps.flatMap((step) => (step.kind === 'EditHost' && step.state.is !== 'Satisfied' ? [step] : [])),
     ({ node }) => node,
   );
-  return facts.nodes
-    .filter((node) => node.agent?.report?.stopped === true)
-    .flatMap((node): readonly Finding[] => {
-      const open = openByNode.get(node.name) ?? [];
-      if (open.length === 0) return [];
-      return [
-        {
-          reason: 'AgentStopped',
-          object: nodeRef(node.name),
-          message: `The stop file on ${node.name} keeps its agent from changing anything there.`,
-          remedy: `Remove /etc/dualstack/stop on ${node.name} when the work may go on.`,
-          blocks: [...new Set<Phase>(open.map((step) => step.phase))],
-        },
-      ];
-    });
+  return halted.flatMap((node): readonly Finding[] => {
+    const open = openByNode.get(node.name) ?? [];
+    if (open.length === 0) return [];
+    return [
+      {
+        reason: 'AgentStopped',
+        object: nodeRef(node.name),
+        message: `The stop file on ${node.name} keeps its agent from changing anything there.`,
+        remedy: `Remove /etc/dualstack/stop on ${node.name} when the work may go on.`,
+        blocks: [...new Set<Phase>(open.map((step) => step.phase))],
+      },
+    ];
+  });
 }
 
 function leftToCloud(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {

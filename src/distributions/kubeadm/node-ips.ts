@@ -16,14 +16,39 @@ export const nodeIPSteps: (wanted: Wanted, facts: ClusterFacts) => readonly Step
     .filter((node) => node.labels['kubernetes.io/os'] !== 'windows')
     .toSorted((a, b) => Number(a.controlPlane) - Number(b.controlPlane) || (a.name < b.name ? -1 : 1));
   const away = facts.nodes.filter((node) => !node.ready).length;
-  const tolerated = away <= wanted.tolerateUnavailable;
-  return startedFirst(nodes.map((node) => nodeIPStep(wanted, node, tolerated)));
+  const { direction, families } = wanted;
+  const rules: Rules = {
+    direction,
+    families,
+    nodes: { nodeIP: wanted.nodes.nodeIP },
+    tolerated: away <= wanted.tolerateUnavailable,
+  };
+  const text = JSON.stringify(rules);
+  return startedFirst(nodes.map((node) => stepOf(rules, text, node)));
 });
 
-function nodeIPStep(wanted: Wanted, node: NodeFacts, tolerated: boolean): Step {
+/** All that decides on a step beside the node itself. */
+interface Rules extends Pick<Wanted, 'direction' | 'families'> {
+  readonly nodes: Pick<Wanted['nodes'], 'nodeIP'>;
+  /** No more nodes are away than may be. */
+  readonly tolerated: boolean;
+}
+
+/** Of facts that are the same from one pass to the next the step is made once. */
+const made = new WeakMap<NodeFacts, { readonly rules: string; readonly step: Step }>();
+
+function stepOf(rules: Rules, text: string, node: NodeFacts): Step {
+  const before = made.get(node);
+  if (before?.rules === text) return before.step;
+  const step = nodeIPStep(rules, node);
+  made.set(node, { rules: text, step });
+  return step;
+}
+
+function nodeIPStep(wanted: Rules, node: NodeFacts): Step {
   const goal = wanted.direction === 'Forward' ? forwardGoal(wanted, node) : backGoal(wanted, node);
   const restarts = goal.settings.kubelet !== undefined || goal.settings.absent !== undefined;
-  const state = stateOf(goal, node, tolerated);
+  const state = stateOf(goal, node, wanted.tolerated);
   return {
     kind: 'EditHost',
     id: `node-ips/${node.name}`,
@@ -98,7 +123,7 @@ const isAsked = (spec: HostSettings, settings: HostSettings): boolean =>
   Object.entries(settings.sysctls ?? {}).every(([name, value]) => spec.sysctls?.[name] === value) &&
   (settings.absent?.kubelet ?? []).every((flag) => spec.absent?.kubelet?.includes(flag) ?? false);
 
-function forwardGoal(wanted: Wanted, node: NodeFacts): Goal {
+function forwardGoal(wanted: Rules, node: NodeFacts): Goal {
   const sysctls = forwardingSysctls(wanted.families, node);
   const missing = wanted.families.filter((family) => addressOfFamily(node.internalIPs, family) === undefined);
   const addresses = node.internalIPs.length > 0 ? `Node has ${node.internalIPs.join(' and ')}` : 'Node has no address';
@@ -175,7 +200,7 @@ function liveSysctl(network: HostReport['network'] | undefined, name: string): s
 }
 
 /** Back to what the agent recorded. What it did not change, such as a pair that was there before it came, stays only if it is of the wanted family. */
-function backGoal(wanted: Wanted, node: NodeFacts): Goal {
+function backGoal(wanted: Rules, node: NodeFacts): Goal {
   const report = node.agent?.report;
   const recorded = report?.recorded;
   const sysctls = Object.fromEntries(
@@ -202,7 +227,7 @@ function backGoal(wanted: Wanted, node: NodeFacts): Goal {
 }
 
 /** The recorded value if it is of the wanted family; without a record, what is there of the wanted family. */
-function nodeIPBefore(wanted: Wanted, node: NodeFacts, now: string | null): string | null {
+function nodeIPBefore(wanted: Rules, node: NodeFacts, now: string | null): string | null {
   const recorded = node.agent?.report?.recorded.kubelet;
   if (recorded !== undefined && (recorded.nodeIP === null || isAllWanted(wanted, recorded.nodeIP)))
     return recorded.nodeIP;
@@ -213,10 +238,10 @@ function nodeIPBefore(wanted: Wanted, node: NodeFacts, now: string | null): stri
     .join(',');
 }
 
-const isAllWanted = (wanted: Wanted, nodeIP: string): boolean =>
+const isAllWanted = (wanted: Rules, nodeIP: string): boolean =>
   nodeIP.split(',').every((address) => isWanted(wanted, address));
 
-function isWanted(wanted: Wanted, address: string): boolean {
+function isWanted(wanted: Rules, address: string): boolean {
   const family = familyOf(address);
   return family !== null && wanted.families.includes(family);
 }

@@ -3,7 +3,8 @@ import { printServices, servicesDocument } from '../../../src/cli/print-services
 import type { ServiceFacts } from '../../../src/model/facts.ts';
 import { known } from '../../../src/model/reader.ts';
 import { type Backends, serviceKey } from '../../../src/model/service.ts';
-import { isAmong, type Only, serviceViews } from '../../../src/services/inventory.ts';
+import { isAmong, serviceViews } from '../../../src/services/inventory.ts';
+import type { Only } from '../../../src/services/only.ts';
 import { clusterFacts, serviceFacts, wantedDual } from '../../support/facts.ts';
 import { play } from './fake-session.ts';
 import { screen, tooLong } from './support.ts';

@@ -25,7 +25,7 @@ function proofOf({ annotations, pod = {}, env = DUAL_ENV, internalIPs }: Case): 
   const pods = pod === null ? [] : [podFacts({ name: 'calico-node-x', node: 'worker-1', ...pod })];
   const own = calicoFacts(facts, { agent: { env, workload: workloadFacts('calico-node', [], { pods }) } });
   const proofs = calico.nodeProofs?.(wantedDual(), facts, own);
-  return proofs?.known === true ? proofs.value.nodes['worker-1'] : undefined;
+  return proofs?.known === true ? proofs.value.nodes.get('worker-1') : undefined;
 }
 
 const FAILING = { ready: false, waiting: 'CrashLoopBackOff', restarts: 3 };

@@ -162,7 +162,7 @@ test('with OnDelete it says which pod to delete', () => {
 const proofs = (model: CanalModel) => {
   const read = canal.nodeProofs?.(wanted, model.facts, model.own);
   if (read?.known !== true) throw new Error('proofs are always known here');
-  return { inForce: read.value.inForce, nodes: Object.values(read.value.nodes).map(({ is }) => is) };
+  return { inForce: read.value.inForce, nodes: [...read.value.nodes.values()].map(({ is }) => is) };
 };
 
 test('what it shows of single nodes', () => {

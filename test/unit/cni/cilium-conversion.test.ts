@@ -214,7 +214,7 @@ test('a CiliumNode that the operator refuses is told with its error', () => {
 const proofs = (model: CiliumModel) => {
   const read = cilium.nodeProofs?.(wanted, model.facts, model.own);
   if (read?.known !== true) throw new Error('proofs are always known here');
-  return { inForce: read.value.inForce, nodes: Object.values(read.value.nodes).map(({ is }) => is) };
+  return { inForce: read.value.inForce, nodes: [...read.value.nodes.values()].map(({ is }) => is) };
 };
 
 test('what it shows of single nodes: proven by its own address, and an agent that ends has lost its node', () => {

@@ -153,7 +153,7 @@ test('with OnDelete it says which pod to delete, and goes on when somebody did',
 const proofs = (model: FlannelModel) => {
   const read = flannel.nodeProofs?.(wanted, model.facts, model.own);
   if (read?.known !== true) throw new Error('proofs are always known here');
-  return { inForce: read.value.inForce, nodes: Object.values(read.value.nodes).map(({ is }) => is) };
+  return { inForce: read.value.inForce, nodes: [...read.value.nodes.values()].map(({ is }) => is) };
 };
 
 test('what it shows of single nodes: in force only after both roll-outs, and a flanneld that ends has lost its node', () => {

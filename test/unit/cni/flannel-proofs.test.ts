@@ -44,7 +44,7 @@ function proofOf({ pod = {}, node = {}, report, flags = {} }: Case): NodeProof |
   const proofs = flannel.nodeProofs?.(wantedDual(), facts, { ...own, agent });
   if (proofs?.known !== true) throw new Error('proofs are always known here');
   expect(proofs.value.inForce).toBe(true);
-  return proofs.value.nodes['worker-1'];
+  return proofs.value.nodes.get('worker-1');
 }
 
 test.each<[string, Case, NodeProof['is'], readonly string[]]>([

@@ -159,7 +159,7 @@ test('one that crashes is told with its node', () => {
 const proofs = (parts: KubeRouterParts, facts = cluster()) => {
   const read = kubeRouter.nodeProofs?.(wantedDual(), facts, kubeRouterFacts(facts, parts));
   if (read?.known !== true) throw new Error('proofs are always known here');
-  return { inForce: read.value.inForce, nodes: Object.values(read.value.nodes).map(({ is }) => is) };
+  return { inForce: read.value.inForce, nodes: [...read.value.nodes.values()].map(({ is }) => is) };
 };
 
 test('what it shows of single nodes: that it stays up with both families', () => {

@@ -21,7 +21,7 @@ async function outcome(program: string, args: readonly string[]): Promise<readon
 
 test.each([
   ['version', 0, /^\d+\.\d+\.\d+\n$/u],
-  ['generate kubeadm', 0, /kind: ClusterConfiguration/u],
+  ['generate kubeadm', 2, /--kubernetes-version is missing/u],
   ['generate --help', 0, /kubeadm/u],
   ['--help', 0, /operator/u],
   ['check', 1, /kubeconfig/u],

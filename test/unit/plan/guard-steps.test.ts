@@ -19,7 +19,7 @@ const worker = (n: number, dual: boolean, taints: readonly JsonObject[] = []): N
   nodeFacts(n, { dual }, { taints });
 
 const is = (kind: NodeProof['is']): NodeProof => ({ is: kind, evidence: 'Seen so.', remedy: 'Mend it.' });
-const proofs = (inForce: boolean, nodes: Readonly<Record<string, NodeProof>>) => known<NodeProofs>({ inForce, nodes });
+const proofs = (inForce: boolean, nodes: Readonly<Record<string, NodeProof>>) => known<NodeProofs>({ inForce, nodes: new Map(Object.entries(nodes)) });
 /** What the CNI shows of worker-1 and worker-2. */
 const shown = (first: NodeProof['is'], second: NodeProof['is'], inForce = true) =>
   proofs(inForce, { 'worker-1': is(first), 'worker-2': is(second) });

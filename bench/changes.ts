@@ -103,14 +103,7 @@ async function sayIdle(bench: ChangesBench, operator: Operator): Promise<void> {
   say(bench, `idle-${bench.idleSeconds}-seconds-writes`, written, operator.renewals() - renewals, '');
 }
 
-function say(
-  bench: ChangesBench,
-  name: string,
-  ours: number,
-  reference: number,
-  unit: string,
-  digits = 0,
-): void {
+function say(bench: ChangesBench, name: string, ours: number, reference: number, unit: string, digits = 0): void {
   const [a, b] = [ours.toFixed(digits), reference.toFixed(digits)];
   bench.say(`${name} ours ${a}${unit} reference ${b}${unit} ratio ${(ours / reference).toFixed(2)}`);
 }
@@ -129,7 +122,9 @@ async function run(bench: ChangesBench, watcher: Watcher, { rate, changes }: Rat
   for (let n = 0; n < changes; n++) {
     await sleep(Math.max(0, began + (n * 1000) / rate - performance.now()));
     const [node, sent] = [lacking(n), performance.now()];
-    made.push(setAddresses(bench.client, node, true).then(() => ({ node: nodeName(node), sent, done: performance.now() })));
+    made.push(
+      setAddresses(bench.client, node, true).then(() => ({ node: nodeName(node), sent, done: performance.now() })),
+    );
   }
   const inOrder = (await Promise.all(made)).toSorted((a, b) => a.done - b.done);
   const deadline = performance.now() + LOST_AFTER_MS;

@@ -80,23 +80,22 @@ try {
 }
 
 async function benchCache(size: number, bundle: string): Promise<void> {
-    const sides = {
-      ours: () =>
-        sync(process.execPath, [NODE_OPTIONS, bundle, server.account.folder], size, server.account.environment),
-      reference: () => sync(reference, [server.kubeconfig], size),
-    };
-    // The first of each brings files and the server's own cache into memory.
-    await sides.ours();
-    await sides.reference();
-    const [ours, theirs]: [Figures[], Figures[]] = [[], []];
-    for (let run = 0; run < runs; run++) {
-      progress(`${size} Nodes: run ${run + 1} of ${runs}`);
-      ours.push(await sides.ours());
-      theirs.push(await sides.reference());
-    }
-    say(`nodes-${size}-synced`, 's', ours, theirs, ({ seconds }) => seconds);
-    say(`nodes-${size}-peak-memory`, 'MB', ours, theirs, ({ peakMB }) => peakMB);
-    say(`nodes-${size}-cpu`, 's', ours, theirs, ({ cpuSeconds }) => cpuSeconds);
+  const sides = {
+    ours: () => sync(process.execPath, [NODE_OPTIONS, bundle, server.account.folder], size, server.account.environment),
+    reference: () => sync(reference, [server.kubeconfig], size),
+  };
+  // The first of each brings files and the server's own cache into memory.
+  await sides.ours();
+  await sides.reference();
+  const [ours, theirs]: [Figures[], Figures[]] = [[], []];
+  for (let run = 0; run < runs; run++) {
+    progress(`${size} Nodes: run ${run + 1} of ${runs}`);
+    ours.push(await sides.ours());
+    theirs.push(await sides.reference());
+  }
+  say(`nodes-${size}-synced`, 's', ours, theirs, ({ seconds }) => seconds);
+  say(`nodes-${size}-peak-memory`, 'MB', ours, theirs, ({ peakMB }) => peakMB);
+  say(`nodes-${size}-cpu`, 's', ours, theirs, ({ cpuSeconds }) => cpuSeconds);
 }
 
 /** Gives how many there are then. A server that has just started refuses for a moment. */

@@ -42,7 +42,9 @@ function milliseconds(count: number, share: number): number {
   let { nodes } = scene;
   let status = { observedGeneration: -1 };
   const times = Array.from({ length: RUNS }, (_, run) => {
-    nodes = nodes.map((node, n) => (n % share === run % share ? (JSON.parse(JSON.stringify(node)) as NodeFacts) : node));
+    nodes = nodes.map((node, n) =>
+      n % share === run % share ? (JSON.parse(JSON.stringify(node)) as NodeFacts) : node,
+    );
     const facts = { ...scene, nodes, basics: { ...scene.basics, nodes } };
     const began = performance.now();
     const looked = judge({ request, facts, status, generation: 1, deleting: false });

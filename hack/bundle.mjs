@@ -71,12 +71,14 @@ function common(banner) {
   };
 }
 
+/** 1 for what is started, 0 for what it loads. */
+const isEntry = ({ path }) => Number(basename(path) === 'main.js');
+
 /**
  * By rename, so that a program which is just starting reads the old bundle or the new one, and nothing in between. What others load comes first.
  * @param {{readonly path: string, readonly contents: Uint8Array}[]} files
  */
 function replaceFiles(files) {
-  const isEntry = ({ path }) => Number(basename(path) === 'main.js');
   for (const { path, contents } of files.toSorted((a, b) => isEntry(a) - isEntry(b))) {
     mkdirSync(dirname(path), { recursive: true });
     const draft = `${path}.${process.pid}`;

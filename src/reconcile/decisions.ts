@@ -4,7 +4,8 @@ import type { Decision } from '../plan/next.ts';
 import { unreachable } from '../result.ts';
 
 /** What could not be read for a moment is no reason to break anything off. */
-export const isUnknown = (decision: Decision): boolean => decision.is === 'Wait' && decision.step.state.is === 'Unknown';
+export const isUnknown = (decision: Decision): boolean =>
+  decision.is === 'Wait' && decision.step.state.is === 'Unknown';
 
 /** An old list must neither restart anything, nor be what "all is done" is first said by. */
 export const mustBeFresh = (decision: Decision, status: ClusterStatus): boolean =>

@@ -54,9 +54,7 @@ export function nodeCache(kinds: readonly WatchedKind[], clock: Pick<Clock, 'mon
           const kind = kindOf(query);
           const isKept = query.fields?.every((field) => kind?.fields.includes(field)) === true;
           if (kind === undefined || !isKept) return client.list(query, how);
-          return Promise.resolve(
-            ok({ items: kind.objects.items(), resourceVersion: kind.objects.position ?? '' }),
-          );
+          return Promise.resolve(ok({ items: kind.objects.items(), resourceVersion: kind.objects.position ?? '' }));
         },
       };
     },

@@ -2,7 +2,18 @@
  * How JSON shows a field: `text`, `flag` (boolean), `number`, `time` (RFC 3339), `texts` (a list), `map` (of texts). `word` is a text that many
  * objects have in common. JSON leaves out what is empty, false or zero; with `!` it shows that too.
  */
-export type Leaf = 'text' | 'text!' | 'word' | 'word!' | 'flag' | 'flag!' | 'number' | 'number!' | 'time' | 'texts' | 'map';
+export type Leaf =
+  | 'text'
+  | 'text!'
+  | 'word'
+  | 'word!'
+  | 'flag'
+  | 'flag!'
+  | 'number'
+  | 'number!'
+  | 'time'
+  | 'texts'
+  | 'map';
 
 /** Field number and type of each field of a message; `[…]` around a message: a list of it. */
 export interface Shape {

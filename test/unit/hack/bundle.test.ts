@@ -14,7 +14,11 @@ async function outcome(program: string, args: readonly string[]): Promise<readon
     const { stdout } = await run(process.execPath, [join(DIST, program), ...args], { env });
     return [stdout, 0];
   } catch (thrown) {
-    const { stdout, stderr, code } = thrown as { readonly stdout: string; readonly stderr: string; readonly code: number };
+    const { stdout, stderr, code } = thrown as {
+      readonly stdout: string;
+      readonly stderr: string;
+      readonly code: number;
+    };
     return [`${stdout}${stderr}`.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/gu, 'TIME'), code];
   }
 }
@@ -29,15 +33,18 @@ test.each([
   ['agent --node-name=n', 1, /kubeconfig/u],
   ['probe run', 2, /PROBE_ORDER/u],
 ])('in parts as in one file: %s', async (command, code, says) => {
-  const [inParts, whole] = await Promise.all(['image/main.js', 'main.js'].map((each) => outcome(each, command.split(' '))));
+  const [inParts, whole] = await Promise.all(
+    ['image/main.js', 'main.js'].map((each) => outcome(each, command.split(' '))),
+  );
   expect(inParts).toEqual([expect.stringMatching(says), code]);
   expect(inParts).toEqual(whole);
 });
 
+const textOf = (part: string): string => readFileSync(join(DIST, 'image', part), 'utf8');
+const importedBy = (text: string, how: RegExp): readonly string[] =>
+  [...text.matchAll(how)].map((match) => match.groups?.['part'] ?? '');
+
 describe('the parts', () => {
-  const textOf = (part: string): string => readFileSync(join(DIST, 'image', part), 'utf8');
-  const importedBy = (text: string, how: RegExp): readonly string[] =>
-    [...text.matchAll(how)].map((match) => match.groups?.['part'] ?? '');
   /** All that is loaded with a part, whatever is done then. */
   const loadedWith = (part: string, before: ReadonlySet<string> = new Set()): ReadonlySet<string> =>
     before.has(part)

@@ -84,7 +84,9 @@ function OBJECTS(): Readonly<Record<string, readonly KubeObject[]>> {
 
 /** Of a DaemonSet whose uid is `u`: as the others, and one whose container ended. */
 function AGENT_PODS(): readonly KubeObject[] {
-  const ended = { terminated: { exitCode: 0, reason: 'Completed', message: 'bye', finishedAt: going.deletionTimestamp } };
+  const ended = {
+    terminated: { exitCode: 0, reason: 'Completed', message: 'bye', finishedAt: going.deletionTimestamp },
+  };
   const statuses = [{ ...waiting[0], restartCount: 2, lastState: ended, image: 'i' }];
   const ofAgent = { ownerReferences: [{ ...owner, kind: 'DaemonSet', uid: 'u' }] };
   const started = { ...status, startTime: '2026-01-01T00:00:00Z', hostIP: '192.0.2.1' };
@@ -97,7 +99,12 @@ function AGENT_PODS(): readonly KubeObject[] {
 
 async function podsOfAgent(pods: readonly KubeObject[]): Promise<unknown> {
   const meta = { name: 'agent', namespace: 'n', uid: 'u' };
-  const agent = { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: meta, spec: { selector: { matchLabels: { a: 'b' } } } };
+  const agent = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: meta,
+    spec: { selector: { matchLabels: { a: 'b' } } },
+  };
   const read = await readWorkload(fakeReader([agent, ...pods]), 'DaemonSet', 'n', 'agent');
   return read.known ? (read.value?.pods ?? []) : read;
 }

@@ -19,7 +19,8 @@ const worker = (n: number, dual: boolean, taints: readonly JsonObject[] = []): N
   nodeFacts(n, { dual }, { taints });
 
 const is = (kind: NodeProof['is']): NodeProof => ({ is: kind, evidence: 'Seen so.', remedy: 'Mend it.' });
-const proofs = (inForce: boolean, nodes: Readonly<Record<string, NodeProof>>) => known<NodeProofs>({ inForce, nodes: new Map(Object.entries(nodes)) });
+const proofs = (inForce: boolean, nodes: Readonly<Record<string, NodeProof>>) =>
+  known<NodeProofs>({ inForce, nodes: new Map(Object.entries(nodes)) });
 /** What the CNI shows of worker-1 and worker-2. */
 const shown = (first: NodeProof['is'], second: NodeProof['is'], inForce = true) =>
   proofs(inForce, { 'worker-1': is(first), 'worker-2': is(second) });
@@ -174,7 +175,7 @@ test('where most nodes lack a family none is tainted: an outage is no fault of s
     name,
     { is: index < 2 ? 'Proven' : 'LostPrimary', evidence: 'seen', remedy: '' },
   ]);
-  const { steps, findings } = run(nodes, known({ inForce: true, nodes: Object.fromEntries(proofs) }));
+  const { steps, findings } = run(nodes, known({ inForce: true, nodes: new Map(proofs) }));
   expect(steps).toEqual([]);
   expect(findings).toEqual([expect.objectContaining({ message: expect.stringContaining('most nodes lack a family') })]);
 });

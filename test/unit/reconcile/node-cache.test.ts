@@ -249,8 +249,7 @@ test('what is done is decided by a list, and what comes after it is looked at by
 
 test('Nodes and DualStackNodes that match are not listed again; where one is new or gone they are', async () => {
   const run = running({ ...SPEC, mode: 'Plan' });
-  const agentOf = (name: string) =>
-    run.kube.get({ apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode', name });
+  const agentOf = (name: string) => run.kube.get({ apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode', name });
   // One is made, and what was listed before that counts no more.
   await inventoryPass(run.deps);
   await inventoryPass(run.deps);

@@ -110,7 +110,9 @@ test('a heartbeat wakes nobody, and is kept', async () => {
 test('who wrote what in a DualStackNode is not kept', async () => {
   await used();
   const listed = await watching.nodes.watched(client)?.list(AGENTS);
-  expect(listed).toMatchObject({ value: { items: [{ status: { hostname: 'cp-1' }, metadata: { managedFields: [] } }] } });
+  expect(listed).toMatchObject({
+    value: { items: [{ status: { hostname: 'cp-1' }, metadata: { managedFields: [] } }] },
+  });
 });
 
 test('what happened while the watches were broken is listed before they are used again', async () => {

@@ -109,7 +109,12 @@ test('the worst first: lost, without any, then those that have waited longest, t
     lacking(6),
   ];
   const proof = { is: 'LostPrimary', evidence: 'It is lost.', remedy: 'Mend it.' } as const;
-  const status = nodesStatus(OUTLOOK, nodes, known({ inForce: true, nodes: new Map([['worker-6', proof]]) }), undefined);
+  const status = nodesStatus(
+    OUTLOOK,
+    nodes,
+    known({ inForce: true, nodes: new Map([['worker-6', proof]]) }),
+    undefined,
+  );
   expect(status.exceptions.map(({ name }) => name)).toEqual([
     'worker-6',
     'worker-4',

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import { DUAL_STACK_NODE_FIELDS, NODE_FIELDS, toNodes } from '../../../src/observe/nodes.ts';
-import { type Triggers, triggers } from '../../../src/reconcile/triggers.ts';
+import { NODE_TRIGGERS, TRIGGERS, type Triggers, triggers } from '../../../src/reconcile/triggers.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type FakeApi, fakeApi } from '../../support/fake-api.ts';
@@ -12,6 +12,8 @@ import { kubeadmObjects, resource } from './scene.ts';
 
 /** What was heard of counts for 45 s: nothing here is silent for so long, however busy the machine is. */
 const TIMES_FASTER = 2;
+/** One for each trigger whose kind that server knows, and that of DualStackClusters. */
+const WATCHES = 1 + [...NODE_TRIGGERS, ...TRIGGERS].filter(({ query }) => query.kind !== 'IPPool').length;
 const NODES = { apiVersion: 'v1', kind: 'Node', fields: NODE_FIELDS } as const;
 const AGENTS = { apiVersion: 'dualstack.dev/v1alpha1', kind: 'DualStackNode', fields: DUAL_STACK_NODE_FIELDS } as const;
 const NODE = kubeadmObjects()[0]!;
@@ -49,6 +51,8 @@ beforeEach(async () => {
     stopping.abort();
     await run;
   };
+  // That server keeps no history: what happens before a watch is open would have it begin anew.
+  await eventually('all watches are open', () => api.watches === WATCHES);
 });
 afterEach(async () => {
   await stop();

@@ -13,7 +13,7 @@ import { GATHER_MS } from '../src/reconcile/gather.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import type { ApiServer } from './api-server.ts';
 import { endChild, linesOf, startChild } from './children.ts';
-import { nodeAddresses, nodeName } from './node-objects.ts';
+import { AS_KUBELET, nodeAddresses, nodeName } from './node-objects.ts';
 
 /** Changes a second, and how many. */
 const RATES = [
@@ -148,7 +148,7 @@ async function setAddresses(client: KubeClient, node: number, dual: boolean): Pr
   const patched = await client.mergePatch(
     { apiVersion: 'v1', kind: 'Node', name: nodeName(node) },
     { status: { addresses: nodeAddresses(node, dual) } },
-    { subresource: 'status' },
+    { ...AS_KUBELET, subresource: 'status' },
   );
   if (!patched.ok) throw new Error(errorText(patched.error));
 }

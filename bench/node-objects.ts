@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../src/model/object.ts';
 
+/** Who writes Nodes: those that the operator itself has made are looked at one by one until their kubelets are seen. */
+export const AS_KUBELET = { fieldManager: 'kubelet' } as const;
+
 /** So many characters that look like chance, and are the same each time. */
 const hex = (seed: string, length: number): string => {
   let text = '';

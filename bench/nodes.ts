@@ -12,7 +12,7 @@ import { systemClock } from '../src/runtime/clock.ts';
 import { startApiServer } from './api-server.ts';
 import { benchChanges } from './changes.ts';
 import { endChild, linesOf, startChild } from './children.ts';
-import { nodeObject } from './node-objects.ts';
+import { AS_KUBELET, nodeObject } from './node-objects.ts';
 
 const { values } = parseArgs({
   options: {
@@ -103,7 +103,7 @@ async function makeNodes(client: KubeClient, from: number, to: number): Promise<
   let next = from;
   const work = async (): Promise<void> => {
     while (next < to) {
-      const created = await client.create(nodeObject(next++));
+      const created = await client.create(nodeObject(next++), AS_KUBELET);
       if (!created.ok) throw new Error(errorText(created.error));
     }
   };

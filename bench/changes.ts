@@ -49,6 +49,8 @@ interface Run {
   /** Milliseconds from each change until it was seen; those that never were are left out. */
   readonly latencies: readonly number[];
   readonly seconds: number;
+  /** Of the status meanwhile. */
+  readonly writes: number;
 }
 
 export async function benchChanges(bench: ChangesBench): Promise<void> {
@@ -75,9 +77,7 @@ export async function benchChanges(bench: ChangesBench): Promise<void> {
 
 async function sayRate(bench: ChangesBench, operator: Operator, rate: Rate, reference: Run): Promise<void> {
   await operator.rests();
-  const writesBefore = operator.writes();
   const ours = await run(bench, operator, rate);
-  const writes = operator.writes() - writesBefore;
   const name = `${rate.rate}-per-second`;
   for (const [which, share] of [
     ['median', 0.5],
@@ -88,7 +88,7 @@ async function sayRate(bench: ChangesBench, operator: Operator, rate: Rate, refe
     say(bench, `change-to-status-${name}-${which}`, quantile(ours.latencies, share), theirs, 'ms', 1);
   }
   say(bench, `changes-seen-${name}`, ours.latencies.length, reference.latencies.length, '');
-  say(bench, `status-writes-${name}`, writes, Math.ceil((ours.seconds * 1000) / GATHER_MS), '');
+  say(bench, `status-writes-${name}`, ours.writes, Math.ceil((ours.seconds * 1000) / GATHER_MS), '');
 }
 
 /** All writes but of Leases, while nothing happens; the reference are the renewals of the Lease, which any operator makes. */
@@ -113,11 +113,13 @@ interface Watcher {
   begin(): void;
   /** When the change of that Node was seen, which was the n-th of the run; undefined: it has not been. */
   seenAt(node: string, n: number): number | undefined;
+  /** Of the DualStackCluster so far. */
+  writes(): number;
 }
 
 async function run(bench: ChangesBench, watcher: Watcher, { rate, changes }: Rate): Promise<Run> {
   watcher.begin();
-  const began = performance.now();
+  const [began, writesBefore] = [performance.now(), watcher.writes()];
   const made: Promise<{ readonly node: string; readonly sent: number; readonly done: number }>[] = [];
   for (let n = 0; n < changes; n++) {
     await sleep(Math.max(0, began + (n * 1000) / rate - performance.now()));
@@ -130,7 +132,7 @@ async function run(bench: ChangesBench, watcher: Watcher, { rate, changes }: Rat
   const deadline = performance.now() + LOST_AFTER_MS;
   const isSeen = (): boolean => inOrder.every(({ node }, n) => watcher.seenAt(node, n) !== undefined);
   while (!isSeen() && performance.now() < deadline) await sleep(50);
-  const seconds = (performance.now() - began) / 1000;
+  const [seconds, writes] = [(performance.now() - began) / 1000, watcher.writes() - writesBefore];
   const latencies = inOrder.flatMap(({ node, sent }, n) => {
     const seen = watcher.seenAt(node, n);
     return seen === undefined ? [] : [seen - sent];
@@ -138,7 +140,7 @@ async function run(bench: ChangesBench, watcher: Watcher, { rate, changes }: Rat
   for (let n = 0; n < changes; n++) await setAddresses(bench.client, lacking(n), false);
   // What tells of these is none of the next run's business.
   await sleep(1_000);
-  return { latencies, seconds };
+  return { latencies, seconds, writes };
 }
 
 /** Number of the n-th Node that lacks IPv6. */
@@ -166,7 +168,7 @@ async function withReference<T>(bench: ChangesBench, use: (watcher: Watcher) => 
       else if (!seen.has(name)) seen.set(name, performance.now());
     });
     await until(`the reference has ${nodes} Nodes`, () => synced);
-    return await use({ begin: () => seen.clear(), seenAt: (node) => seen.get(node) });
+    return await use({ begin: () => seen.clear(), seenAt: (node) => seen.get(node), writes: () => 0 });
   } finally {
     await endChild(child);
   }
@@ -175,8 +177,6 @@ async function withReference<T>(bench: ChangesBench, use: (watcher: Watcher) => 
 interface Operator extends Watcher {
   /** The status counts the Nodes as they were in the beginning. */
   rests(): Promise<void>;
-  /** Of the DualStackCluster. */
-  writes(): number;
   /** Of the Lease. */
   renewals(): number;
 }

@@ -221,7 +221,7 @@ test('the first node that loses IPv6 stops the roll-out and is named', () => {
   const lost = model.facts.nodes.filter((node) => node.annotations[V6] === undefined).map(({ name }) => name);
   expect(lost).toEqual(['worker-1']);
   const proofs = calico.nodeProofs?.(wantedIPv6First(), model.facts, model.own);
-  expect(proofs?.known === true ? proofs.value.nodes['worker-1'] : null).toMatchObject({
+  expect(proofs?.known === true ? proofs.value.nodes.get('worker-1') : null).toMatchObject({
     is: 'LostPrimary',
     evidence: expect.stringContaining("found no IPv4 address and has dropped the node's IPv6 address"),
   });

@@ -44,6 +44,9 @@ const textOf = (part: string): string => readFileSync(join(DIST, 'image', part),
 const importedBy = (text: string, how: RegExp): readonly string[] =>
   [...text.matchAll(how)].map((match) => match.groups?.['part'] ?? '');
 
+const partsOf = (name: string): readonly string[] =>
+  importedBy(textOf('main.js'), new RegExp(`import\\("\\./(?<part>${name}-[^"]+)"\\)`, 'gu'));
+
 describe('the parts', () => {
   /** All that is loaded with a part, whatever is done then. */
   const loadedWith = (part: string, before: ReadonlySet<string> = new Set()): ReadonlySet<string> =>
@@ -54,8 +57,6 @@ describe('the parts', () => {
           new Set([...before, part]) as ReadonlySet<string>,
         );
   const loaded = (part: string): string => [...loadedWith(part)].map(textOf).join('\n');
-  const partsOf = (name: string): readonly string[] =>
-    importedBy(textOf('main.js'), new RegExp(`import\\("\\./(?<part>${name}-[^"]+)"\\)`, 'gu'));
 
   test.each([
     ['operator', 'src/reconcile/operator.ts', ['src/cli/print-plan.ts', 'src/agent/run.ts', 'src/kube/kubeconfig.ts']],

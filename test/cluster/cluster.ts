@@ -25,7 +25,7 @@ import { startKwok } from './kwok.ts';
 import { isMirror } from './mirror.ts';
 import { type ClusterView, TestNode } from './node.ts';
 import { type ClusterOptions, type Settings, settings } from './options.ts';
-import { isReady, PodPlayer } from './podplayer.ts';
+import { isReady, PodPlayer, type PlugIn } from './podplayer.ts';
 
 const run = promisify(execFile);
 const START_DEADLINE_MS = 120_000;
@@ -48,6 +48,8 @@ export interface TestCluster {
   readonly history: History;
   /** What the played Calico is to do wrong; may be changed at any time. */
   readonly faults: CalicoFaults;
+  /** Gives new Pods their addresses from now on, in place of Calico or the podCIDRs; may be changed at any time. */
+  plugIn: PlugIn | undefined;
   node: (name: string) => TestNode;
   kubectl: (args: readonly string[], input?: string) => Promise<{ stdout: string; stderr: string }>;
   /** Writes that any API server received since then (`Date.now()`). */
@@ -78,6 +80,7 @@ class Cluster implements TestCluster {
   readonly kubeconfig: string;
   readonly history = new History();
   readonly faults: CalicoFaults = { withoutProof: new Set(), failing: new Set() };
+  plugIn: PlugIn | undefined;
   readonly nodes: readonly TestNode[];
   readonly balancer: Balancer;
   readonly #binaries: Readonly<Record<string, string>>;
@@ -193,7 +196,7 @@ class Cluster implements TestCluster {
     const calico =
       this.settings.calico === 'none' ? undefined : new CalicoPlayer({ api, nodes, onHost, faults: this.faults, log });
     const kubeletRuns = (name: string): boolean => this.node(name).kubelet.running;
-    const player = new PodPlayer({ api, pods, nodes, timing, calico, kubeletRuns });
+    const player = new PodPlayer({ api, pods, nodes, timing, calico, plugIn: () => this.plugIn, kubeletRuns });
     this.#loops.push(player.run(signal), ...(calico ? [calico.run(signal)] : []));
     const scratch = join(this.dir, '.run');
     this.#kwok = await startKwok(

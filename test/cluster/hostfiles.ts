@@ -171,15 +171,23 @@ const ZEROS = '0'.repeat(32);
 const ipv6Route = (destination: string, prefix: string, via: string, flags: string): string =>
   `${destination} ${prefix} ${ZEROS} 00 ${via} 00000400 00000001 00000000 ${flags} ${INTERFACE.padStart(8)}\n`;
 
+/** A real process behind one that a host shows. */
+export interface RealProcess {
+  readonly stat: string;
+  /** The static pod that it runs in; undefined: it is the child of a service. */
+  readonly podUid: string | undefined;
+}
+
 /**
  * Shows a process on the host as /proc does: its command line is the manifest's, times and sockets are the real process's, and of a static pod
- * the control group and the process-id namespace are those of a container.
+ * the control group and the process-id namespace are those of a container. Without a real process it is one of the service, started now.
  */
 export function showProcess(
   root: string,
   pid: number,
   args: readonly string[],
-  real?: { readonly stat: string; readonly podUid: string },
+  real?: RealProcess,
+  service = 'kubelet',
 ): void {
   const folder = join(root, 'proc', String(pid));
   const name = (args[0] ?? '').split('/').at(-1)?.slice(0, 15) ?? '';
@@ -187,10 +195,11 @@ export function showProcess(
   writeFileSync(join(folder, 'cmdline'), args.map((argument) => `${argument}\0`).join(''));
   writeFileSync(join(folder, 'comm'), `${name}\n`);
   writeFileSync(join(folder, 'stat'), real?.stat.replace(/\(.*\)/, `(${name})`) ?? playedStat(pid, name));
+  const podUid = real?.podUid;
   const unit =
-    real === undefined ? 'system.slice/kubelet.service' : `kubepods.slice/kubepods-burstable-pod${real.podUid}.slice`;
+    podUid === undefined ? `system.slice/${service}.service` : `kubepods.slice/kubepods-burstable-pod${podUid}.slice`;
   writeFileSync(join(folder, 'cgroup'), `0::/${unit}\n`);
-  writeFileSync(join(folder, 'status'), `Name:\t${name}\nNSpid:\t${pid}${real === undefined ? '' : '\t1'}\n`);
+  writeFileSync(join(folder, 'status'), `Name:\t${name}\nNSpid:\t${pid}${podUid === undefined ? '' : '\t1'}\n`);
   if (real !== undefined) symlinkSync(`/proc/${pid}/net`, join(folder, 'net'));
 }
 

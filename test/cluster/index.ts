@@ -4,3 +4,4 @@ export type { CalicoOptions, ClusterOptions, HostOptions, Timing } from './optio
 export type { ApiClient, KubeObject } from './client.ts';
 export type { AuditedWrite } from './audit.ts';
 export type { ProcessRecord } from './history.ts';
+export type { PlugIn } from './podplayer.ts';

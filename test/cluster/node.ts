@@ -29,6 +29,7 @@ export interface ClusterView {
   readonly nodes: Watched;
 }
 
+const MANIFESTS = 'etc/kubernetes/manifests';
 const PREFIX_LENGTH = { IPv4: 24, IPv6: 64 } as const;
 
 /** One host: its folder, its static pods, its played kubelet and system bus. */
@@ -46,6 +47,8 @@ export class TestNode {
   readonly systemd: Systemd;
   readonly statics: StaticPods;
   readonly #context: NodeContext;
+  readonly #manifests: string;
+  readonly #asPods: boolean;
   readonly #overrides = new Map<string, LaunchOverride>();
   #onHost: readonly InterfaceAddress[] = [];
   #kubelet: Kubelet | undefined;
@@ -64,8 +67,12 @@ export class TestNode {
     this.scratch = scratch;
     this.kubeconfig = join(scratch, 'direct.conf');
     this.superAdminKubeconfig = join(scratch, 'super-admin.conf');
+    this.#asPods = settings.controlPlaneAs === 'StaticPods';
+    this.#manifests = this.#asPods ? join(root, MANIFESTS) : join(scratch, 'manifests');
     this.statics = new StaticPods({
       host: this.#host(),
+      folder: this.#manifests,
+      asPods: this.#asPods,
       timing: settings.timing,
       history,
       binaries,
@@ -91,8 +98,9 @@ export class TestNode {
   /** Where something that this host calls by that address really listens. `127.0.0.1` is this host's own. */
   mapAddress = (host: string): string => mapAddresses({ node: this.addresses, network: this.#context.network }, host);
 
+  /** Where it is written how a component runs; not on the host where that shows no static pods. */
   manifest(component: string): string {
-    return join(this.hostRoot, 'etc/kubernetes/manifests', `${component}.yaml`);
+    return join(this.#manifests, `${component}.yaml`);
   }
 
   /** Gives a component other arguments from its next start on, unseen by manifest and command line. */
@@ -125,6 +133,7 @@ export class TestNode {
   async writeFiles(options: Required<HostOptions>): Promise<void> {
     await mkdir(this.scratch, { recursive: true });
     await writeHostFiles(this.hostRoot, this.addresses, options);
+    if (!this.#asPods) await rename(join(this.hostRoot, MANIFESTS), this.#manifests);
     const families = options.hostFamilies === 'dual' ? (['IPv4', 'IPv6'] as const) : ([options.hostFamilies] as const);
     this.setHostAddresses(
       families.map((family) => ({ address: this.addresses[family], prefixLength: PREFIX_LENGTH[family] })),
@@ -169,7 +178,7 @@ export class TestNode {
     });
     this.#kubelet = kubelet;
     this.#joined = api;
-    this.#loops.push(kubelet.run(signal), mirror.run(signal));
+    this.#loops.push(kubelet.run(signal), ...(this.#asPods ? [mirror.run(signal)] : []));
   }
 
   /** As when the power fails: all processes are killed, heartbeats end, the system bus is gone. */

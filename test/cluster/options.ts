@@ -73,6 +73,8 @@ export interface ClusterOptions extends HostOptions {
   readonly profile?: 'fast' | 'slow';
   readonly timing?: Partial<Timing>;
   readonly calico?: CalicoOptions | 'none' | undefined;
+  /** `Services`: no static pods are seen, as where something else than a kubelet starts the control plane. Default `StaticPods`. */
+  readonly controlPlaneAs?: 'StaticPods' | 'Services';
   /** Leave the folder (logs, manifests) behind after stop. */
   readonly keep?: boolean;
   readonly kubernetesVersion?: string;
@@ -97,6 +99,7 @@ export function settings(options: ClusterOptions): Settings {
     nodeIP: 'unset',
     forwarding: 'IPv4',
     nodes: {},
+    controlPlaneAs: 'StaticPods',
     keep: false,
     kubernetesVersion: kubernetesVersion(),
     clusterConfiguration: {},

@@ -12,8 +12,13 @@ export interface PodContext {
   readonly timing: Timing;
   /** Undefined: no Calico; Pods get addresses of their Node's podCIDRs. */
   readonly calico: CalicoPlayer | undefined;
+  /** In their place; undefined: none. */
+  readonly plugIn: () => PlugIn | undefined;
   readonly kubeletRuns: (node: string) => boolean;
 }
+
+/** A network plug-in: addresses for a new Pod on that Node, none while it is not there yet, or why it fails. `n` is another one each time. */
+export type PlugIn = (node: KubeObject, n: number) => string | readonly string[];
 
 interface PodStatus {
   readonly phase?: string;
@@ -73,10 +78,9 @@ export class PodPlayer {
   #assign(node: KubeObject): string | readonly string[] {
     const { calico } = this.#context;
     const number = this.#addresses++;
-    if (!calico) {
-      const { podCIDRs = [] } = node['spec'] as { podCIDRs?: string[] };
-      return podCIDRs.map((cidr) => nthAddress(cidr, number % 250));
-    }
+    const plugIn = this.#context.plugIn();
+    if (plugIn) return plugIn(node, number);
+    if (!calico) return addressesOf(podCIDRsOf(node), number);
     const installed = calico.installedConfig(node.metadata.name);
     if (installed === undefined) return [];
     const pools = calico.pools();
@@ -159,7 +163,7 @@ export class PodPlayer {
       involvedObject: { apiVersion: 'v1', kind: 'Pod', name, namespace, uid },
       type: 'Warning',
       reason: 'FailedCreatePodSandBox',
-      message: `Failed to create pod sandbox: plugin type="calico" failed (add): ${why}`,
+      message: `Failed to create pod sandbox: plugin type="${this.#context.plugIn() ? 'cni' : 'calico'}" failed (add): ${why}`,
       source: { component: 'kubelet', host: specOf(pod).nodeName },
     });
   }
@@ -179,6 +183,13 @@ export class PodPlayer {
     return Date.now() - seen;
   }
 }
+
+export const podCIDRsOf = (node: KubeObject): readonly string[] =>
+  (node['spec'] as { podCIDRs?: string[] }).podCIDRs ?? [];
+
+/** One of each subnet of a Node. */
+export const addressesOf = (subnets: readonly string[], n: number): readonly string[] =>
+  subnets.map((cidr) => nthAddress(cidr, 2 + (n % 250)));
 
 const statusOf = (pod: KubeObject): PodStatus => pod['status'] ?? {};
 export const isReady = (pod: KubeObject): boolean =>

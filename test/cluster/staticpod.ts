@@ -12,6 +12,8 @@ import type { PodManifest, RunnerContext } from './staticpods.ts';
 import { probe } from './probe.ts';
 
 const MAX_BACK_OFF_FACTOR = 10;
+/** Whose children the processes are where they are no pods. */
+const SERVICE = 'k0scontroller';
 
 export type ContainerState =
   | { readonly is: 'waiting'; readonly reason: 'ContainerCreating' | 'CrashLoopBackOff'; readonly message: string }
@@ -102,7 +104,7 @@ export class StaticPod {
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {
-    const { host, history, log } = this.#context;
+    const { host, history, log, asPods } = this.#context;
     const spoken = await sizeOf(this.#log());
     // Before an update gives the pod another hash.
     const run = {
@@ -112,7 +114,7 @@ export class StaticPod {
       restarts: this.restarts,
       startedAt: Date.now(),
     };
-    await keepRunLog(host.root, run);
+    if (asPods) await keepRunLog(host.root, run);
     const child = await this.#start();
     const pid = child?.pid;
     if (child === undefined || pid === undefined) {
@@ -129,7 +131,7 @@ export class StaticPod {
     history.records.push(record);
     this.state = { is: 'running', startedAt: record.startedAt };
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-    showProcess(host.root, pid, record.args, { stat: statOf(pid), podUid: run.uid });
+    showProcess(host.root, pid, record.args, { stat: statOf(pid), podUid: asPods ? run.uid : undefined }, SERVICE);
     const quit = (): void => terminate(child, this.#graceMs);
     signal.addEventListener('abort', quit);
     if (signal.aborted) quit();
@@ -143,7 +145,7 @@ export class StaticPod {
     record.exitedAt = Date.now();
     record.exit = { code, signal: killedBy };
     this.lastExit = { code: code ?? 137, at: record.exitedAt, startedAt: record.startedAt };
-    if (!this.#stopped) await keepRunLog(host.root, run, await tailOf(this.#log(), spoken));
+    if (asPods && !this.#stopped) await keepRunLog(host.root, run, await tailOf(this.#log(), spoken));
     hideProcess(host.root, pid);
     log(`${host.node.name}: ${this.name} (${pid}) ended: ${killedBy ?? `exit ${code}`}`);
   }

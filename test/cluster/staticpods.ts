@@ -43,6 +43,10 @@ export type LaunchOverride = (args: readonly string[]) => readonly string[];
 
 export interface RunnerContext {
   readonly host: LaunchHost;
+  /** Manifests of what runs. */
+  readonly folder: string;
+  /** Whether the host shows pods; else children of a service. */
+  readonly asPods: boolean;
   readonly timing: Timing;
   readonly history: History;
   readonly binaries: Readonly<Record<string, string>>;
@@ -60,12 +64,10 @@ const UNREADABLE_POLLS = 20;
 export class StaticPods {
   readonly pods = new Map<string, StaticPod>();
   readonly #context: RunnerContext;
-  readonly #folder: string;
   readonly #lastGood = new Map<string, { text: string; manifest: PodManifest; misses: number }>();
 
   constructor(context: RunnerContext) {
     this.#context = context;
-    this.#folder = join(context.host.root, 'etc/kubernetes/manifests');
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -79,7 +81,7 @@ export class StaticPods {
 
   async #desired(): Promise<Map<string, { manifest: PodManifest; hash: string }>> {
     const desired = new Map<string, { manifest: PodManifest; hash: string }>();
-    for (const file of (await readdir(this.#folder)).sort()) {
+    for (const file of (await readdir(this.#context.folder)).sort()) {
       const manifest = file.startsWith('.') ? undefined : await this.#read(file);
       if (manifest)
         desired.set(manifest.metadata.name, {
@@ -92,7 +94,7 @@ export class StaticPods {
 
   async #read(file: string): Promise<PodManifest | undefined> {
     const before = this.#lastGood.get(file);
-    const text = await readText(join(this.#folder, file));
+    const text = await readText(join(this.#context.folder, file));
     if (before && text === before.text) {
       before.misses = 0;
       return before.manifest;

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { asArray, at } from '../../../src/model/object.ts';
+import { realManifest } from '../../cluster/calico.ts';
+import {
+  addressesOfDNS,
+  becomesDual,
+  becomesSingle,
+  type CNICluster,
+  CONVERT_MS,
+  seenAt,
+  SETUP_MS,
+  startWithCNI,
+  stepsOf,
+} from '../../support/cni-cluster.ts';
+import { PlayedCanal } from '../../support/played-canal.ts';
+import { itemsAt } from '../../support/played-cni.ts';
+
+// The released manifest of Canal, converted and taken back by the operator. flanneld, Felix and the plug-in are played.
+
+const FILE = 'calico-v3.31.7/canal.yaml';
+const path = realManifest(FILE);
+if (path === undefined) console.warn(`skipped: ${FILE} is not there; set REAL_MANIFESTS to a folder that has it`);
+const given = path === undefined ? test.skip : test;
+
+const OBJECTS = [
+  '/api/v1/namespaces/kube-system/configmaps/canal-config',
+  '/apis/apps/v1/namespaces/kube-system/daemonsets/canal',
+] as const;
+
+let scene: CNICluster<PlayedCanal>;
+let before: readonly unknown[];
+
+beforeAll(async () => {
+  if (path === undefined) return;
+  scene = await startWithCNI({
+    install: (cluster) => cluster.kubectl(['apply', '--server-side', '-f', path]),
+    played: (cluster) => new PlayedCanal(cluster),
+    agents: 'kube-system/canal',
+  });
+  before = await seenAt(scene.cluster, OBJECTS);
+}, SETUP_MS);
+
+afterAll(() => scene?.stop(), 60_000);
+
+given(
+  'the released manifest becomes dual-stack',
+  async () => {
+    const { cluster, installed, played } = scene;
+    const status = await becomesDual(cluster, { nodes: { podCIDRs: 'Replace' } });
+    expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
+    expect(await stepsOf(installed, 'canal/')).toEqual(['canal/config', 'canal/rollout-1', 'canal/rollout-2']);
+    expect(Object.fromEntries(played.routes)).toEqual({ 'cp-1': ['worker-1'], 'worker-1': ['cp-1'] });
+    expect([...played.guarding].toSorted()).toEqual(['cp-1', 'worker-1']);
+    expect(new Set(await addressesOfDNS(cluster))).toEqual(new Set([2]));
+    expect(played.wrongs).toEqual([]);
+  },
+  CONVERT_MS,
+);
+
+given(
+  'and goes back: its objects as they were released, and nothing of flannel left on the Nodes',
+  async () => {
+    const { cluster, played } = scene;
+    await becomesSingle(cluster);
+    expect(await seenAt(cluster, OBJECTS)).toEqual(before);
+    const nodes = await itemsAt(cluster, '/api/v1/nodes');
+    expect(nodes.map((node) => asArray(at(node, 'spec', 'podCIDRs')).length)).toEqual([1, 1]);
+    const left = nodes.flatMap(({ metadata }) => Object.keys(metadata.annotations ?? {}).filter((key) => /v6/u.test(key)));
+    expect(left).toEqual([]);
+    expect(played.wrongs).toEqual([]);
+  },
+  CONVERT_MS,
+);

@@ -12,12 +12,12 @@ const OWNER_MARKS = [
   { at: 'labels', key: 'app.kubernetes.io/managed-by', value: 'tigera-operator', watches: true },
   // On all that the addon controller of KKP applies (github.com/kubermatic/kubermatic, `addonLabelKey` of its addon controller).
   { at: 'labels', key: 'kubermatic-addon', value: null, watches: true },
+  // On all that a k0s controller applies from its manifests (github.com/k0sproject/k0s, pkg/applier).
+  { at: 'labels', key: 'k0s.k0sproject.io/stack', value: null, watches: true },
   { at: 'labels', key: 'argocd.argoproj.io/instance', value: null, watches: true },
   { at: 'annotations', key: 'argocd.argoproj.io/tracking-id', value: null, watches: true },
   { at: 'labels', key: 'kustomize.toolkit.fluxcd.io/name', value: null, watches: true },
   { at: 'labels', key: 'helm.toolkit.fluxcd.io/name', value: null, watches: true },
-  // On all that a k0s controller applies from its manifests (github.com/k0sproject/k0s, pkg/applier).
-  { at: 'labels', key: 'k0s.k0sproject.io/stack', value: null, watches: true },
   { at: 'labels', key: 'app.kubernetes.io/managed-by', value: 'Helm', watches: false },
 ] as const;
 

@@ -8,7 +8,7 @@ import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { familyOf, flag, IPV6_FLAG, isOn, serviceRanges } from './args.ts';
 import { DAEMON_SET, type AgentFacts, type KubeRouterFacts } from './facts.ts';
-import { goalArgs, isConvertible } from './steps.ts';
+import { goalArgs, isConvertible, isOfK0s } from './steps.ts';
 
 const PHASES: readonly Phase[] = ['CNIAgents'];
 
@@ -32,11 +32,12 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
   }
   const agent = own.value;
   const common = [...checkFamilies(wanted), ...checkForm(agent), ...checkOwner(wanted, agent)];
-  if (wanted.direction === 'Back') return [...common, ...checkHostFiles(agent)];
+  if (wanted.direction === 'Back') return [...common, ...checkK0sRanges(agent), ...checkHostFiles(agent)];
   return [
     ...common,
     ...checkVersion(agent),
     ...checkServices(wanted, agent),
+    ...checkK0sServices(wanted, agent),
     ...checkGrace(wanted, agent),
     ...checkEgress(wanted, facts, {
       isOn: isOn(agent.args, 'enable-pod-egress'),
@@ -76,18 +77,16 @@ function checkForm({ args, flagsInCommand }: AgentFacts): readonly Finding[] {
   ];
 }
 
-/** k0s writes the DaemonSet from its own configuration, and gives kube-router both families itself when that says so. */
 function checkOwner(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
   const { owner } = agent;
   const args = goalArgs(wanted, agent);
   if (owner === null || args.join('\n') === agent.args.join('\n')) return [];
   const message = `${refText(DAEMON_SET)} is kept by something else (${owner.text})`;
-  const isForward = wanted.direction === 'Forward';
-  if (owner.text.includes('k0s.k0sproject.io/')) {
+  if (isOfK0s(agent)) {
     return [
       finding('AnotherOwner', PHASES, {
         message: `${message}: k0s makes its arguments from spec.network.dualStack of its configuration`,
-        remedy: `Set spec.network.dualStack.enabled: ${isForward} there; k0s then changes kube-router itself.`,
+        remedy: 'Set spec.network.dualStack.enabled: true there; k0s then changes kube-router itself.',
       }),
     ];
   }
@@ -140,6 +139,24 @@ function checkServices(wanted: Wanted, { args }: AgentFacts): readonly Finding[]
   ];
 }
 
+const K0S_RANGES = 'spec.network.kuberouter.extraArgs.service-cluster-ip-range';
+
+/**
+ * k0s gives kube-router `spec.network.serviceCIDR` alone, which is IPv4, or no range at all (its `pkg/component/controller/kuberouter.go`). kube-router starts
+ * with that; what it lacks is the rule that lets traffic to addresses of Services in, which matters where these are on an interface of the host.
+ */
+function checkK0sServices({ services }: Wanted, agent: AgentFacts): readonly Finding[] {
+  const { args } = agent;
+  const hasRange = serviceRanges(args).some((range) => familyOf(range) === 'IPv6');
+  if (!isOfK0s(agent) || hasRange || !isOn(args, IPV6_FLAG) || !isOn(args, 'run-firewall')) return [];
+  return [
+    finding('AnotherOwner', [], {
+      message: `${refText(DAEMON_SET)}: k0s gives kube-router the IPv4 network of Services alone, so where kube-proxy runs in mode ipvs its firewall drops what pods send to Services over IPv6`,
+      remedy: `Set ${K0S_RANGES}: ${[services.IPv4, services.IPv6].filter(Boolean).join(',')} in the configuration of k0s; and take it out again before dual-stack is switched off.`,
+    }),
+  ];
+}
+
 function checkGrace(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
   const { args } = agent;
   const isDone = goalArgs(wanted, agent).join('\n') === args.join('\n');
@@ -148,6 +165,17 @@ function checkGrace(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
     finding('TrafficInterrupted', [], {
       message: `${refText(DAEMON_SET)}: --bgp-graceful-restart is ${flag(args, 'bgp-graceful-restart')}: routes to a node's pods go away while kube-router restarts there, and without it IPv6 routes between nodes have been seen missing (kube-router#1992)`,
       remedy: 'Add --bgp-graceful-restart=true to its arguments first.',
+    }),
+  ];
+}
+
+/** With two ranges and one family kube-router does not start, and k0s takes away the family alone. */
+function checkK0sRanges(agent: AgentFacts): readonly Finding[] {
+  if (!isOfK0s(agent) || serviceRanges(agent.args).length < 2) return [];
+  return [
+    finding('AnotherOwner', ['ControllerManager', 'APIServer'], {
+      message: `${refText(DAEMON_SET)}: it has Service networks of both families from ${K0S_RANGES}, with which kube-router does not start once k0s has dual-stack switched off`,
+      remedy: `Take ${K0S_RANGES} out of the configuration of k0s.`,
     }),
   ];
 }

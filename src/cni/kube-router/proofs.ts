@@ -5,7 +5,7 @@ import type { Wanted } from '../../model/wanted.ts';
 import { endedText } from '../../model/workload.ts';
 import { IPV6_FLAG, isOn } from './args.ts';
 import type { AgentFacts, KubeRouterFacts } from './facts.ts';
-import { agentNodes, isConvertible, isIPv6 } from './steps.ts';
+import { agentNodes, isConvertible, isIPv6, olderThanNode } from './steps.ts';
 
 /** Its pods have no readiness probe, so one that runs shorter than this may still be about to end. */
 const SETTLED_MS = 30_000;
@@ -19,14 +19,20 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: KubeRouterF
   const inForce = isOn(agent.args, IPV6_FLAG);
   const nodes = agentNodes(facts, agent).flatMap((node) => {
     const pod = agent.workload.pods.find((each) => each.node === node.name && !each.terminating);
-    return pod === undefined ? [] : [[node.name, proofOf(agent, node, pod, inForce, facts.at)] as const];
+    return pod === undefined ? [] : [[node.name, proofOf(agent, node, pod, { inForce, facts })] as const];
   });
   return known({ inForce, nodes: Object.fromEntries(nodes) });
 }
 
-function proofOf({ workload }: AgentFacts, node: NodeFacts, pod: PodFacts, inForce: boolean, now: number): NodeProof {
-  const isNew = inForce && pod.hash === workload.newestHash;
-  if (isNew && pod.ready && now - Date.parse(pod.startedAt) >= SETTLED_MS) {
+interface Seen {
+  /** It has been told of both families. */
+  readonly inForce: boolean;
+  readonly facts: ClusterFacts;
+}
+
+function proofOf(agent: AgentFacts, node: NodeFacts, pod: PodFacts, { inForce, facts }: Seen): NodeProof {
+  const isNew = inForce && pod.hash === agent.workload.newestHash && !olderThanNode(facts, agent).includes(pod);
+  if (isNew && pod.ready && facts.at - Date.parse(pod.startedAt) >= SETTLED_MS) {
     return { is: 'Proven', evidence: `kube-router on ${node.name} runs with both families.`, remedy: '' };
   }
   const remedy = `See its log: kubectl -n kube-system logs ${pod.name} --previous.`;

@@ -1,4 +1,4 @@
-import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
 import { asArray, asString, at, refText } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
 import { progressOf } from '../../model/rollout.ts';
@@ -30,18 +30,37 @@ export function steps(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
   const set = argsStep(wanted, facts, agent, args);
   return [
     set,
-    rolloutStep(facts, agent, set.state.is === 'Satisfied' ? rolloutState(facts, agent) : { is: 'Pending' }),
+    rolloutStep(facts, agent, {
+      older: wanted.direction === 'Forward' ? olderThanNode(facts, agent) : [],
+      mayStart: set.state.is === 'Satisfied',
+    }),
   ];
 }
 
+/**
+ * Pods that know nothing of the podCIDRs of their Node: it got these when it was made, and they run since before. So it is where kube-router was told
+ * of IPv6 before the Nodes were replaced, as k0s does it.
+ */
+export function olderThanNode({ nodes }: ClusterFacts, { workload }: AgentFacts): readonly PodFacts[] {
+  return workload.pods.filter((pod) => {
+    const node = nodes.find(({ name }) => name === pod.node);
+    return node?.podCIDRs.some(isIPv6) === true && Date.parse(pod.startedAt) < Date.parse(node.createdAt);
+  });
+}
+
+/** k0s makes the DaemonSet from its own configuration, and puts it back. */
+export const isOfK0s = ({ owner }: AgentFacts): boolean => owner?.text.includes('k0s.k0sproject.io/') === true;
+
 /** Arguments as they shall be. On the way back the first ones byte for byte, unless somebody else has changed more of them meanwhile. */
-export function goalArgs(wanted: Wanted, { args }: AgentFacts): readonly string[] {
+export function goalArgs(wanted: Wanted, agent: AgentFacts): readonly string[] {
+  const { args } = agent;
   if (wanted.direction === 'Forward') {
-    return withIPv6(args, {
-      IPv4: wanted.services.IPv4,
-      IPv6: isOn(args, 'run-firewall') ? wanted.services.IPv6 : undefined,
-    });
+    // k0s never gives it the IPv6 range, whatever else it switches on: that is told, and not waited for.
+    const isTold = isOn(args, 'run-firewall') && !isOfK0s(agent);
+    return withIPv6(args, { IPv4: wanted.services.IPv4, IPv6: isTold ? wanted.services.IPv6 : undefined });
   }
+  // Switched off by k0s, when its own configuration is.
+  if (isOfK0s(agent)) return args;
   const first = asArray(at(wanted.restore[RECORD], 'args')).flatMap((arg) => asString(arg) ?? []);
   const isRecorded = wanted.restore[RECORD] !== undefined && !isOn(first, IPV6_FLAG);
   return isRecorded && sameButFamily(first, args) ? first : withoutIPv6(args);
@@ -110,8 +129,16 @@ function waitsFor(what: string, nodes: readonly NodeFacts[]): StepState {
   return { is: 'InProgress', why: `waits until every Node has ${what}; without: ${names.join(', ')}${more}` };
 }
 
-function rolloutStep(facts: ClusterFacts, { workload }: AgentFacts, state: StepState): Step {
+interface Rolling {
+  /** Pods that must be made anew though they are of the newest template. */
+  readonly older: readonly PodFacts[];
+  /** What comes before is done. */
+  readonly mayStart: boolean;
+}
+
+function rolloutStep(facts: ClusterFacts, { workload }: AgentFacts, { older, mayStart }: Rolling): Step {
   const progress = progressOf(workload, facts.nodes, facts.at);
+  const next = progress.is === 'Stuck' ? progress.next : progress.is === 'Done' ? older[0] : undefined;
   return {
     kind: 'RolloutWorkload',
     id: 'kube-router/rollout',
@@ -120,21 +147,19 @@ function rolloutStep(facts: ClusterFacts, { workload }: AgentFacts, state: StepS
     target: refText(DAEMON_SET),
     why: 'kube-router reads its arguments, and the podCIDRs of its Node, only when it starts.',
     diff: [],
-    state,
+    state: mayStart ? rolloutState(facts, workload, older) : { is: 'Pending' },
     disrupts: null,
     timeoutSeconds: 180 + 60 * workload.desired,
     ref: DAEMON_SET,
-    next: {
-      is: 'DeletePods',
-      pods: progress.is === 'Stuck' ? [{ name: progress.next.name, uid: progress.next.uid }] : [],
-    },
+    next: { is: 'DeletePods', pods: next === undefined ? [] : [{ name: next.name, uid: next.uid }] },
   };
 }
 
-function rolloutState(facts: ClusterFacts, { workload }: AgentFacts): StepState {
+function rolloutState(facts: ClusterFacts, workload: WorkloadFacts, older: readonly PodFacts[]): StepState {
   const progress = progressOf(workload, facts.nodes, facts.at);
   switch (progress.is) {
     case 'Done':
+      if (older.length > 0) return { is: 'Pending' };
       return { is: 'Satisfied', evidence: `all ${workload.desired} pods are of the newest template and ready` };
     case 'DoneButAway':
       return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };

@@ -1,5 +1,6 @@
 import type { ClusterFacts } from '../../model/facts.ts';
 import { sameRange } from '../../model/networks.ts';
+import type { Phase } from '../../model/phase.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import type { Controller, K0sFacts } from './facts.ts';
@@ -28,7 +29,7 @@ export function managerSteps(wanted: Wanted, facts: ClusterFacts, own: K0sFacts,
     {
       kind: 'WaitFor',
       id: 'controller-manager/lease',
-      phase: 'ControllerManager',
+      phase: phaseOf(wanted, own),
       group: 'controller-manager-lease',
       target: 'Lease kube-system/kube-controller-manager',
       why: 'Only an instance that has led for a while proves that Node IPAM takes the networks and masks.',
@@ -40,6 +41,10 @@ export function managerSteps(wanted: Wanted, facts: ClusterFacts, own: K0sFacts,
     },
   ];
 }
+
+/** With static configuration the file that changes it is the controllers', whose turn comes last on the way back. */
+const phaseOf = ({ direction }: Wanted, own: K0sFacts): Phase =>
+  direction === 'Back' && clusterSettings(own) === null ? 'APIServer' : 'ControllerManager';
 
 function stateOf(wanted: Wanted, facts: ClusterFacts, own: K0sFacts): StepState {
   const behind = controllersOf(own).find((controller) => !hasNetworks(wanted, facts, controller));

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ClusterFacts, WorkloadFacts } from '../../model/facts.ts';
 import { networksOf } from '../../model/networks.ts';
+import type { Phase } from '../../model/phase.ts';
 import { progressOf } from '../../model/rollout.ts';
 import type { RolloutWorkload, Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
@@ -24,8 +25,11 @@ export function proxySteps(wanted: Wanted, facts: ClusterFacts, own: K0sFacts): 
   const written: StepState = isWritten
     ? { is: 'Satisfied', evidence: `clusterCIDR is ${config.clusterCIDR}` }
     : { is: 'Pending' };
-  return [configStep(wanted, config.clusterCIDR, written), rolloutStep(facts, workload, config, isWritten)];
+  return [configStep(wanted, config.clusterCIDR, written), rolloutStep(wanted, facts, workload, { config, isWritten })];
 }
+
+/** k0s writes the configuration anew when its own changes, and on the way back nothing changes that before the last of its steps. */
+const phaseOf = ({ direction }: Wanted): Phase => (direction === 'Forward' ? 'Proxy' : 'APIServer');
 
 /** kube-proxy does not mind the order, and k0s has its own. */
 function sameSet(text: string, wanted: readonly string[]): boolean {
@@ -38,7 +42,7 @@ function configStep(wanted: Wanted, live: string, state: StepState): Step {
   return {
     kind: 'WaitFor',
     id: 'kube-proxy/config',
-    phase: 'Proxy',
+    phase: phaseOf(wanted),
     group: 'kube-proxy-config',
     target: 'ConfigMap kube-system/kube-proxy',
     why: 'A family without a network in clusterCIDR gets no rules for traffic from outside the pods, and no error says so.',
@@ -50,13 +54,24 @@ function configStep(wanted: Wanted, live: string, state: StepState): Step {
   };
 }
 
-function rolloutStep(facts: ClusterFacts, workload: WorkloadFacts, config: ProxyConfigFacts, isWritten: boolean): Step {
+interface Written {
+  readonly config: ProxyConfigFacts;
+  /** It says what is wanted. */
+  readonly isWritten: boolean;
+}
+
+function rolloutStep(
+  wanted: Wanted,
+  facts: ClusterFacts,
+  workload: WorkloadFacts,
+  { config, isWritten }: Written,
+): Step {
   const hash = createHash('sha256').update(config.text).digest('hex').slice(0, 16);
   const live = workload.templateAnnotations[CONFIG_HASH] ?? null;
   const { state, next } = rolloutOf(facts, workload, config, hash);
   const base: Omit<StepBase, 'state'> = {
     id: 'kube-proxy/rollout',
-    phase: 'Proxy',
+    phase: phaseOf(wanted),
     group: 'kube-proxy',
     target: 'DaemonSet kube-system/kube-proxy',
     why: 'kube-proxy reads its configuration only when it starts.',

@@ -164,6 +164,22 @@ test('the way back gives it its first arguments again; what somebody else change
 });
 
 const K0S = { text: 'label k0s.k0sproject.io/stack: kuberouter', watches: true };
+/** As k0s makes them with dual-stack on. */
+const OF_K0S = [
+  '--bgp-graceful-restart=true',
+  '--enable-ipv4=true',
+  '--enable-ipv6=true',
+  `--service-cluster-ip-range=${SERVICES.IPv4}`,
+];
+
+test('what k0s has switched on is as wanted, though it gives no IPv6 range of Services; and it is never changed', () => {
+  const [args] = steps({ owner: K0S, args: OF_K0S });
+  expect(args).toMatchObject({ id: 'kube-router/args', state: { is: 'Satisfied' }, diff: [] });
+  const [told] = kubeRouter.check(wantedDual(), cluster(), kubeRouterFacts(cluster(), { owner: K0S, args: OF_K0S }));
+  expect(told?.remedy).toContain(
+    `spec.network.kuberouter.extraArgs.service-cluster-ip-range: ${SERVICES.IPv4},${SERVICES.IPv6}`,
+  );
+});
 
 test.each<[string, KubeRouterParts, readonly unknown[]]>([
   ['nothing to say', {}, []],
@@ -189,7 +205,8 @@ test.each<[string, KubeRouterParts, readonly unknown[]]>([
     [['EgressNAT', false]],
   ],
   ['k0s', { owner: K0S }, [['AnotherOwner', true]]],
-  ['k0s, once it has done it', { owner: K0S, args: KUBE_ROUTER_DUAL }, []],
+  ['k0s, once it has done it, which leaves the IPv6 range out', { owner: K0S, args: OF_K0S }, [['AnotherOwner', false]]],
+  ['k0s, told that range too', { owner: K0S, args: KUBE_ROUTER_DUAL }, []],
   ['GitOps', { owner: { text: 'label argocd.argoproj.io/instance: x', watches: true } }, [['AnotherOwner', true]]],
   ['Helm', { owner: { text: 'label app.kubernetes.io/managed-by: Helm', watches: false } }, [['AnotherOwner', false]]],
 ])('findings: %s', (_name, parts, expected) => {

@@ -68,6 +68,9 @@ export function planDocument(plan: Plan): object {
       diff: step.diff,
       disrupts: step.disrupts,
       timeoutSeconds: step.timeoutSeconds,
+      ...(step.kind === 'Handoff'
+        ? { command: step.command, watches: step.watches, snippets: step.snippets ?? [] }
+        : {}),
     })),
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assignment, calicoEnvironment, nthAddress, ofFamily, specOf } from './calicorules.ts';
+import { nthAddress, parseCidr } from '../../src/net/cidr.ts';
+import { assignment, calicoEnvironment, nthAddress as nthOfPool, ofFamily, specOf } from './calicorules.ts';
 import { type CalicoPlayer, internalAddresses } from './calicoplayer.ts';
 import type { ApiClient, KubeObject, Watched } from './client.ts';
 import { isMirror } from './mirror.ts';
@@ -88,7 +89,7 @@ export class PodPlayer {
     if ('failure' in given) return given.failure;
     return given.families.flatMap((family) => {
       const pool = ofFamily(pools, family).find(({ disabled }) => !disabled);
-      return pool ? [nthAddress(pool.cidr, 1000 + number)] : [];
+      return pool ? [nthOfPool(pool.cidr, 1000 + number)] : [];
     });
   }
 
@@ -187,9 +188,12 @@ export class PodPlayer {
 export const podCIDRsOf = (node: KubeObject): readonly string[] =>
   (node['spec'] as { podCIDRs?: string[] }).podCIDRs ?? [];
 
-/** One of each subnet of a Node. */
+/** One of each subnet of a Node, however small that is. */
 export const addressesOf = (subnets: readonly string[], n: number): readonly string[] =>
-  subnets.map((cidr) => nthAddress(cidr, 2 + (n % 250)));
+  subnets.flatMap((text) => {
+    const cidr = parseCidr(text);
+    return cidr.ok ? (nthAddress(cidr.value, BigInt(2 + (n % 250)))?.text ?? []) : [];
+  });
 
 const statusOf = (pod: KubeObject): PodStatus => pod['status'] ?? {};
 export const isReady = (pod: KubeObject): boolean =>

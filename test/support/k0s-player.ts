@@ -1,10 +1,10 @@
-import { coerce, gte } from 'semver';
 import { parse } from 'yaml';
 import { type K0sFacts, makeControllers } from '../../src/distributions/k0s/facts.ts';
 import { identityKey } from '../../src/distributions/k0s/records.ts';
 import type { ClusterFacts, NodeFacts } from '../../src/model/facts.ts';
-import { type K0sSettings, readK0sSettings } from '../../src/model/k0s.ts';
-import { isPlainObject, mergePatch, type Plain } from './merge-patch.ts';
+import { readK0sSettings } from '../../src/model/k0s.ts';
+import { managerFlags, podRange, serviceRange, without } from './k0s-rules.ts';
+import { mergePatch, type Plain } from './merge-patch.ts';
 import { known } from '../../src/model/reader.ts';
 import type { Step } from '../../src/model/step.ts';
 import { unreachable } from '../../src/result.ts';
@@ -158,6 +158,11 @@ export class K0sWorld {
       this.#nodes = this.#nodes.map((node) => (node.name === name ? { ...node, internalIPs: nodeIPs } : node));
       return this.elapse(20);
     }
+    if (group === 'service-cidr') {
+      // The API servers make it anew from what they run with.
+      this.serviceCIDR = [...new Set(this.hosts.map(({ apiRange }) => apiRange))].flatMap((range) => range.split(','));
+      return this.elapse(20);
+    }
     if (group !== 'k0s-config') throw new Error(`${step.id}: nobody knows how`);
     const host = this.#host(name);
     const part = step.snippets?.find(({ file }) => file === '/etc/k0s/k0s.yaml');
@@ -171,43 +176,15 @@ export class K0sWorld {
   /** Every controller works out the flags of its controller manager, and the leader writes what kube-proxy gets. */
   #reconcile(): void {
     for (const host of this.hosts) {
-      const flags = this.#managerFlags(host);
+      const flags = managerFlags(readK0sSettings(this.object ?? host.file), host.apiRange, this.#options.version);
       const isNew = JSON.stringify(flags) !== JSON.stringify(host.manager);
       const fits = this.#problemOf(flags) === null;
       host.manager = fits ? flags : null;
       if (isNew && this.#lease.holder.startsWith(`${host.name}_`)) this.#lease = { ...this.#lease, holder: 'gone_0' };
     }
     const settings = readK0sSettings(this.object ?? this.hosts[0]?.file);
-    const clusterCIDR = this.#podRange(settings);
+    const clusterCIDR = podRange(settings, this.#options.version);
     if (clusterCIDR !== this.#proxy.clusterCIDR) this.#proxy = { ...this.#proxy, clusterCIDR, changedAt: this.at };
-  }
-
-  #managerFlags(host: Host): Readonly<Record<string, string>> {
-    const settings = readK0sSettings(this.object ?? host.file);
-    const isDual = settings['spec.network.dualStack.enabled'] === 'true';
-    const extra = Object.fromEntries(
-      Object.entries(settings).flatMap(([path, value]) => {
-        const flag = /^spec\.controllerManager\.extraArgs\.(.+)$/u.exec(path)?.[1];
-        return flag === undefined ? [] : [[flag, value]];
-      }),
-    );
-    return {
-      'allocate-node-cidrs': 'true',
-      'cluster-cidr': this.#podRange(settings),
-      'service-cluster-ip-range': host.apiRange,
-      ...(isDual
-        ? { 'node-cidr-mask-size-ipv4': '24', 'node-cidr-mask-size-ipv6': '117' }
-        : { 'node-cidr-mask-size': '24' }),
-      ...extra,
-    };
-  }
-
-  #podRange(settings: K0sSettings): string {
-    const own = settings['spec.network.podCIDR'] ?? '';
-    if (settings['spec.network.dualStack.enabled'] !== 'true') return own;
-    const IPv6 = settings['spec.network.dualStack.IPv6podCIDR'] ?? '';
-    const version = coerce(this.#options.version);
-    return version !== null && gte(version, '1.36.1') ? `${own},${IPv6}` : `${IPv6},${own}`;
   }
 
   /** Why kube-controller-manager would end (pkg/controller/nodeipam of Kubernetes); null: it would not. */
@@ -303,17 +280,3 @@ export class K0sWorld {
 const iso = (at: number): string => new Date(at).toISOString();
 const identityOf = ({ name, starts }: Host): string => `apiserver-${name}_${starts}`;
 const holderOf = ({ name, starts, manager }: Host): string => `${name}_${starts}${JSON.stringify(manager).length}`;
-
-function serviceRange(settings: K0sSettings): string {
-  const own = settings['spec.network.serviceCIDR'] ?? '10.96.0.0/12';
-  const isDual = settings['spec.network.dualStack.enabled'] === 'true';
-  return isDual ? `${own},${settings['spec.network.dualStack.IPv6serviceCIDR'] ?? ''}` : own;
-}
-
-function without(tree: Plain, path: readonly string[]): Plain {
-  const [key = '', ...rest] = path;
-  const child = tree[key];
-  if (rest.length > 0 && isPlainObject(child)) return { ...tree, [key]: without(child, rest) };
-  const { [key]: _gone, ...kept } = tree;
-  return kept;
-}

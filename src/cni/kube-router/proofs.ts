@@ -31,8 +31,9 @@ interface Seen {
 }
 
 function proofOf(agent: AgentFacts, node: NodeFacts, pod: PodFacts, { inForce, facts }: Seen): NodeProof {
-  const isNew = inForce && pod.hash === agent.workload.newestHash && !olderThanNode(facts, agent).includes(pod);
-  if (isNew && pod.ready && facts.at - Date.parse(pod.startedAt) >= SETTLED_MS) {
+  const isNew = inForce && pod.hash === agent.workload.newestHash;
+  const knowsRanges = !olderThanNode(facts, agent).includes(pod);
+  if (isNew && knowsRanges && pod.ready && facts.at - Date.parse(pod.startedAt) >= SETTLED_MS) {
     return { is: 'Proven', evidence: `kube-router on ${node.name} runs with both families.`, remedy: '' };
   }
   const remedy = `See its log: kubectl -n kube-system logs ${pod.name} --previous.`;

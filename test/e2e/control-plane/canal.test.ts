@@ -47,6 +47,7 @@ given(
   async () => {
     const { cluster, installed, played } = scene;
     const status = await becomesDual(cluster, { nodes: { podCIDRs: 'Replace' } });
+    expect(status.detected?.cni).toBe('Canal');
     expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
     expect(await stepsOf(installed, 'canal/')).toEqual(['canal/config', 'canal/rollout-1', 'canal/rollout-2']);
     expect(Object.fromEntries(played.routes)).toEqual({ 'cp-1': ['worker-1'], 'worker-1': ['cp-1'] });

@@ -55,6 +55,7 @@ test(
     const { cluster, installed, played } = scene;
     const uids = (await itemsAt(cluster, '/api/v1/nodes')).map(({ metadata }) => metadata.uid);
     const status = await becomesDual(cluster);
+    expect(status.detected?.cni).toBe('Cilium');
     expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
     expect(await stepsOf(installed, 'cilium/')).toEqual(['cilium/config', 'cilium/operator', 'cilium/agents']);
     expect(await families()).toEqual([

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readK0sSettings } from '../../../src/model/k0s.ts';
 import { asArray, at } from '../../../src/model/object.ts';
 import { addressesOfDNS, askForIPv4, CONVERT_MS, isSingle, SETUP_MS } from '../../support/cni-cluster.ts';
 import { askForDualStack, isReady, stepsCarriedOut } from '../../support/conversion.ts';
 import { fileOf, flagsOf, K0S_NETWORKS, type K0sCluster, startK0s } from '../../support/k0s-cluster.ts';
-import { readK0sSettings } from '../../../src/model/k0s.ts';
 import { itemsAt, objectAt } from '../../support/played-cni.ts';
 import { clusterConfigOf } from '../../support/played-k0s.ts';
 
@@ -33,7 +33,7 @@ describe.each([
       const { cluster, user, played, installed } = scene;
       await askForDualStack(cluster, K0S_NETWORKS);
       const status = await user.until(isReady, CONVERT_MS);
-      expect(status.distribution?.name ?? 'K0s').toBe('K0s');
+      expect(status.detected).toMatchObject({ distribution: 'K0s', cni: 'KubeRouter' });
       expect(user.done).toEqual(['node-ips/worker-1', 'node-ips/cp-1', 'k0s-config/cp-1']);
       expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
       expect(flagsOf(cluster, 'kube-apiserver', [SERVICES])).toEqual([`--${SERVICES}=10.96.0.0/16,fd00:10:96::/112`]);

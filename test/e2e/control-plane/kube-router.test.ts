@@ -45,6 +45,7 @@ test(
   async () => {
     const { cluster, installed, played } = scene;
     const status = await becomesDual(cluster, { nodes: { podCIDRs: 'Replace' } });
+    expect(status.detected?.cni).toBe('KubeRouter');
     expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
     expect(await stepsOf(installed, 'kube-router/')).toEqual(['kube-router/args']);
     expect(await argsOf()).toEqual(

@@ -93,6 +93,7 @@ given(
 
     await cluster.kubectl(['patch', 'installation', 'default', '--type=merge', '-p', patch]);
     const status = await untilStatus(cluster, 'the cluster is Ready', isReady, CONVERT_MS);
+    expect(status.detected?.cni).toBe('TigeraOperator');
     expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
     expect(await pools()).toEqual(['10.244.0.0/16', 'fd00:10:244::/56']);
     expect(await tigeraSays()).toEqual(['calico Available', 'ippools Available']);

@@ -158,7 +158,7 @@ test.each([
 
 test("what is the user's to do has its command, what is watched for, and parts of files as they are", () => {
   const long = `      cluster-cidr: ${'10.244.0.0/16,fd00:10:244::/56'.repeat(3)}`;
-  const handoff: Step = {
+  const handoff: Extract<Step, { readonly kind: 'Handoff' }> = {
     ...step({
       id: 'k0s-config/c1',
       phase: 'APIServer',
@@ -178,4 +178,6 @@ test("what is the user's to do has its command, what is watched for, and parts o
            spec:
            ${long}
 `);
+  const { command, watches, snippets } = handoff;
+  expect(planDocument({ ...finished, steps: [handoff] })).toMatchObject({ steps: [{ command, watches, snippets }] });
 });

@@ -122,6 +122,34 @@ test('where the DaemonSet does not go on by itself, its pods are replaced one by
   });
 });
 
+test('pods that are older than their Node, and so than its podCIDRs, are replaced one by one, when the others are there', () => {
+  const replaced = cluster((_node, index) => (index === 0 ? {} : { createdAt: before(600) }));
+  const [args, rollout] = steps(
+    rolling(() => ({})),
+    replaced,
+  );
+  expect(args?.state.is).toBe('Satisfied');
+  expect(rollout).toMatchObject({
+    state: { is: 'Pending' },
+    next: { is: 'DeletePods', pods: [{ name: 'kube-router-worker-1' }] },
+  });
+  expect(
+    proofs(
+      rolling(() => ({})),
+      replaced,
+    ).nodes,
+  ).toEqual(['Proven', 'Pending', 'Pending']);
+  const renewed = rolling((index) => (index === 1 ? { startedAt: before(300), ready: false } : {}));
+  expect(steps(renewed, replaced)[1]).toMatchObject({ state: { is: 'InProgress' }, next: { pods: [] } });
+  const oneFamily = cluster((node) => ({ createdAt: before(600), podCIDRs: node.podCIDRs.slice(0, 1) }));
+  expect(
+    brief(
+      rolling(() => ({})),
+      oneFamily,
+    ),
+  ).toEqual(['Satisfied', 'Satisfied']);
+});
+
 test('one that crashes is told with its node', () => {
   const crash = { ready: false, waiting: 'CrashLoopBackOff', startedAt: before(300) };
   const parts = rolling((index) => (index === 0 ? crash : {}));

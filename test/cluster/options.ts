@@ -73,8 +73,8 @@ export interface ClusterOptions extends HostOptions {
   readonly profile?: 'fast' | 'slow';
   readonly timing?: Partial<Timing>;
   readonly calico?: CalicoOptions | 'none' | undefined;
-  /** `Services`: no static pods are seen, as where something else than a kubelet starts the control plane. Default `StaticPods`. */
-  readonly controlPlaneAs?: 'StaticPods' | 'Services';
+  /** `Processes`: no static pods are seen, as where something else than a kubelet starts the control plane. Default `StaticPods`. */
+  readonly controlPlaneAs?: 'StaticPods' | 'Processes';
   /** Leave the folder (logs, manifests) behind after stop. */
   readonly keep?: boolean;
   readonly kubernetesVersion?: string;

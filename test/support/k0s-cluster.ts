@@ -41,7 +41,7 @@ export interface K0sCluster extends CNICluster<PlayedBoth> {
 export async function startK0s({ dynamic }: { readonly dynamic: boolean }): Promise<K0sCluster> {
   let made: PlayedBoth | undefined;
   const scene = await startWithCNI<PlayedBoth>({
-    options: { controlPlaneAs: 'Services' },
+    options: { controlPlaneAs: 'Processes' },
     played: (cluster) => {
       made = new PlayedBoth(cluster, dynamic);
       return made;

@@ -58,7 +58,7 @@ export class K0sUser {
   }
 
   #plan(): Promise<readonly Asked[]> {
-    const args = [PROGRAM, '--kubeconfig', this.#cluster.kubeconfig, 'plan', '--name', 'cluster', '-o', 'json'];
+    const args = [PROGRAM, '--kubeconfig', this.#cluster.kubeconfig, 'plan', '-o', 'json'];
     return new Promise((resolve) => {
       execFile(process.execPath, args, { maxBuffer: 16 << 20 }, (_error, out) => {
         // The API may be away: then there is nothing to be read now.

@@ -23,6 +23,9 @@ import { PlayedKubeRouter } from '../support/played-kube-router.ts';
 // The steps of network plug-ins against a real API server, its admission policies and the real controllers of DaemonSets and Deployments, by the service
 // account of the operator. Their daemons are played.
 
+/** No pod starts in the second in which its configuration was changed: times in the API are whole seconds. */
+const UNHURRIED = { podStart: 1100 };
+
 let cluster: TestCluster;
 let access: Cluster;
 let stopPlaying: (() => Promise<void>) | null = null;
@@ -34,6 +37,7 @@ beforeAll(async () => {
     nodeIP: 'pair',
     podSubnet: `${PODS.IPv4},${PODS.IPv6}`,
     serviceSubnet: `${SERVICES.IPv4},${SERVICES.IPv6}`,
+    timing: UNHURRIED,
   });
   await install(cluster);
   access = await connectTo(await serviceAccountKubeconfig(cluster, 'dualstack-operator'));

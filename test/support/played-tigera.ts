@@ -212,7 +212,7 @@ function toPool(pool: unknown): Pool {
 
 function cidrOf(text: string) {
   const cidr = parseCidr(text);
-  if (!cidr.ok) throw new Error(cidr.error);
+  if (!cidr.ok) throw new Error(`${text} is no CIDR`);
   return cidr.value;
 }
 

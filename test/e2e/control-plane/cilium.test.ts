@@ -21,6 +21,8 @@ import { itemsAt } from '../../support/played-cni.ts';
 
 // Cilium with its own pools, converted and taken back by the operator, and then handed over to Helm. Cilium's agent and operator are played.
 
+/** No pod starts in the second in which its configuration was changed: times in the API are whole seconds. */
+const UNHURRIED = { podStart: 1100 };
 const CONFIG = '/api/v1/namespaces/kube-system/configmaps/cilium-config';
 const OBJECTS = [
   CONFIG,
@@ -36,6 +38,7 @@ beforeAll(async () => {
     install: applyObjects(CILIUM_OBJECTS),
     played: (cluster) => new PlayedCilium(cluster),
     agents: 'kube-system/cilium',
+    options: { timing: UNHURRIED },
   });
   before = await seenAt(scene.cluster, OBJECTS);
 }, SETUP_MS);

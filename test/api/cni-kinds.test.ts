@@ -53,12 +53,13 @@ afterAll(async () => {
   await cluster?.stop();
 }, 60_000);
 
-const list = (objects: readonly object[]): string =>
-  JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+const list = (objects: readonly object[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
 const idsOf = ({ done }: Way): readonly string[] => done.map(({ id }) => id);
 
 async function read(kind: string, name: string): Promise<KubeObject> {
-  return JSON.parse((await cluster.kubectl(['get', kind, name, '-n', 'kube-system', '-o', 'json'])).stdout) as KubeObject;
+  return JSON.parse(
+    (await cluster.kubectl(['get', kind, name, '-n', 'kube-system', '-o', 'json'])).stdout,
+  ) as KubeObject;
 }
 
 interface Trial<Own, Played extends PlayedCNI> {
@@ -119,7 +120,11 @@ test('Canal: two texts, two variables and two roll-outs; then as it was, to the 
     objects: canalObjects({ netConf: CANAL_NET_CONF, network: CANAL_NETWORK }),
     played,
     daemonSet: 'canal',
-    compared: async () => [await seen('configmap', 'canal-config'), await seen('daemonset', 'canal'), await annotationsOf()],
+    compared: async () => [
+      await seen('configmap', 'canal-config'),
+      await seen('daemonset', 'canal'),
+      await annotationsOf(),
+    ],
     forward: ['canal/config', 'canal/rollout-1', 'canal/rollout-2'],
     back: ['canal/config', 'canal/rollout', 'canal/node-address/cp-1', 'canal/node-address/worker-1'],
     whenInstalled: () =>
@@ -162,13 +167,7 @@ test('Cilium: configuration, operator, agents; back the operator comes last, whe
       await ciliumNodes(),
     ],
     forward: ['cilium/config', 'cilium/operator', 'cilium/agents'],
-    back: [
-      'cilium/config',
-      'cilium/agents',
-      'cilium/pod-cidrs/cp-1',
-      'cilium/pod-cidrs/worker-1',
-      'cilium/operator',
-    ],
+    back: ['cilium/config', 'cilium/agents', 'cilium/pod-cidrs/cp-1', 'cilium/pod-cidrs/worker-1', 'cilium/operator'],
     whenInstalled: async () => {
       await cluster.kubectl(['rollout', 'status', 'deployment/cilium-operator', '-n', 'kube-system', '--timeout=60s']);
       await eventually('each agent has its address', async () => {

@@ -134,7 +134,13 @@ export const CILIUM_OBJECTS: readonly object[] = [
 ];
 
 /** Canal: the two containers, and the texts that its ConfigMap shall have. */
-export function canalObjects({ netConf, network }: { readonly netConf: string; readonly network: string }): readonly object[] {
+export function canalObjects({
+  netConf,
+  network,
+}: {
+  readonly netConf: string;
+  readonly network: string;
+}): readonly object[] {
   const fromConfig = (name: string, key: string) => ({
     name,
     valueFrom: { configMapKeyRef: { name: 'canal-config', key } },
@@ -221,7 +227,11 @@ export const ANTREA_OBJECTS: readonly object[] = [
     name: 'antrea-agent',
     labels: { app: 'antrea', component: 'antrea-agent' },
     containers: [
-      { name: 'antrea-agent', image: 'antrea/antrea-agent-ubuntu:v2.4.0', env: [fromField('NODE_NAME', 'spec.nodeName')] },
+      {
+        name: 'antrea-agent',
+        image: 'antrea/antrea-agent-ubuntu:v2.4.0',
+        env: [fromField('NODE_NAME', 'spec.nodeName')],
+      },
     ],
   }),
   workload({

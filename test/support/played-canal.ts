@@ -43,7 +43,11 @@ export class PlayedCanal implements PlayedCNI {
     const config = this.#installed.get(node.metadata.name);
     if (config === undefined) return [];
     const [IPv4, IPv6] = [podCIDRsOf(node).find((cidr) => !isIPv6(cidr)), podCIDRsOf(node).find(isIPv6)];
-    if (!config.includes('"usePodCidrIPv6"')) return addressesOf([IPv4].flatMap((cidr) => cidr ?? []), n);
+    if (!config.includes('"usePodCidrIPv6"'))
+      return addressesOf(
+        [IPv4].flatMap((cidr) => cidr ?? []),
+        n,
+      );
     if (IPv6 === undefined) return 'usePodCidrIPv6 found but there is no IPv6 CIDR configured';
     return addressesOf([IPv4 ?? '', IPv6], n);
   };

@@ -54,7 +54,13 @@ export class PlayedK0s {
     await cluster.kubectl(['delete', 'configmap', 'kubeadm-config', '-n', 'kube-system']);
     const kinds = [
       { group: 'autopilot.k0sproject.io', version: 'v1beta2', kind: 'Plan', plural: 'plans', namespaced: false },
-      { group: 'k0s.k0sproject.io', version: 'v1beta1', kind: 'ClusterConfig', plural: 'clusterconfigs', namespaced: true },
+      {
+        group: 'k0s.k0sproject.io',
+        version: 'v1beta1',
+        kind: 'ClusterConfig',
+        plural: 'clusterconfigs',
+        namespaced: true,
+      },
     ];
     for (const kind of this.#dynamic ? kinds : kinds.slice(0, 1)) {
       await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(looseCRD(kind)));
@@ -74,7 +80,14 @@ export class PlayedK0s {
         }),
       );
     }
-    await cluster.kubectl(['label', 'configmap', 'kube-proxy', '-n', 'kube-system', 'k0s.k0sproject.io/stack=kubeproxy']);
+    await cluster.kubectl([
+      'label',
+      'configmap',
+      'kube-proxy',
+      '-n',
+      'kube-system',
+      'k0s.k0sproject.io/stack=kubeproxy',
+    ]);
     await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(KUBE_ROUTER_OF_K0S));
     for (const { name } of cluster.controlPlanes) await this.restart(name);
   }

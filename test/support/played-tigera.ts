@@ -55,7 +55,10 @@ export class PlayedTigera implements PlayedCNI {
     await this.#keepPools(asked);
     this.#pools = asked;
     const method = asString(at(installation, 'spec', 'calicoNetwork', 'nodeAddressAutodetectionV6', 'kubernetes'));
-    const isRolledOut = await this.#keepDaemonSet(asked.some(({ cidr }) => isIPv6(cidr)), method);
+    const isRolledOut = await this.#keepDaemonSet(
+      asked.some(({ cidr }) => isIPv6(cidr)),
+      method,
+    );
     await this.#starts.each((pod) => this.#start(pod));
     const isDone = isRolledOut && this.#installed.size === this.#cluster.nodes.length;
     await this.#tell('calico', installation, isDone ? 'Available' : 'Progressing', '');
@@ -92,7 +95,8 @@ export class PlayedTigera implements PlayedCNI {
         spec: {
           cidr,
           blockSize: isIPv6(cidr) ? 122 : 26,
-          vxlanMode: encapsulation === 'VXLAN' ? 'Always' : encapsulation === 'VXLANCrossSubnet' ? 'CrossSubnet' : 'Never',
+          vxlanMode:
+            encapsulation === 'VXLAN' ? 'Always' : encapsulation === 'VXLANCrossSubnet' ? 'CrossSubnet' : 'Never',
           ipipMode: encapsulation === 'IPIP' ? 'Always' : 'Never',
           natOutgoing: natOutgoing === 'Enabled',
           nodeSelector: 'all()',
@@ -111,7 +115,10 @@ export class PlayedTigera implements PlayedCNI {
       ...(hasIPv6
         ? [
             { name: 'IP6', value: 'autodetect' },
-            { name: 'IP6_AUTODETECTION_METHOD', value: method === undefined ? 'first-found' : 'kubernetes-internal-ip' },
+            {
+              name: 'IP6_AUTODETECTION_METHOD',
+              value: method === undefined ? 'first-found' : 'kubernetes-internal-ip',
+            },
           ]
         : [{ name: 'IP6', value: 'none' }]),
     ];
@@ -126,7 +133,9 @@ export class PlayedTigera implements PlayedCNI {
     const container = at(live, 'spec', 'template', 'spec', 'containers', 0);
     if (JSON.stringify(at(container, 'env')) !== JSON.stringify(env)) {
       if (at(live, 'metadata', 'annotations', MADE_FOR) === String(hasIPv6)) {
-        this.wrongs.push('somebody else has changed what the tigera operator owns: DaemonSet calico-system/calico-node');
+        this.wrongs.push(
+          'somebody else has changed what the tigera operator owns: DaemonSet calico-system/calico-node',
+        );
       }
       await this.#cluster.api.mergePatch(`${DAEMON_SETS}/calico-node`, {
         metadata: { annotations: { [MADE_FOR]: String(hasIPv6) } },

@@ -66,7 +66,9 @@ given(
     expect(await seenAt(cluster, OBJECTS)).toEqual(before);
     const nodes = await itemsAt(cluster, '/api/v1/nodes');
     expect(nodes.map((node) => asArray(at(node, 'spec', 'podCIDRs')).length)).toEqual([1, 1]);
-    const left = nodes.flatMap(({ metadata }) => Object.keys(metadata.annotations ?? {}).filter((key) => /v6/u.test(key)));
+    const left = nodes.flatMap(({ metadata }) =>
+      Object.keys(metadata.annotations ?? {}).filter((key) => /v6/u.test(key)),
+    );
     expect(left).toEqual([]);
     expect(played.wrongs).toEqual([]);
   },

@@ -43,9 +43,9 @@ describe.each([
       const carried = (await stepsCarriedOut(installed)).map(({ step }) => step);
       expect(carried.includes('cluster-config')).toBe(dynamic);
       expect(carried).not.toContain('kube-router/args');
-      expect((await itemsAt(cluster, '/api/v1/nodes')).map((node) => asArray(at(node, 'spec', 'podCIDRs')).length)).toEqual(
-        [2, 2],
-      );
+      expect(
+        (await itemsAt(cluster, '/api/v1/nodes')).map((node) => asArray(at(node, 'spec', 'podCIDRs')).length),
+      ).toEqual([2, 2]);
       // kube-router was told of IPv6 before its Nodes had podCIDRs of it, and has been renewed since.
       for (const { name } of cluster.nodes) expect(played.router.ranges(name)).toHaveLength(2);
       expect(new Set(await addressesOfDNS(cluster))).toEqual(new Set([2]));

@@ -19,10 +19,14 @@ import { PlayedTigera } from '../../support/played-tigera.ts';
 
 // Calico that the tigera operator keeps: real CRDs and the released manifest of that operator, which is played itself, as is what it installs.
 
-const FILES = ['calico-v3.31.7/operator-crds.yaml', 'calico-v3.31.7/tigera-operator.yaml'].map((file) => realManifest(file));
+const FILES = ['calico-v3.31.7/operator-crds.yaml', 'calico-v3.31.7/tigera-operator.yaml'].map((file) =>
+  realManifest(file),
+);
 const given = FILES.includes(undefined) ? test.skip : test;
 if (FILES.includes(undefined))
-  console.warn('skipped: the manifests of the tigera operator are not there; set REAL_MANIFESTS to a folder that has them');
+  console.warn(
+    'skipped: the manifests of the tigera operator are not there; set REAL_MANIFESTS to a folder that has them',
+  );
 
 const INSTALLATION = '/apis/operator.tigera.io/v1/installations/default';
 const DAEMON_SET = '/apis/apps/v1/namespaces/calico-system/daemonsets/calico-node';
@@ -53,7 +57,13 @@ afterAll(() => scene?.stop(), 60_000);
 /** In the steps of Calico's own instructions. */
 async function installTigera(cluster: TestCluster): Promise<void> {
   for (const file of FILES) await cluster.kubectl(['apply', '--server-side', '-f', file ?? '']);
-  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', 'installations.operator.tigera.io']);
+  await cluster.kubectl([
+    'wait',
+    '--for=condition=Established',
+    '--timeout=30s',
+    'crd',
+    'installations.operator.tigera.io',
+  ]);
   const installation = {
     apiVersion: 'operator.tigera.io/v1',
     kind: 'Installation',

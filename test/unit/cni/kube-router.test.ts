@@ -233,7 +233,11 @@ test.each<[string, KubeRouterParts, readonly unknown[]]>([
     [['EgressNAT', false]],
   ],
   ['k0s', { owner: K0S }, [['AnotherOwner', true]]],
-  ['k0s, once it has done it, which leaves the IPv6 range out', { owner: K0S, args: OF_K0S }, [['AnotherOwner', false]]],
+  [
+    'k0s, once it has done it, which leaves the IPv6 range out',
+    { owner: K0S, args: OF_K0S },
+    [['AnotherOwner', false]],
+  ],
   ['k0s, told that range too', { owner: K0S, args: KUBE_ROUTER_DUAL }, []],
   ['GitOps', { owner: { text: 'label argocd.argoproj.io/instance: x', watches: true } }, [['AnotherOwner', true]]],
   ['Helm', { owner: { text: 'label app.kubernetes.io/managed-by: Helm', watches: false } }, [['AnotherOwner', false]]],

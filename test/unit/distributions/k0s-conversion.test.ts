@@ -20,7 +20,10 @@ function openStep(world: K0sWorld, wanted: Wanted): Step | undefined {
 }
 
 /** One thing after the other. Returns what was done, and whether a controller manager was down after any of it. */
-function run(world: K0sWorld, wanted: Wanted = WANTED): { readonly done: readonly string[]; readonly wasDown: boolean } {
+function run(
+  world: K0sWorld,
+  wanted: Wanted = WANTED,
+): { readonly done: readonly string[]; readonly wasDown: boolean } {
   const done: string[] = [];
   const waits: string[] = [];
   let wasDown = false;

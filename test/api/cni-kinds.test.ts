@@ -186,9 +186,10 @@ test('Cilium: configuration, operator, agents; back the operator comes last, whe
   });
 });
 
+const argsOf = async (): Promise<unknown> =>
+  at(await read('daemonset', 'kube-router'), 'spec', 'template', 'spec', 'containers', 0, 'args');
+
 test('kube-router: two arguments, and the same ones as at first again; only the hosts keep the range', async () => {
-  const argsOf = async () =>
-    at(await read('daemonset', 'kube-router'), 'spec', 'template', 'spec', 'containers', 0, 'args');
   const played = new PlayedKubeRouter(cluster);
   await convertThereAndBack({
     cni: kubeRouter,

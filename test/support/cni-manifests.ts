@@ -133,6 +133,11 @@ export const CILIUM_OBJECTS: readonly object[] = [
   }),
 ];
 
+const fromConfig = (name: string, key: string) => ({
+  name,
+  valueFrom: { configMapKeyRef: { name: 'canal-config', key } },
+});
+
 /** Canal: the two containers, and the texts that its ConfigMap shall have. */
 export function canalObjects({
   netConf,
@@ -141,10 +146,6 @@ export function canalObjects({
   readonly netConf: string;
   readonly network: string;
 }): readonly object[] {
-  const fromConfig = (name: string, key: string) => ({
-    name,
-    valueFrom: { configMapKeyRef: { name: 'canal-config', key } },
-  });
   return [
     {
       apiVersion: 'v1',

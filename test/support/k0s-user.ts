@@ -15,6 +15,7 @@ import { K0S_FILE, type PlayedK0s } from './played-k0s.ts';
 interface Asked {
   readonly id: string;
   readonly kind: string;
+  readonly target: string;
   readonly state: string;
   readonly command: string;
   readonly snippets: readonly { readonly file: string; readonly text: string }[];
@@ -40,14 +41,17 @@ export class K0sUser {
     while (performance.now() < end) {
       last = await statusNow(this.#cluster);
       if (last !== undefined && holds(last)) return last;
-      if (conditionOf(last, 'Ready')?.reason === 'WaitingForUser') await this.#help();
+      const ready = conditionOf(last, 'Ready');
+      if (ready?.reason === 'WaitingForUser') await this.#help(ready.message);
       await sleep(200);
     }
     throw new Error(`not within ${deadlineMs / 1000} s; did ${this.done.join(' ')}; last seen: ${summary(last)}`);
   }
 
-  async #help(): Promise<void> {
-    const asked = (await this.#plan()).find(({ kind, state }) => kind === 'Handoff' && state === 'Pending');
+  /** @param message The status' own words, which begin with what is to be changed. */
+  async #help(message: string): Promise<void> {
+    const open = (await this.#plan()).filter(({ kind, state }) => kind === 'Handoff' && state === 'Pending');
+    const asked = open.find(({ target }) => message.startsWith(`${target}:`));
     if (asked === undefined || this.done.includes(asked.id)) return;
     const [group, name = ''] = asked.id.split('/');
     if (group === 'node-ips') await this.#giveNodeIP(name, asked);

@@ -317,7 +317,7 @@ describe('addresses of nodes', () => {
 
 test('on the way back ServiceCIDR kubernetes is made anew by hand, with a keeper for the addresses in use', () => {
   const handoff = step({ dual: true, wanted: wantedSingle() }, 'service-cidr');
-  expect(handoff).toMatchObject({ kind: 'Handoff', state: { is: 'Pending' } });
+  expect(handoff).toMatchObject({ kind: 'Handoff', holdsUp: true, state: { is: 'Pending' } });
   expect(handoff).toMatchObject({
     snippets: [{ file: 'keeper.yaml', text: expect.stringContaining(`cidrs: ["${SERVICES.IPv4}"]`) }],
   });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { tigera } from '../../src/generate/tigera/index.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { crdsServed } from '../support/crds.ts';
 import { realManifest } from '../support/real-manifests.ts';
 import { CASES, clusterFor, DUAL, fileNamed, filesOf } from '../unit/generate/support.ts';
 
@@ -16,8 +17,7 @@ beforeAll(async () => {
   const items = released.filter(({ metadata }) => CRDS.includes(metadata.name));
   expect(items).toHaveLength(CRDS.length);
   await cluster.kubectl(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-  for (const name of CRDS)
-    await cluster.kubectl(['wait', '--for=condition=Established', `crd/${name}`, '--timeout=60s']);
+  await crdsServed(cluster);
 });
 afterAll(() => cluster?.stop());
 

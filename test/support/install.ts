@@ -11,6 +11,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger, silentLogger } from '../../src/runtime/log.ts';
 import type { TestCluster, TestNode } from '../cluster/index.ts';
 import { connectTo } from './connect.ts';
+import { crdsServed } from './crds.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NAMESPACE = 'dualstack-system';
@@ -27,7 +28,7 @@ export async function install(cluster: TestCluster): Promise<void> {
     .filter((text) => !/^kind: (Deployment|DaemonSet)$/mu.test(text))
     .join('---');
   await cluster.kubectl(['apply', '--server-side', '-f', '-'], withoutPods);
-  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  await crdsServed(cluster);
 }
 
 /** The Pod of the agent on that node, to which its token is bound as in a real cluster: so it outlives the Node object. */

@@ -5,6 +5,7 @@ import { type K0sSettings, readK0sSettings } from '../../src/model/k0s.ts';
 import { asArray, asString, at } from '../../src/model/object.ts';
 import type { KubeObject, TestCluster, TestNode } from '../cluster/index.ts';
 import { hideProcess, showProcess } from '../cluster/hostfiles.ts';
+import { crdsServed } from './crds.ts';
 import { kubeRouterArgs, managerFlags, podRange, serviceRange } from './k0s-rules.ts';
 import { KUBE_ROUTER_OF_K0S, looseCRD } from './k0s-manifests.ts';
 import { objectAt } from './played-cni.ts';
@@ -65,9 +66,8 @@ export class PlayedK0s {
     ];
     for (const kind of this.#dynamic ? kinds : kinds.slice(0, 1)) {
       await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(looseCRD(kind)));
-      const name = `${kind.plural}.${kind.group}`;
-      await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', name]);
     }
+    await crdsServed(cluster);
     for (const node of cluster.controlPlanes) await this.#writeFirst(node);
     if (this.#dynamic) {
       const spec = { network: { provider: 'kuberouter', podCIDR: '10.244.0.0/16', serviceCIDR: '10.96.0.0/16' } };

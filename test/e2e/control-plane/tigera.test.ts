@@ -14,6 +14,7 @@ import {
   startWithCNI,
 } from '../../support/cni-cluster.ts';
 import { askForDualStack, isReady, untilStatus } from '../../support/conversion.ts';
+import { crdsServed } from '../../support/crds.ts';
 import { itemsAt, objectAt } from '../../support/played-cni.ts';
 import { PlayedTigera } from '../../support/played-tigera.ts';
 
@@ -57,13 +58,7 @@ afterAll(() => scene?.stop(), 60_000);
 /** In the steps of Calico's own instructions. */
 async function installTigera(cluster: TestCluster): Promise<void> {
   for (const file of FILES) await cluster.kubectl(['apply', '--server-side', '-f', file ?? '']);
-  await cluster.kubectl([
-    'wait',
-    '--for=condition=Established',
-    '--timeout=30s',
-    'crd',
-    'installations.operator.tigera.io',
-  ]);
+  await crdsServed(cluster);
   const installation = {
     apiVersion: 'operator.tigera.io/v1',
     kind: 'Installation',

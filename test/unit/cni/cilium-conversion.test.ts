@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { cilium } from '../../../src/cni/cilium/index.ts';
+import { known } from '../../../src/model/reader.ts';
 import { checkPodCIDRs } from '../../../src/plan/pod-cidrs.ts';
 import { registry } from '../../../src/registry.ts';
 import { PODS, wantedDual, wantedSingle } from '../../support/facts.ts';
@@ -48,6 +49,20 @@ test('converted and back: the first keys again, no mark, and nothing of IPv6 in 
   expect(marks(model)).toEqual([]);
   expect(model.nodes.some((node) => hasIPv6([...node.podCIDRs, ...node.internalIPs]))).toBe(false);
   expect(model.nodes.map(({ operatorError }) => operatorError)).toEqual(['', '', '']);
+});
+
+test('a pod that has yet to start will read the configuration: it is not replaced once more', () => {
+  const model = new CiliumModel();
+  model.run(wanted);
+  model.advance(back(model));
+  expect(model.advance(back(model))?.id).toBe('cilium/agents');
+  const { pods, newestHash } = model.workload('agent');
+  const waiting = pods.map((pod) => ({ ...pod, hash: newestHash ?? '', startedAt: '', ready: false }));
+  const { agent } = model.own;
+  if (!agent.known || agent.value === null) throw new Error('the model always has the DaemonSet');
+  const own = { ...model.own, agent: known({ ...agent.value, workload: { ...agent.value.workload, pods: waiting } }) };
+  const step = cilium.steps(back(model), model.facts, own).find(({ id }) => id === 'cilium/agents');
+  expect(step?.state.is).toBe('InProgress');
 });
 
 test('a conversion that stopped anywhere goes back as well', () => {

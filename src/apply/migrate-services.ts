@@ -1,6 +1,6 @@
 import { FIELD_MANAGER, FIRST_STATE } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isTransient, type KubeError, toOperatorError } from '../kube/errors.ts';
+import { errorText, isTransient, type KubeError, toOperatorError } from '../kube/errors.ts';
 import { type ObjectRef, refText } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { MigrateServices, ServiceMigration } from '../model/step.ts';
@@ -10,18 +10,23 @@ export interface MigrateDeps {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Remembers a Service whose change was not taken, so that it does not take the place of others in the next batch as well. */
+  readonly onRefused: (service: ServiceMigration, why: string) => void;
 }
 
 /** Requests per second at most: 10,000 Services take nine minutes, and an API server with default limits does not notice. */
 const PER_SECOND = 20;
+/** A webhook that is broken answers for its namespaces alone; so many internal errors on end are the server's own trouble. */
+const FAILURES_ON_END = 5;
 
 /**
  * Changes Services one after another. Families and the annotation that keeps the first state go in one request: whenever this ends, a Service is either as it was
- * or can be put back. One that was changed or deleted since it was looked at is left for the next look.
+ * or can be put back. One that was changed or deleted since it was looked at is left for the next look; one whose change is refused holds up no other.
  */
 export async function migrateServices({ services }: MigrateServices, deps: MigrateDeps): Promise<Outcome> {
   const changed: string[] = [];
   const refusals: KubeError[] = [];
+  let onEnd = 0;
   for (const service of services) {
     if (deps.signal.aborted) break;
     const begun = deps.clock.monotonic();
@@ -30,14 +35,16 @@ export async function migrateServices({ services }: MigrateServices, deps: Migra
     if (patched.ok) changed.push(refText(ref));
     else if (!isOther(patched.error)) {
       // What is wrong with the server is wrong for the rest of them too.
-      if (isTransient(patched.error)) return refused(patched.error);
+      if (isTransient(patched.error) && patched.error.kind !== 'ServerError') return refused(patched.error);
+      deps.onRefused(service, errorText(patched.error));
       refusals.push(patched.error);
     }
+    onEnd = !patched.ok && patched.error.kind === 'ServerError' ? onEnd + 1 : 0;
+    if (!patched.ok && onEnd >= FAILURES_ON_END) return refused(patched.error);
     await deps.clock.sleep(1000 / PER_SECOND - (deps.clock.monotonic() - begun), deps.signal);
   }
-  const [first] = refusals;
-  if (changed.length > 0) return { is: 'Changed', what: changedText(changed, refusals.length) };
-  return first === undefined ? { is: 'Unchanged' } : refused(first);
+  if (changed.length > 0) return { is: 'Changed', what: changedText(changed, refusals) };
+  return refusals.length > 0 ? { is: 'Unchanged', why: refusedText(refusals) } : { is: 'Unchanged' };
 }
 
 /** Changed, made anew or deleted since it was looked at. */
@@ -46,13 +53,16 @@ const isOther = ({ kind }: KubeError): boolean => kind === 'Conflict' || kind ==
 /** Each is small, and there are thousands: the log names a few. */
 const NAMED = 5;
 
-function changedText(changed: readonly string[], refusals: number): string {
+function changedText(changed: readonly string[], refusals: readonly KubeError[]): string {
   const more = changed.length - NAMED;
   return [
     `changed the families of ${changed.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
-    ...(refusals > 0 ? [`${refusals} were refused`] : []),
+    ...(refusals.length > 0 ? [refusedText(refusals)] : []),
   ].join('; ');
 }
+
+const refusedText = (refusals: readonly KubeError[]): string =>
+  `${refusals.length} were refused, the first: ${refusals.slice(0, 1).map(errorText).join('')}`;
 
 function patchOf({ resourceVersion, policy, families, firstState }: ServiceMigration): object {
   return {

@@ -16,6 +16,7 @@ import { makePlan } from '../plan/plan.ts';
 import { registry, vocabulary } from '../registry.ts';
 import { memoryOf } from '../report/memory.ts';
 import { knownOf, sinceWhen } from '../report/nodes.ts';
+import { refusalsIn } from '../report/services.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Observation, ObserveError } from './session.ts';
@@ -48,8 +49,9 @@ export async function takeSight(resource: KubeObject, deps: SightDeps): Promise<
     deps.readWorkloads === undefined
       ? await observe(reader, server.value, registry, request.value, now, ...podReads(client, signal))
       : await observe(reader, server.value, registry, request.value, now, deps.readWorkloads);
+  const refusals = refusalsIn(clusterStatusOf(resource).services);
   return facts.ok
-    ? ok({ resource, request: request.value, facts: facts.value })
+    ? ok({ resource, request: request.value, facts: { ...facts.value, refusals } })
     : err({ kind: 'Unreadable', message: facts.error });
 }
 

@@ -10,7 +10,7 @@ import type { PodOwner } from './pod-owner.ts';
 import type { ProbeImage } from './probe.ts';
 import type { Known } from './reader.ts';
 import type { Recorded } from './record.ts';
-import type { BackendsByService } from './service.ts';
+import type { BackendsByService, Refusals } from './service.ts';
 
 /** All that one pass knows of the cluster. A plain value: a test can write it down. */
 export interface ClusterFacts {
@@ -22,6 +22,8 @@ export interface ClusterFacts {
   readonly services: Known<readonly ServiceFacts[]>;
   /** What is behind them. It may be some seconds older than the rest; absent: nobody looked. */
   readonly backends?: Known<BackendsByService>;
+  /** Changes of Services that API servers did not take; absent: nobody remembers any. */
+  readonly refusals?: Refusals;
   readonly records: Known<Recorded>;
   readonly distribution: Observed;
   readonly cni: Observed;

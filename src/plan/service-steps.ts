@@ -7,10 +7,25 @@ import { serviceViews, type ServiceView, verdictText } from '../services/invento
 import { isClusterDNS } from '../services/rules.ts';
 import type { FamilyChange } from '../services/verdict.ts';
 
-/** So many Services are changed before the cluster is looked at again. */
+/** So many Services, or the 25th part where that is more, are changed before the cluster is looked at again: each look lists all of them. */
 const BATCH = 100;
+const BATCHES = 25;
 const SHOWN = 10;
 const NAMED = 5;
+
+/** What becomes of the Services that are asked for. */
+interface Turns {
+  readonly next: readonly Turn[];
+  readonly waiting: readonly ServiceView[];
+  /** The API server did not take their change. */
+  readonly refused: readonly ServiceView[];
+  readonly done: readonly ServiceView[];
+}
+
+interface Turn {
+  readonly view: ServiceView;
+  readonly change: FamilyChange;
+}
 
 /**
  * One step for all Services, in batches: a step for each would have the whole cluster looked at once for each of thousands. How far it is shows in the
@@ -21,17 +36,18 @@ export function serviceSteps(wanted: Wanted, facts: ClusterFacts): readonly Step
   const seen = serviceViews(facts, wanted);
   if (!seen.known) return isForward && wanted.serviceMigration !== 'None' ? [unreadable(seen.why)] : [];
   const views = seen.value.filter(({ service }) => !isClusterDNS(service));
-  const next = views.flatMap((view) => (view.verdict.is === 'Migrate' ? [{ view, change: view.verdict.change }] : []));
-  const waiting = views.filter(({ verdict }) => verdict.is === 'Wait');
-  const done = isForward ? views.filter(isMigrated) : [];
-  if (next.length + waiting.length + done.length === 0) return [];
+  const turns = turnsOf(views, facts, isForward);
+  const { next, waiting, refused, done } = turns;
+  const total = next.length + waiting.length + refused.length + done.length;
+  if (total === 0) return [];
+  const counts = [`${next.length} to change`, `${waiting.length} waiting`, `${done.length} done`];
   return [
     {
       kind: 'MigrateServices',
       id: 'services/families',
       phase: 'Services',
       group: 'services',
-      target: `Services (${next.length} to change, ${waiting.length} waiting, ${done.length} done)`,
+      target: `Services (${[...counts, ...(refused.length > 0 ? [`${refused.length} refused`] : [])].join(', ')})`,
       why: isForward
         ? 'A Service keeps its families until it is changed, and clients of the new family do not reach it.'
         : 'What was given to Services is taken back while the API servers still know it.',
@@ -40,33 +56,61 @@ export function serviceSteps(wanted: Wanted, facts: ClusterFacts): readonly Step
         before: `${view.service.policy} ${view.service.families.join()}`,
         after: `${change.policy} ${change.families.join()}`,
       })),
-      state: stateOf(next.length, waiting, done),
+      state: stateOf(turns),
       disrupts: null,
       timeoutSeconds: 300,
-      services: next.slice(0, BATCH).map(({ view, change }) => migrationOf(view, change)),
+      services: next
+        .slice(0, Math.max(BATCH, Math.ceil(total / BATCHES)))
+        .map(({ view, change }) => migrationOf(view, change)),
     },
   ];
+}
+
+function turnsOf(views: readonly ServiceView[], { refusals = {} }: ClusterFacts, isForward: boolean): Turns {
+  const triedBefore = ({ view }: Turn): number => Number(serviceKey(view.service) in refusals);
+  return {
+    // Those that were refused before come last, so that they keep nobody waiting once more.
+    next: views
+      .flatMap((view) => (view.verdict.is === 'Migrate' ? [{ view, change: view.verdict.change }] : []))
+      .toSorted((a, b) => triedBefore(a) - triedBefore(b)),
+    waiting: views.filter(({ verdict }) => verdict.is === 'Wait'),
+    refused: views.filter(({ verdict }) => verdict.is === 'Blocked' && verdict.reason === 'Refused'),
+    done: isForward ? views.filter(isMigrated) : [],
+  };
 }
 
 const isMigrated = ({ verdict, service }: ServiceView): boolean =>
   verdict.is === 'AsWanted' && firstStateOf(service) !== null;
 
-/** The next ones begin when the last ones have got their EndpointSlices: where nobody makes these, nobody would answer on new addresses. */
-function stateOf(next: number, waiting: readonly ServiceView[], done: readonly ServiceView[]): StepState {
-  const settling = done.filter(lacksSlices);
-  if (settling.length > 0) {
-    return { is: 'InProgress', why: `EndpointSlices of a new family are not there yet for ${namesOf(settling)}` };
+/** The next ones begin when the last ones are proven: where nobody makes EndpointSlices, nobody would answer on new addresses. */
+function stateOf({ next, waiting, refused, done }: Turns): StepState {
+  const settling = done.filter((view) => whyUnproven(view) !== null);
+  const [unproven] = settling;
+  if (unproven !== undefined) {
+    return {
+      is: 'InProgress',
+      why: `not proven yet: ${namesOf(settling)}; ${serviceKey(unproven.service)} ${whyUnproven(unproven) ?? ''}`,
+    };
   }
-  if (next > 0) return { is: 'Pending' };
-  const [first] = waiting;
+  if (next.length > 0) return { is: 'Pending' };
+  const open = [...refused, ...waiting];
+  const [first] = open;
   if (first === undefined) return { is: 'Satisfied', evidence: `${done.length} Services have both families` };
-  return { is: 'Deferred', why: `${namesOf(waiting)} cannot be changed yet. ${verdictText(first)}` };
+  return { is: 'Deferred', why: `${namesOf(open)} cannot be changed yet. ${verdictText(first)}` };
 }
 
-function lacksSlices({ service, backends }: ServiceView): boolean {
-  if (!backends.known || backends.value.pods === null) return false;
-  const { slices, pods } = backends.value;
-  return service.families.some((family) => pods.having[family] > 0 && slices[family] === 0);
+/** The proof of one Service through the API: a cluster IP of each family, and an EndpointSlice with an endpoint of each that its ready pods have. */
+function whyUnproven({ service, backends }: ServiceView): string | null {
+  const { families, clusterIPs, headless } = service;
+  const without = headless ? undefined : families[clusterIPs.length];
+  if (without !== undefined) return `has no ${without} cluster IP`;
+  if (!backends.known || backends.value.pods === null) return null;
+  const { slices, endpoints, pods } = backends.value;
+  const lacking = families.find(
+    (family) => pods.having[family] > 0 && (slices[family] === 0 || endpoints[family] === 0),
+  );
+  if (lacking === undefined) return null;
+  return slices[lacking] === 0 ? `has no ${lacking} EndpointSlice` : `has no ready endpoint in its ${lacking} EndpointSlice`;
 }
 
 function namesOf(views: readonly ServiceView[]): string {

@@ -36,6 +36,7 @@ import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
 import { afterAct } from './memory.ts';
 import { outcomeText } from './outcome-text.ts';
 import { proofRuns, type ProofRuns } from './proof-runs.ts';
+import { type RefusalBook, refusalBook } from './refusals.ts';
 import type { ServiceMetrics } from './service-metrics.ts';
 import { freshPods, type WorkloadCache, workloadCache } from './workload-cache.ts';
 
@@ -56,6 +57,7 @@ export interface PassDeps {
   readonly workloads: WorkloadCache;
   readonly loads: LoadCache;
   readonly proofs: ProofRuns;
+  readonly refusals: RefusalBook;
   /** Absent: nobody counts. */
   readonly nodeMetrics?: NodeMetrics;
   readonly serviceMetrics?: ServiceMetrics;
@@ -77,6 +79,7 @@ export const passDeps = (
   namespace: options.namespace,
   newId: deps.newId,
   proofs: proofRuns(signal),
+  refusals: refusalBook(deps.clock),
   probeImage: imageFinder(deps.cluster.client, options.image),
   workloads: workloadCache(() => surveyPods(pagedReader(deps.cluster.client)), deps.clock),
   loads: loadCache(clientReader(deps.cluster.client), deps.clock),
@@ -185,13 +188,15 @@ export async function inventoryPass(deps: PassDeps): Promise<Next> {
   return { is: 'BackOff' };
 }
 
-async function look(request: Request, { client, clock, workloads }: PassDeps): Promise<Result<ClusterFacts, string>> {
+async function look(request: Request, deps: PassDeps): Promise<Result<ClusterFacts, string>> {
+  const { client, clock, workloads } = deps;
   const server = await readServerInfo(client);
   if (!server.ok) return err(errorText(server.error));
   const reader = snapshotReader(clientReader(client));
   const readWorkloads = () => workloads.get(WORKLOADS_MS);
   const readBackends = () => workloads.backends(WORKLOADS_MS);
-  return observe(reader, server.value, registry, request, clock.now(), readWorkloads, readBackends);
+  const facts = await observe(reader, server.value, registry, request, clock.now(), readWorkloads, readBackends);
+  return facts.ok ? ok({ ...facts.value, refusals: deps.refusals.known() }) : facts;
 }
 
 async function withImage(facts: Result<ClusterFacts, string>, deps: PassDeps): Promise<Result<ClusterFacts, string>> {
@@ -232,7 +237,7 @@ async function carryOut(
 ): Promise<Outcome> {
   deps.log.info('carrying out a step', { step: step.id, phase: step.phase, target: step.target });
   const attempt = () => `${attemptPrefix(generation)}${deps.newId()}`;
-  const outcome = await execute(step, { ...deps, suffix: deps.newId, attempt });
+  const outcome = await execute(step, { ...deps, suffix: deps.newId, attempt, onRefused: deps.refusals.note });
   deps.log.info('carried out a step', { step: step.id, outcome: outcomeText(outcome) });
   return outcome;
 }

@@ -38,6 +38,7 @@ const situationOf = (facts: ClusterFacts, wanted: Wanted): Situation => ({
   wanted: wanted.families,
   migration: wanted.serviceMigration,
   site: siteOf(facts.nodes, facts.basics.kubernetesVersion),
+  ...(facts.refusals === undefined ? {} : { refusals: facts.refusals }),
 });
 
 function viewOf(service: ServiceFacts, facts: ClusterFacts, situation: Situation): ServiceView {

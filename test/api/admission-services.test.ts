@@ -69,7 +69,10 @@ test('it may set the families and its own annotation, and take the annotation aw
     families: ['IPv4'],
     firstState: '{}',
   } as const;
-  const deps = { client: scene.operator, clock: systemClock, signal: new AbortController().signal };
+  const onRefused = (_: unknown, why: string): never => {
+    throw new Error(why);
+  };
+  const deps = { client: scene.operator, clock: systemClock, signal: new AbortController().signal, onRefused };
   expect(await migrateServices({ kind: 'MigrateServices', services: [one] }, deps)).toMatchObject({ is: 'Changed' });
   const after = await sure(scene.admin.get(WEB));
   expect(after.metadata.annotations).toEqual({ note: 'of people', 'dualstack.dev/first-state': '{}' });

@@ -29,7 +29,7 @@ const migration = (name: string, change: Partial<ServiceMigration> = {}): Servic
 interface Scene {
   readonly objects: readonly KubeObject[];
   readonly services: readonly ServiceMigration[];
-  readonly refuse?: (on: string) => 'Forbidden' | 'TooManyRequests' | null;
+  readonly refuse?: (on: string) => 'Forbidden' | 'ServerError' | 'TooManyRequests' | null;
   readonly stopAfterMs?: number;
 }
 
@@ -40,7 +40,9 @@ async function run({ objects, services, refuse, stopAfterMs }: Scene) {
   const stop = new AbortController();
   const step: MigrateServices = { kind: 'MigrateServices', services };
   const ended: Outcome[] = [];
-  const running = migrateServices(step, { client: kube.client, clock, signal: stop.signal });
+  const refusals: (readonly [string, string])[] = [];
+  const onRefused = ({ name }: ServiceMigration, why: string): void => void refusals.push([name, why]);
+  const running = migrateServices(step, { client: kube.client, clock, signal: stop.signal, onRefused });
   void running.then((outcome) => ended.push(outcome));
   let elapsed = 0;
   while (ended.length === 0) {
@@ -48,7 +50,7 @@ async function run({ objects, services, refuse, stopAfterMs }: Scene) {
     await clock.advance(10);
     elapsed += 10;
   }
-  return { kube, outcome: await running, elapsed };
+  return { kube, outcome: await running, elapsed, refusals };
 }
 
 test('families and first state go in one request, and the rest of the Service stays', async () => {
@@ -88,18 +90,41 @@ test('one that was changed or deleted since is left for the next look', async ()
   expect(nothing.outcome).toEqual({ is: 'Unchanged' });
 });
 
-test('one that is refused holds up no other, and is counted', async () => {
+test.each(['Forbidden', 'ServerError'] as const)('one that is refused (%s) holds up no other, and is remembered', async (kind) => {
   const names = ['a', 'b', 'c'];
-  const scene: Scene = {
+  const { outcome, refusals } = await run({
     objects: names.map((name) => service(name)),
     services: names.map((name) => migration(name)),
-    refuse: (on) => (on === 'Service shop/b' ? 'Forbidden' : null),
-  };
-  expect((await run(scene)).outcome).toMatchObject({
-    is: 'Changed',
-    what: 'changed the families of Service shop/a, Service shop/c; 1 were refused',
+    refuse: (on) => (on === 'Service shop/b' ? kind : null),
   });
-  expect((await run({ ...scene, refuse: () => 'Forbidden' })).outcome).toMatchObject({ is: 'Refused' });
+  expect(outcome).toMatchObject({
+    is: 'Changed',
+    what: expect.stringMatching(
+      /^changed the families of Service shop\/a, Service shop\/c; 1 were refused, the first: could not .*shop\/b: refused on purpose/u,
+    ),
+  });
+  expect(refusals).toEqual([['b', expect.stringContaining('refused on purpose')]]);
+});
+
+test('when all are refused that is what comes of it', async () => {
+  const { outcome, refusals } = await run({
+    objects: [service('a'), service('b')],
+    services: [migration('a'), migration('b')],
+    refuse: () => 'Forbidden',
+  });
+  expect(outcome).toMatchObject({ is: 'Unchanged', why: expect.stringContaining('2 were refused') });
+  expect(refusals.map(([name]) => name)).toEqual(['a', 'b']);
+});
+
+test('a server that fails again and again is left alone, and those that it failed at are not the first next time', async () => {
+  const names = Array.from({ length: 20 }, (_, n) => `s${n}`);
+  const { outcome, refusals } = await run({
+    objects: names.map((name) => service(name)),
+    services: names.map((name) => migration(name)),
+    refuse: () => 'ServerError',
+  });
+  expect(outcome).toMatchObject({ is: 'Refused', error: { kind: 'Transient' } });
+  expect(refusals.map(([name]) => name)).toEqual(names.slice(0, 5));
 });
 
 test('a server that has too much to do is left alone at once', async () => {

@@ -6,6 +6,7 @@ import { clientReader } from '../../../src/kube/reader.ts';
 import { loadCache } from '../../../src/reconcile/node-loads.ts';
 import type { PassDeps } from '../../../src/reconcile/pass.ts';
 import { proofRuns } from '../../../src/reconcile/proof-runs.ts';
+import { refusalBook } from '../../../src/reconcile/refusals.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
 import { before, PODS, SERVICES } from '../../support/facts.ts';
 import { type FakeClock, fakeClock } from '../../support/fake-clock.ts';
@@ -129,6 +130,7 @@ export function scene(objects: readonly KubeObject[]): Scene {
       log: silentLogger,
       signal,
       proofs: proofRuns(signal),
+      refusals: refusalBook(clock),
       namespace: 'dualstack-system',
       newId: () => `id${(ids += 1)}`,
       workloads: { get: () => Promise.resolve(known([])), backends: () => Promise.resolve(known({})) },

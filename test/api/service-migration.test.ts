@@ -1,114 +1,147 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { migrateServices } from '../../src/apply/migrate-services.ts';
-import type { Cluster } from '../../src/kube/connect.ts';
-import { pagedReader } from '../../src/kube/reader.ts';
-import { at, type KubeObject } from '../../src/model/object.ts';
-import { known } from '../../src/model/reader.ts';
-import type { MigrateServices, Step } from '../../src/model/step.ts';
-import type { Wanted } from '../../src/model/wanted.ts';
-import { surveyPods } from '../../src/observe/backends.ts';
-import { toServiceFacts } from '../../src/observe/services.ts';
-import { serviceSteps } from '../../src/plan/service-steps.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { startCluster, type TestCluster } from '../cluster/index.ts';
-import { connectTo } from '../support/connect.ts';
-import { clusterFacts, PODS, SERVICES, wantedDual, wantedSingle } from '../support/facts.ts';
+import type { ClusterStatus } from '../../src/api/cluster-status.ts';
+import { askForDualStack, type Installed, PODS, SERVICES, startInstalled, untilStatus } from '../support/conversion.ts';
+import {
+  apply,
+  changesOf,
+  countedBy,
+  eachOf,
+  killDuringBatches,
+  mostPerSecond,
+  NAMESPACES,
+  notMigrated,
+  notRestored,
+  openShops,
+  type Seen,
+  seenServices,
+} from '../support/many-services.ts';
 
-/** Services of a real API server, changed in batches that are broken off now and then, and put back. */
+/** Services of a real API server, migrated and put back by a real operator that is killed again and again. */
 
-const NAMESPACE = 'shop';
-const COUNT = 150;
-const BREAKS = 5;
-const BREAK_AFTER_MS = 700;
-const FIRST_STATE = 'dualstack.dev/first-state';
+const COUNT = 500;
+const KILLS = 5;
+/** More than one batch. */
+const FROZEN = 120;
+const MIGRATED_WITHIN_MS = 180_000;
 
-let cluster: TestCluster;
-let access: Cluster;
+let installed: Installed;
+let before: ReadonlyMap<string, Seen>;
+/** Those of one family: on a server with both, one that prefers both has them from the first. */
+let single: ReadonlyMap<string, Seen>;
+let begun: number;
 
-beforeAll(async () => {
-  cluster = await startCluster({
-    controlPlanes: 1,
-    nodeIP: 'pair',
-    podSubnet: `${PODS.IPv4},${PODS.IPv6}`,
-    serviceSubnet: `${SERVICES.IPv4},${SERVICES.IPv6}`,
-  });
-  access = await connectTo(cluster.kubeconfig);
-  await cluster.kubectl(['create', 'namespace', NAMESPACE]);
-  const items = Array.from({ length: COUNT }, (_, n) => service(n));
-  await cluster.kubectl(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-}, 180_000);
+/** Nothing in that namespace may be changed by the operator. Its name comes before all others. */
+const FREEZE = [
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a-frozen' } },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: 'frozen' },
+    spec: {
+      matchConstraints: {
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'a-frozen' } },
+        resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['services'] }],
+      },
+      matchConditions: [{ name: 'operator', expression: "request.userInfo.username.endsWith(':dualstack-operator')" }],
+      validations: [{ expression: 'false', message: 'Services here are frozen until spring' }],
+    },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata: { name: 'frozen' },
+    spec: { policyName: 'frozen', validationActions: ['Deny'] },
+  },
+];
 
-afterAll(async () => {
-  await access?.close();
-  await cluster?.stop();
-}, 60_000);
-
-const KINDS = [{ type: 'ClusterIP' }, { type: 'NodePort' }, { clusterIP: 'None' }];
-
-const service = (n: number): object => ({
+const frozen = (n: number): object => ({
   apiVersion: 'v1',
   kind: 'Service',
-  metadata: { name: `s${n}`, namespace: NAMESPACE, annotations: { note: `of people ${n}` } },
-  spec: { selector: { app: `s${n}` }, ports: [{ port: 80 }], sessionAffinity: 'ClientIP', ...KINDS[n % KINDS.length] },
+  metadata: { name: `f${n}` },
+  spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
 });
 
-async function list(): Promise<readonly KubeObject[]> {
-  const listed = await access.client.list({ apiVersion: 'v1', kind: 'Service', namespace: NAMESPACE });
-  if (!listed.ok) throw new Error(listed.error.message);
-  return listed.value.items.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-}
-
-/** What is to be done now; null: nothing more. */
-async function next(wanted: Wanted): Promise<(Step & MigrateServices) | null> {
-  const { backends } = await surveyPods(pagedReader(access.client));
-  const services = known((await list()).map(toServiceFacts));
-  const [step] = serviceSteps(wanted, clusterFacts({ dual: true }, { services, backends }));
-  return step?.kind === 'MigrateServices' && step.state.is !== 'Satisfied' ? step : null;
-}
-
-/** The first rounds end in the middle of a batch, as when another instance takes the lead. */
-async function carryOut(wanted: Wanted): Promise<number> {
-  for (let round = 0; round < 50; round++) {
-    const step = await next(wanted);
-    if (step === null) return round;
-    expect(step.state).toEqual({ is: 'Pending' });
-    const stop = new AbortController();
-    const timer = round < BREAKS ? setTimeout(() => stop.abort(), BREAK_AFTER_MS) : undefined;
-    const outcome = await migrateServices(step, { client: access.client, clock: systemClock, signal: stop.signal });
-    clearTimeout(timer);
-    expect(outcome).toMatchObject({ is: 'Changed' });
-  }
-  throw new Error('it does not come to an end');
-}
-
-/** All that people see of a Service, but for what the server counts. */
-const contents = ({ metadata, spec }: KubeObject): object => ({
-  name: metadata.name,
-  labels: metadata.labels,
-  annotations: metadata.annotations,
-  spec,
-});
-
-test('all are migrated, though it is broken off five times; then each byte of them is put back', async () => {
-  const before = await list();
-  expect(before).toHaveLength(COUNT);
-  expect(await carryOut(wantedDual({ serviceMigration: 'All' }))).toBeGreaterThan(BREAKS);
-
-  const dual = await list();
-  for (const [index, object] of dual.entries()) {
-    const { clusterIPs, ...rest } = before[index]!['spec'] as { readonly clusterIPs: readonly string[] };
-    const isHeadless = clusterIPs[0] === 'None';
-    expect(object['spec']).toEqual({
-      ...rest,
-      ipFamilyPolicy: 'PreferDualStack',
-      ipFamilies: ['IPv4', 'IPv6'],
-      clusterIPs: isHeadless ? clusterIPs : [clusterIPs[0], expect.stringMatching(/^fd00:10:96::/u)],
-    });
-    expect(at(object, 'metadata', 'annotations', FIRST_STATE)).toBe(
-      '{"ipFamilyPolicy":"SingleStack","ipFamilies":["IPv4"]}',
-    );
-  }
-
-  expect(await carryOut(wantedSingle())).toBeGreaterThan(BREAKS);
-  expect((await list()).map(contents)).toEqual(before.map(contents));
+beforeAll(async () => {
+  installed = await startInstalled({
+    controlPlanes: 1,
+    workers: 1,
+    calico: 'none',
+    nodeIP: 'pair',
+    forwarding: 'dual',
+    podSubnet: PODS,
+    serviceSubnet: SERVICES,
+    keep: process.env['KEEP'] === '1',
+  });
+  const { cluster } = installed;
+  await apply(cluster, FREEZE);
+  await eachOf(Array.from({ length: FROZEN }, (_, n) => n), (n) =>
+    cluster.api.create('/api/v1/namespaces/a-frozen/services', frozen(n)),
+  );
+  await openShops(cluster, COUNT);
+  before = await seenServices(cluster);
+  single = new Map([...before].filter(([, { spec }]) => spec.ipFamilies.length === 1));
+  expect(single.size).toBeGreaterThan(COUNT * 0.9);
+  begun = Date.now();
+  await askForDualStack(cluster, { services: { migration: 'All' } });
 }, 240_000);
+
+afterAll(() => installed?.stop(), 60_000);
+
+const allButFrozen = ({ services }: ClusterStatus): boolean =>
+  services?.pending === 0 && services.blocked === FROZEN && services.dualStack >= COUNT;
+
+test(
+  'all are migrated though the operator is killed five times, and those that are refused hold up nobody',
+  async () => {
+    const ending = new AbortController();
+    const killing = killDuringBatches(installed, KILLS, ending.signal);
+    const status = await untilStatus(installed.cluster, 'all are migrated', allButFrozen, MIGRATED_WITHIN_MS).finally(
+      () => ending.abort(),
+    );
+    expect(await killing).toBe(KILLS);
+    expect(notMigrated(single, await seenServices(installed.cluster))).toEqual([]);
+    expect(status.services?.exceptions).toHaveLength(50);
+    expect(status.services?.exceptions?.[0]).toMatchObject({
+      namespace: 'a-frozen',
+      reason: 'Refused',
+      message: expect.stringContaining('Services here are frozen until spring'),
+    });
+  },
+  MIGRATED_WITHIN_MS + 60_000,
+);
+
+test('each was changed once, no more than twenty a second, and the API server sent nobody away', async () => {
+  const writes = changesOf(await installed.cluster.auditedWrites(begun));
+  const done = writes.filter(({ code }) => code < 300).map(({ namespace, name }) => `${namespace}/${name}`);
+  expect([...done].sort()).toEqual([...single.keys()].sort());
+  // One that begins after another was killed does not know of the last second.
+  expect(mostPerSecond(writes)).toBeLessThanOrEqual(2 * 20);
+  expect((await countedBy(installed.cluster)).sentAway).toBe(0);
+});
+
+test('what was refused is migrated once nothing refuses it any more', async () => {
+  const { cluster } = installed;
+  await cluster.kubectl(['delete', 'validatingadmissionpolicybinding', 'frozen']);
+  await cluster.kubectl(['label', 'services', '--all', '-n', 'a-frozen', 'dualstack.dev/migrate=true']);
+  const isMigrated = ({ services }: ClusterStatus): boolean => (services?.dualStack ?? 0) >= COUNT + FROZEN;
+  await untilStatus(cluster, 'they are migrated as well', isMigrated, 60_000);
+}, 90_000);
+
+test(
+  'leaving them out puts each byte back',
+  async () => {
+    const { cluster } = installed;
+    for (const namespace of NAMESPACES) {
+      await cluster.kubectl(
+        ['label', 'services', '--all', '-n', namespace, 'dualstack.dev/migrate=false', '--overwrite'],
+      );
+    }
+    const isUndone = ({ services }: ClusterStatus): boolean =>
+      services?.pending === 0 && services.singleStack >= single.size;
+    await untilStatus(cluster, 'all are put back', isUndone, MIGRATED_WITHIN_MS);
+    const after = await seenServices(cluster);
+    expect(after.size).toBe(COUNT);
+    expect(notRestored(before, after)).toEqual([]);
+  },
+  MIGRATED_WITHIN_MS + 60_000,
+);

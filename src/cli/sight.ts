@@ -11,6 +11,7 @@ import { outlookOf } from '../nodes/outlook.ts';
 import { type PodSurvey, surveyPods } from '../observe/backends.ts';
 import { readNodeLoads } from '../observe/node-loads.ts';
 import { observe, type ReadBackends, type ReadWorkloads } from '../observe/observe.ts';
+import { readTrafficRules } from '../observe/traffic-rules.ts';
 import { nodesToDrain } from '../plan/drain.ts';
 import { makePlan } from '../plan/plan.ts';
 import { registry, vocabulary } from '../registry.ts';
@@ -49,10 +50,12 @@ export async function takeSight(resource: KubeObject, deps: SightDeps): Promise<
     deps.readWorkloads === undefined
       ? await observe(reader, server.value, registry, request.value, now, ...podReads(client, signal))
       : await observe(reader, server.value, registry, request.value, now, deps.readWorkloads);
+  if (!facts.ok) return err({ kind: 'Unreadable', message: facts.error });
   const refusals = refusalsIn(clusterStatusOf(resource).services);
-  return facts.ok
-    ? ok({ resource, request: request.value, facts: { ...facts.value, refusals } })
-    : err({ kind: 'Unreadable', message: facts.error });
+  // A command that goes on has no room for what is no matter of nodes.
+  const rules = deps.readWorkloads === undefined ? await readTrafficRules(pagedReader(client, signal)) : undefined;
+  const more = { refusals, ...(rules === undefined ? {} : { trafficRules: rules }) };
+  return ok({ resource, request: request.value, facts: { ...facts.value, ...more } });
 }
 
 /** Two questions, and one list of all pods for both. */

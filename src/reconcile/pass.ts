@@ -16,8 +16,10 @@ import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
 import type { Step, VerifyPackets } from '../model/step.ts';
+import type { TrafficRules } from '../model/traffic-rules.ts';
 import { surveyPods } from '../observe/backends.ts';
 import { observe } from '../observe/observe.ts';
+import { readTrafficRules } from '../observe/traffic-rules.ts';
 import { canonicalText } from '../plan/canonical.ts';
 import { attemptPrefix, type Decision } from '../plan/next.ts';
 import { registry, vocabulary } from '../registry.ts';
@@ -38,7 +40,7 @@ import { outcomeText } from './outcome-text.ts';
 import { proofRuns, type ProofRuns } from './proof-runs.ts';
 import { type RefusalBook, refusalBook } from './refusals.ts';
 import type { ServiceMetrics } from './service-metrics.ts';
-import { freshPods, type WorkloadCache, workloadCache } from './workload-cache.ts';
+import { everySoOften, freshPods, type WorkloadCache, workloadCache } from './workload-cache.ts';
 
 /** When to look again. */
 export type Next =
@@ -58,6 +60,7 @@ export interface PassDeps {
   readonly loads: LoadCache;
   readonly proofs: ProofRuns;
   readonly refusals: RefusalBook;
+  readonly trafficRules: () => Promise<TrafficRules>;
   /** Absent: nobody counts. */
   readonly nodeMetrics?: NodeMetrics;
   readonly serviceMetrics?: ServiceMetrics;
@@ -80,6 +83,12 @@ export const passDeps = (
   newId: deps.newId,
   proofs: proofRuns(signal),
   refusals: refusalBook(deps.clock),
+  trafficRules: everySoOften(
+    () => readTrafficRules(pagedReader(deps.cluster.client)),
+    // What could not be read is seldom so for long: an API server that was being restarted.
+    ({ unread }) => (unread.length === 0 ? TRAFFIC_RULES_MS : WORKLOADS_MS),
+    deps.clock,
+  ),
   probeImage: imageFinder(deps.cluster.client, options.image),
   workloads: workloadCache(() => surveyPods(pagedReader(deps.cluster.client)), deps.clock),
   loads: loadCache(clientReader(deps.cluster.client), deps.clock),
@@ -103,6 +112,8 @@ const WHILE_MISSING_MS = 2_000;
 const WHILE_RESTARTING_MS = 3_000;
 /** How old the list of workloads may be that the status is made of. What is decided by it is read anew: one of before the last restart would ask for another. */
 const WORKLOADS_MS = 30_000;
+/** How old policies may be that the status tells of: nothing is decided by them. */
+const TRAFFIC_RULES_MS = 300_000;
 
 interface Subject {
   readonly name: string;
@@ -196,7 +207,8 @@ async function look(request: Request, deps: PassDeps): Promise<Result<ClusterFac
   const readWorkloads = () => workloads.get(WORKLOADS_MS);
   const readBackends = () => workloads.backends(WORKLOADS_MS);
   const facts = await observe(reader, server.value, registry, request, clock.now(), readWorkloads, readBackends);
-  return facts.ok ? ok({ ...facts.value, refusals: deps.refusals.known() }) : facts;
+  if (!facts.ok) return facts;
+  return ok({ ...facts.value, refusals: deps.refusals.known(), trafficRules: await deps.trafficRules() });
 }
 
 async function withImage(facts: Result<ClusterFacts, string>, deps: PassDeps): Promise<Result<ClusterFacts, string>> {

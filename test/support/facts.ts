@@ -227,6 +227,11 @@ export const serviceFacts = (
   appliedBy: [],
   loadBalancerClass: '',
   sourceRanges: [],
+  selects: { app: change.name },
+  externalTrafficPolicy: '',
+  internalTrafficPolicy: 'Cluster',
+  sessionAffinity: 'None',
+  externalIPs: [],
   ...change,
 });
 

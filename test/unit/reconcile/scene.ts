@@ -131,6 +131,7 @@ export function scene(objects: readonly KubeObject[]): Scene {
       signal,
       proofs: proofRuns(signal),
       refusals: refusalBook(clock),
+      trafficRules: () => Promise.resolve({ policies: [], fronts: {}, unread: [] }),
       namespace: 'dualstack-system',
       newId: () => `id${(ids += 1)}`,
       workloads: { get: () => Promise.resolve(known([])), backends: () => Promise.resolve(known({})) },

@@ -16,7 +16,7 @@ export interface MigrateDeps {
 
 /** Requests per second at most: 10,000 Services take nine minutes, and an API server with default limits does not notice. */
 const PER_SECOND = 20;
-/** A webhook that is broken answers for its namespaces alone; so many internal errors on end are the server's own trouble. */
+/** After so many internal errors on end it is looked around again. */
 const FAILURES_ON_END = 5;
 
 /**
@@ -40,7 +40,10 @@ export async function migrateServices({ services }: MigrateServices, deps: Migra
       refusals.push(patched.error);
     }
     onEnd = !patched.ok && patched.error.kind === 'ServerError' ? onEnd + 1 : 0;
-    if (!patched.ok && onEnd >= FAILURES_ON_END) return refused(patched.error);
+    if (!patched.ok && onEnd >= FAILURES_ON_END) {
+      if (!isOfService(patched.error)) return refused(patched.error);
+      break;
+    }
     await deps.clock.sleep(1000 / PER_SECOND - (deps.clock.monotonic() - begun), deps.signal);
   }
   if (changed.length > 0) return { is: 'Changed', what: changedText(changed, refusals) };
@@ -49,6 +52,13 @@ export async function migrateServices({ services }: MigrateServices, deps: Migra
 
 /** Changed, made anew or deleted since it was looked at. */
 const isOther = ({ kind }: KubeError): boolean => kind === 'Conflict' || kind === 'NotFound';
+
+/**
+ * A webhook that is broken or slow answers for its own namespaces, and addresses that are used up matter to Services with cluster IPs alone
+ * (https://github.com/kubernetes/apiserver/blob/v0.36.3/pkg/admission/plugin/webhook/validating/dispatcher.go,
+ * https://github.com/kubernetes/kubernetes/blob/v1.36.3/pkg/registry/core/service/storage/alloc.go).
+ */
+const isOfService = ({ message }: KubeError): boolean => /failed calling webhook|failed to allocate/u.test(message);
 
 /** Each is small, and there are thousands: the log names a few. */
 const NAMED = 5;

@@ -67,12 +67,14 @@ export function serviceSteps(wanted: Wanted, facts: ClusterFacts): readonly Step
 }
 
 function turnsOf(views: readonly ServiceView[], { refusals = {} }: ClusterFacts, isForward: boolean): Turns {
-  const triedBefore = ({ view }: Turn): number => Number(serviceKey(view.service) in refusals);
+  const namespaces = new Set(Object.keys(refusals).map((key) => key.split('/')[0]));
+  const hopeless = ({ view: { service } }: Turn): number =>
+    serviceKey(service) in refusals ? 2 : Number(namespaces.has(service.namespace));
   return {
-    // Those that were refused before come last, so that they keep nobody waiting once more.
+    // What was refused comes last, so that it keeps nobody waiting once more; before it come its neighbours, who may well be refused too.
     next: views
       .flatMap((view) => (view.verdict.is === 'Migrate' ? [{ view, change: view.verdict.change }] : []))
-      .toSorted((a, b) => triedBefore(a) - triedBefore(b)),
+      .toSorted((a, b) => hopeless(a) - hopeless(b)),
     waiting: views.filter(({ verdict }) => verdict.is === 'Wait'),
     refused: views.filter(({ verdict }) => verdict.is === 'Blocked' && verdict.reason === 'Refused'),
     done: isForward ? views.filter(isMigrated) : [],

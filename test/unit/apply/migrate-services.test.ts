@@ -1,8 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { migrateServices } from '../../../src/apply/migrate-services.ts';
+import type { KubeClient } from '../../../src/kube/client.ts';
 import { at, type KubeObject } from '../../../src/model/object.ts';
 import type { Outcome } from '../../../src/model/outcome.ts';
 import type { MigrateServices, ServiceMigration } from '../../../src/model/step.ts';
+import { err } from '../../../src/result.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { fakeKube } from '../../support/fake-kube.ts';
 
@@ -125,6 +127,32 @@ test('a server that fails again and again is left alone, and those that it faile
   });
   expect(outcome).toMatchObject({ is: 'Refused', error: { kind: 'Transient' } });
   expect(refusals.map(([name]) => name)).toEqual(names.slice(0, 5));
+});
+
+test('a webhook that is broken ends the batch early, and no more than that', async () => {
+  const names = Array.from({ length: 20 }, (_, n) => `s${n}`);
+  const kube = fakeKube(names.map((name) => service(name)));
+  const clock = fakeClock(0);
+  const failing: KubeClient = {
+    ...kube.client,
+    mergePatch: (ref) =>
+      Promise.resolve(
+        err({ kind: 'ServerError', verb: 'patch', object: ref.name, message: 'failed calling webhook "a.example"' }),
+      ),
+  };
+  const refusals: string[] = [];
+  const running = migrateServices(
+    { kind: 'MigrateServices', services: names.map((name) => migration(name)) },
+    {
+      client: failing,
+      clock,
+      signal: new AbortController().signal,
+      onRefused: ({ name }) => void refusals.push(name),
+    },
+  );
+  await clock.advance(5000);
+  expect(await running).toMatchObject({ is: 'Unchanged', why: expect.stringContaining('5 were refused') });
+  expect(refusals).toEqual(names.slice(0, 5));
 });
 
 test('a server that has too much to do is left alone at once', async () => {

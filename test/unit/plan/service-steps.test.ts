@@ -143,6 +143,12 @@ test('one that was changed since is tried again, and one that was refused long a
   expect(only(factsWith(services, {}, { refusals })).services.map((each) => each.name)).toEqual(['c', 'a', 'b']);
 });
 
+test('a namespace where one was refused has its turn after the others', () => {
+  const services = [shop('a'), shop('b'), shop('c', { namespace: 'zoo' })];
+  const refusals = { 'shop/a': refusal() };
+  expect(only(factsWith(services, {}, { refusals })).services.map((each) => each.name)).toEqual(['c', 'b']);
+});
+
 test('of ten thousand the 25th part is changed at a time', () => {
   const all = Array.from({ length: 10_000 }, (_, n) => shop(`s${n}`));
   expect(only(factsWith(all)).services).toHaveLength(400);

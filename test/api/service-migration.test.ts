@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ClusterStatus } from '../../src/api/cluster-status.ts';
+import type { TestCluster } from '../cluster/index.ts';
 import { askForDualStack, type Installed, PODS, SERVICES, startInstalled, untilStatus } from '../support/conversion.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   apply,
   changesOf,
@@ -87,6 +89,17 @@ beforeAll(async () => {
 
 afterAll(() => installed?.stop(), 60_000);
 
+/** Whether the operator would be let through. */
+async function mayChange({ kubectl }: TestCluster): Promise<boolean> {
+  const both = JSON.stringify({ spec: { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv4', 'IPv6'] } });
+  const asOperator = ['--as', 'system:serviceaccount:dualstack-system:dualstack-operator'];
+  const trial = ['patch', 'service', 'f0', '-n', 'a-frozen', '--dry-run=server', ...asOperator, '-p', both];
+  return kubectl(trial).then(
+    () => true,
+    () => false,
+  );
+}
+
 const allButFrozen = ({ services }: ClusterStatus): boolean =>
   services?.pending === 0 && services.blocked === FROZEN && services.dualStack >= COUNT;
 
@@ -122,6 +135,7 @@ test('each was changed once, no more than twenty a second, and the API server se
 test('what was refused is migrated once nothing refuses it any more', async () => {
   const { cluster } = installed;
   await cluster.kubectl(['delete', 'validatingadmissionpolicybinding', 'frozen']);
+  await eventually('the policy is no longer in force', () => mayChange(cluster), 30_000);
   await cluster.kubectl(['label', 'services', '--all', '-n', 'a-frozen', 'dualstack.dev/migrate=true']);
   const isMigrated = ({ services }: ClusterStatus): boolean => (services?.dualStack ?? 0) >= COUNT + FROZEN;
   await untilStatus(cluster, 'they are migrated as well', isMigrated, 60_000);

@@ -51,7 +51,7 @@ export function makePlan(
     ...replacing,
     ...plugins.cni.steps(wanted, facts),
     ...dnsSteps(wanted, facts),
-    ...serviceSteps(wanted, facts),
+    ...serviceSteps(wanted, facts, memory),
     ...workloadSteps(wanted, facts, memory),
     ...verifySteps(wanted, facts, plugins, memory.proof),
     ...packetsSteps(wanted, facts, plugins, memory.connectivity, goal),

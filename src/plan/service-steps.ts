@@ -1,4 +1,5 @@
 import type { ClusterFacts } from '../model/facts.ts';
+import type { Memory } from '../model/memory.ts';
 import type { ServiceMigration, Step, StepState } from '../model/step.ts';
 import { serviceKey } from '../model/service.ts';
 import type { Wanted } from '../model/wanted.ts';
@@ -11,6 +12,7 @@ import type { FamilyChange } from '../services/verdict.ts';
 const BATCH = 100;
 const BATCHES = 25;
 const SHOWN = 10;
+const STEP = 'services/families';
 const NAMED = 5;
 
 /** What becomes of the Services that are asked for. */
@@ -31,7 +33,11 @@ interface Turn {
  * One step for all Services, in batches: a step for each would have the whole cluster looked at once for each of thousands. How far it is shows in the
  * Services themselves, so it goes on wherever it was interrupted.
  */
-export function serviceSteps(wanted: Wanted, facts: ClusterFacts): readonly Step[] {
+export function serviceSteps(
+  wanted: Wanted,
+  facts: ClusterFacts,
+  memory: Pick<Memory, 'current'> = { current: null },
+): readonly Step[] {
   const isForward = wanted.families.length > 1;
   const seen = serviceViews(facts, wanted);
   if (!seen.known) return isForward && wanted.serviceMigration !== 'None' ? [unreadable(seen.why)] : [];
@@ -44,7 +50,7 @@ export function serviceSteps(wanted: Wanted, facts: ClusterFacts): readonly Step
   return [
     {
       kind: 'MigrateServices',
-      id: 'services/families',
+      id: STEP,
       phase: 'Services',
       group: 'services',
       target: `Services (${[...counts, ...(refused.length > 0 ? [`${refused.length} refused`] : [])].join(', ')})`,
@@ -56,7 +62,7 @@ export function serviceSteps(wanted: Wanted, facts: ClusterFacts): readonly Step
         before: `${view.service.policy} ${view.service.families.join()}`,
         after: `${change.policy} ${change.families.join()}`,
       })),
-      state: stateOf(turns),
+      state: stateOf(turns, memory.current?.id === STEP),
       disrupts: null,
       timeoutSeconds: 300,
       services: next
@@ -84,15 +90,20 @@ function turnsOf(views: readonly ServiceView[], { refusals = {} }: ClusterFacts,
 const isMigrated = ({ verdict, service }: ServiceView): boolean =>
   verdict.is === 'AsWanted' && firstStateOf(service) !== null;
 
-/** The next ones begin when the last ones are proven: where nobody makes EndpointSlices, nobody would answer on new addresses. */
-function stateOf({ next, waiting, refused, done }: Turns): StepState {
-  const settling = done.filter((view) => whyUnproven(view) !== null);
-  const [unproven] = settling;
-  if (unproven !== undefined) {
-    return {
-      is: 'InProgress',
-      why: `not proven yet: ${namesOf(settling)}; ${serviceKey(unproven.service)} ${whyUnproven(unproven) ?? ''}`,
-    };
+/**
+ * The next ones begin when the last ones are proven: where nobody makes EndpointSlices, nobody would answer on new addresses. In the everyday life of a cluster
+ * pods come and go, and a look that meets one in between says nothing of the migration.
+ */
+function stateOf({ next, waiting, refused, done }: Turns, isUnderWay: boolean): StepState {
+  const isEveryday = next.length === 0 && !isUnderWay;
+  const unproven = done.flatMap((view) => {
+    const why = whyUnproven(view, isEveryday);
+    return why === null ? [] : [{ view, why }];
+  });
+  const [one] = unproven;
+  if (one !== undefined) {
+    const names = namesOf(unproven.map(({ view }) => view));
+    return { is: 'InProgress', why: `not proven yet: ${names}; ${serviceKey(one.view.service)} ${one.why}` };
   }
   if (next.length > 0) return { is: 'Pending' };
   const open = [...refused, ...waiting];
@@ -102,17 +113,17 @@ function stateOf({ next, waiting, refused, done }: Turns): StepState {
 }
 
 /** The proof of one Service through the API: a cluster IP of each family, and an EndpointSlice with an endpoint of each that its ready pods have. */
-function whyUnproven({ service, backends }: ServiceView): string | null {
+function whyUnproven({ service, backends }: ServiceView, isEveryday: boolean): string | null {
   const { families, clusterIPs, headless } = service;
   const without = headless ? undefined : families[clusterIPs.length];
   if (without !== undefined) return `has no ${without} cluster IP`;
   if (!backends.known || backends.value.pods === null) return null;
   const { slices, endpoints, pods } = backends.value;
-  const lacking = families.find(
-    (family) => pods.having[family] > 0 && (slices[family] === 0 || endpoints[family] === 0),
-  );
-  if (lacking === undefined) return null;
-  return slices[lacking] === 0 ? `has no ${lacking} EndpointSlice` : `has no ready endpoint in its ${lacking} EndpointSlice`;
+  const asked = families.filter((family) => pods.having[family] > 0);
+  const unmade = asked.find((family) => slices[family] === 0);
+  if (unmade !== undefined) return `has no ${unmade} EndpointSlice`;
+  const empty = isEveryday ? undefined : asked.find((family) => endpoints[family] === 0);
+  return empty === undefined ? null : `has no ready endpoint in its ${empty} EndpointSlice`;
 }
 
 function namesOf(views: readonly ServiceView[]): string {

@@ -90,11 +90,11 @@ beforeAll(async () => {
 afterAll(() => installed?.stop(), 60_000);
 
 /** Whether the operator would be let through. */
-async function mayChange({ kubectl }: TestCluster): Promise<boolean> {
+async function mayChange(cluster: TestCluster): Promise<boolean> {
   const both = JSON.stringify({ spec: { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv4', 'IPv6'] } });
   const asOperator = ['--as', 'system:serviceaccount:dualstack-system:dualstack-operator'];
   const trial = ['patch', 'service', 'f0', '-n', 'a-frozen', '--dry-run=server', ...asOperator, '-p', both];
-  return kubectl(trial).then(
+  return cluster.kubectl(trial).then(
     () => true,
     () => false,
   );

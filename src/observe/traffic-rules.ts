@@ -28,11 +28,9 @@ const POLICY_KINDS: readonly PolicyKind[] = [
   { apiVersion: 'kyverno.io/v1', kind: 'Policy', judge: judgeText },
 ];
 
-const INGRESS = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', backends: ingressBackends } as const;
-
 /** All that sends requests from outside to Services by their names. */
 const FRONT_KINDS = [
-  INGRESS,
+  { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', backends: ingressBackends },
   { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', backends: routeBackends },
   { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GRPCRoute', backends: routeBackends },
   { apiVersion: 'gateway.networking.k8s.io/v1alpha2', kind: 'TCPRoute', backends: routeBackends },

@@ -1,9 +1,10 @@
 import { FIELD_MANAGER, FIRST_STATE } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { errorText, isTransient, type KubeError, toOperatorError } from '../kube/errors.ts';
-import { type ObjectRef, refText } from '../model/object.ts';
+import { type KubeObject, type ObjectRef, refText } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { MigrateServices, ServiceMigration } from '../model/step.ts';
+import type { Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 export interface MigrateDeps {
@@ -31,7 +32,7 @@ export async function migrateServices({ services }: MigrateServices, deps: Migra
     if (deps.signal.aborted) break;
     const begun = deps.clock.monotonic();
     const ref: ObjectRef = { apiVersion: 'v1', kind: 'Service', namespace: service.namespace, name: service.name };
-    const patched = await deps.client.mergePatch(ref, patchOf(service), { fieldManager: FIELD_MANAGER });
+    const patched = await change(ref, service, deps.client);
     if (patched.ok) changed.push(refText(ref));
     else if (!isOther(patched.error)) {
       // What is wrong with the server is wrong for the rest of them too.
@@ -50,8 +51,34 @@ export async function migrateServices({ services }: MigrateServices, deps: Migra
   return refusals.length > 0 ? { is: 'Unchanged', why: refusedText(refusals) } : { is: 'Unchanged' };
 }
 
+/**
+ * There by server-side apply, so that whoever has set the families of this Service is asked first: what the API server filled in by itself belongs to nobody. Back by a
+ * patch: what is put back is nobody's wish but of those who had it so.
+ */
+async function change(
+  ref: ObjectRef,
+  service: ServiceMigration,
+  client: KubeClient,
+): Promise<Result<KubeObject, KubeError>> {
+  const { resourceVersion, policy, families, firstState, force } = service;
+  const how = { fieldManager: FIELD_MANAGER };
+  const spec = { ipFamilyPolicy: policy, ipFamilies: families };
+  if (typeof firstState !== 'string') {
+    const mark = firstState === undefined ? {} : { annotations: { [FIRST_STATE]: firstState } };
+    return client.mergePatch(ref, { metadata: { resourceVersion, ...mark }, spec }, how);
+  }
+  const { apiVersion, kind, name } = ref;
+  const metadata = { name, namespace: service.namespace, resourceVersion, annotations: { [FIRST_STATE]: firstState } };
+  const body: KubeObject = { apiVersion, kind, metadata, spec };
+  const applied = await client.apply(body, { ...how, force: force === true });
+  const isOwn = !applied.ok && applied.error.conflicts?.every(({ manager }) => manager === FIELD_MANAGER);
+  // It was put back once before, by a patch, and these count as another hand.
+  return isOwn === true ? client.apply(body, { ...how, force: true }) : applied;
+}
+
 /** Changed, made anew or deleted since it was looked at. */
-const isOther = ({ kind }: KubeError): boolean => kind === 'Conflict' || kind === 'NotFound';
+const isOther = ({ kind, conflicts }: KubeError): boolean =>
+  (kind === 'Conflict' && conflicts === undefined) || kind === 'NotFound';
 
 /**
  * A webhook that is broken or slow answers for its own namespaces, and addresses that are used up matter to Services with cluster IPs alone
@@ -73,15 +100,5 @@ function changedText(changed: readonly string[], refusals: readonly KubeError[])
 
 const refusedText = (refusals: readonly KubeError[]): string =>
   `${refusals.length} were refused, the first: ${refusals.slice(0, 1).map(errorText).join('')}`;
-
-function patchOf({ resourceVersion, policy, families, firstState }: ServiceMigration): object {
-  return {
-    metadata: {
-      resourceVersion,
-      ...(firstState === undefined ? {} : { annotations: { [FIRST_STATE]: firstState } }),
-    },
-    spec: { ipFamilyPolicy: policy, ipFamilies: families },
-  };
-}
 
 const refused = (error: KubeError): Outcome => ({ is: 'Refused', error: toOperatorError(error) });

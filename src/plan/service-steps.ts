@@ -5,7 +5,7 @@ import { serviceKey } from '../model/service.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { firstStateOf, firstStateText } from '../services/back.ts';
 import { serviceViews, type ServiceView, verdictText } from '../services/inventory.ts';
-import { isClusterDNS } from '../services/rules.ts';
+import { isClusterDNS, isLabelled } from '../services/rules.ts';
 import type { FamilyChange } from '../services/verdict.ts';
 
 /** So many Services, or the 25th part where that is more, are changed before the cluster is looked at again: each look lists all of them. */
@@ -136,7 +136,10 @@ function migrationOf({ service }: ServiceView, { policy, families }: FamilyChang
   const { namespace, name, resourceVersion } = service;
   const first = firstStateOf(service);
   const base = { namespace, name, resourceVersion, policy, families };
-  if (first === null) return { ...base, firstState: firstStateText(asItIs(service)) };
+  if (first === null) {
+    const firstState = firstStateText(asItIs(service));
+    return { ...base, firstState, ...(isLabelled(service) ? { force: true } : {}) };
+  }
   const isRestored = first.policy === policy && first.families.join() === families.join();
   return isRestored ? { ...base, firstState: null } : base;
 }

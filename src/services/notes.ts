@@ -19,7 +19,9 @@ export function notesOn(service: ServiceFacts, site: Site, rules?: RulesOnServic
       : []),
     ...localNotes(service, second),
     ...(service.sessionAffinity === 'ClientIP'
-      ? ['sessionAffinity: a client that changes from one family to the other counts as two, and may reach another pod.']
+      ? [
+          'sessionAffinity: a client that changes from one family to the other counts as two, and may reach another pod.',
+        ]
       : []),
     ...externalIPNotes(service, second),
     ...(service.headless && !service.selector
@@ -42,7 +44,9 @@ export interface RulesOnService {
 export function rulesByService({ policies, fronts }: TrafficRules): (service: ServiceFacts) => RulesOnService {
   const byNamespace = Map.groupBy(policies, ({ ref }) => ref.namespace);
   return (service) => ({
-    policies: (byNamespace.get(service.namespace) ?? []).filter(({ guards }) => guards !== null && isGuarded(service, guards)),
+    policies: (byNamespace.get(service.namespace) ?? []).filter(
+      ({ guards }) => guards !== null && isGuarded(service, guards),
+    ),
     fronts: fronts[serviceKey(service)] ?? [],
   });
 }
@@ -54,7 +58,10 @@ const isGuarded = ({ selector, selects }: ServiceFacts, guards: Readonly<Record<
 const policyNotes = ({ policies }: RulesOnService, second: string): readonly string[] =>
   policies
     .filter(({ family }) => family !== second)
-    .map(({ ref }) => `${refText(ref)} lets in no ${second} network: clients that it lets in from outside over the other family are denied.`);
+    .map(
+      ({ ref }) =>
+        `${refText(ref)} lets in no ${second} network: clients that it lets in from outside over the other family are denied.`,
+    );
 
 const frontNotes = ({ fronts }: RulesOnService, second: string): readonly string[] =>
   fronts.length === 0
@@ -63,7 +70,10 @@ const frontNotes = ({ fronts }: RulesOnService, second: string): readonly string
         `${fronts.join(', ')} sends to it: for ${second} clients its own controller or Gateway needs an ${second} address, and it may go to pods over either family then.`,
       ];
 
-function localNotes({ type, externalTrafficPolicy, internalTrafficPolicy }: ServiceFacts, second: string): readonly string[] {
+function localNotes(
+  { type, externalTrafficPolicy, internalTrafficPolicy }: ServiceFacts,
+  second: string,
+): readonly string[] {
   const fields = [
     ...(externalTrafficPolicy === 'Local' && (type === 'NodePort' || type === 'LoadBalancer')
       ? ['externalTrafficPolicy: Local']
@@ -77,7 +87,9 @@ function localNotes({ type, externalTrafficPolicy, internalTrafficPolicy }: Serv
 
 function externalIPNotes({ externalIPs }: ServiceFacts, second: string): readonly string[] {
   const isNamed = externalIPs.some((ip) => ip.includes(':') === (second === 'IPv6'));
-  return externalIPs.length === 0 || isNamed ? [] : [`spec.externalIPs names no ${second} address: there it is reached as before.`];
+  return externalIPs.length === 0 || isNamed
+    ? []
+    : [`spec.externalIPs names no ${second} address: there it is reached as before.`];
 }
 
 /** `loadBalancerSourceRanges` is a list of who is let in; what it says of a family that it does not name is up to each load balancer. */

@@ -62,7 +62,7 @@ function whyExempt({ namespace, name, type, labels }: ServiceFacts): ServiceReas
 const PROBE_LABEL = 'dualstack.dev/probe';
 
 const isLeftOut = ({ labels }: ServiceFacts): boolean => labels[MIGRATE_LABEL] === 'false';
-const isLabelled = ({ labels }: ServiceFacts): boolean => labels[MIGRATE_LABEL] === 'true';
+export const isLabelled = ({ labels }: ServiceFacts): boolean => labels[MIGRATE_LABEL] === 'true';
 
 export const isClusterDNS = ({ namespace, name }: ServiceFacts): boolean =>
   namespace === 'kube-system' && name === 'kube-dns';

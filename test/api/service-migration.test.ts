@@ -56,6 +56,14 @@ const FREEZE = [
   },
 ];
 
+/** Its chart says how many families it is to have. */
+const KEPT = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'kept' },
+  spec: { ipFamilyPolicy: 'SingleStack', selector: { app: 'web' }, ports: [{ port: 80 }] },
+};
+
 const frozen = (n: number): object => ({
   apiVersion: 'v1',
   kind: 'Service',
@@ -76,6 +84,8 @@ beforeAll(async () => {
   });
   const { cluster } = installed;
   await apply(cluster, FREEZE);
+  await apply(cluster, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'z-chart' } }]);
+  await cluster.api.create('/api/v1/namespaces/z-chart/services?fieldManager=helm', KEPT);
   await openShops(cluster, COUNT);
   before = await seenServices(cluster);
   single = new Map([...before].filter(([, { spec }]) => spec.ipFamilies.length === 1));
@@ -98,7 +108,7 @@ async function mayChange(cluster: TestCluster): Promise<boolean> {
 }
 
 const allButFrozen = ({ services }: ClusterStatus): boolean =>
-  services?.pending === 0 && services.blocked === FROZEN && services.dualStack >= COUNT;
+  services?.pending === 0 && services.blocked === FROZEN + 1 && services.dualStack >= COUNT;
 
 test(
   'all are migrated though the operator is killed five times, and those that are refused hold up nobody',
@@ -139,7 +149,18 @@ test('what was refused is migrated once nothing refuses it any more', async () =
   await eventually('the policy is no longer in force', () => mayChange(cluster), 30_000);
   await cluster.kubectl(['label', 'services', '--all', '-n', 'a-frozen', 'dualstack.dev/migrate=true']);
   const isMigrated = ({ services }: ClusterStatus): boolean => (services?.dualStack ?? 0) >= COUNT + FROZEN;
-  await untilStatus(cluster, 'they are migrated as well', isMigrated, 60_000);
+  const status = await untilStatus(cluster, 'they are migrated as well', isMigrated, 60_000);
+  // Who has set its families is not overruled unless somebody asks for it by name.
+  expect(status.services?.exceptions).toMatchObject([
+    { namespace: 'z-chart', reason: 'Refused', message: expect.stringContaining('conflict with "helm"') },
+  ]);
+  await cluster.kubectl(['label', 'services', '--all', '-n', 'z-chart', 'dualstack.dev/migrate=true']);
+  await untilStatus(
+    cluster,
+    'nothing is left',
+    ({ services }) => services?.blocked === 0 && services.pending === 0,
+    60_000,
+  );
 }, 90_000);
 
 test(
@@ -147,9 +168,15 @@ test(
   async () => {
     const { cluster } = installed;
     for (const namespace of NAMESPACES) {
-      await cluster.kubectl(
-        ['label', 'services', '--all', '-n', namespace, 'dualstack.dev/migrate=false', '--overwrite'],
-      );
+      await cluster.kubectl([
+        'label',
+        'services',
+        '--all',
+        '-n',
+        namespace,
+        'dualstack.dev/migrate=false',
+        '--overwrite',
+      ]);
     }
     const isUndone = ({ services }: ClusterStatus): boolean =>
       services?.pending === 0 && services.singleStack >= single.size;

@@ -115,7 +115,8 @@ describe.each<[Family, Family]>([
       if (verdict.is !== 'Migrate' || shape.policy === null) return null;
       const text = firstStateText({ policy: shape.policy, families: shape.families });
       const there = await patch(cluster, name, verdict.change, text);
-      if (there.is !== 'Stored' || !isGivenBoth(shape, there.shape)) return `${shapeText(shape)}: ${JSON.stringify(there)}`;
+      if (there.is !== 'Stored' || !isGivenBoth(shape, there.shape))
+        return `${shapeText(shape)}: ${JSON.stringify(there)}`;
 
       migrated.set(name, { shape, text });
       const back = judge(factsOf(there.shape, { annotations: { [FIRST_STATE]: text } }), NOTHING_BEHIND, {
@@ -168,7 +169,8 @@ describe.each<[Family, Family]>([
           annotations: policy === null ? {} : { [FIRST_STATE]: text },
         });
         const verdict = judge(facts, NOTHING_BEHIND, { ...situation(served), wanted, migration });
-        if (verdict.is === 'Migrate') tries.set(`${name} ${JSON.stringify(verdict.change)}`, [name, shape, verdict.change]);
+        if (verdict.is === 'Migrate')
+          tries.set(`${name} ${JSON.stringify(verdict.change)}`, [name, shape, verdict.change]);
       }
     }
     expect(tries.size).toBeGreaterThan(10);
@@ -262,7 +264,12 @@ async function tryPatch(cluster: TestCluster, name: string, { policy, families }
 }
 
 /** As this program does it: families and annotation in one request. */
-async function patch(cluster: TestCluster, name: string, change: FamilyChange, firstState: string | null): Promise<Seen> {
+async function patch(
+  cluster: TestCluster,
+  name: string,
+  change: FamilyChange,
+  firstState: string | null,
+): Promise<Seen> {
   const body = {
     metadata: { annotations: { [FIRST_STATE]: firstState } },
     spec: { ipFamilyPolicy: change.policy, ipFamilies: change.families },

@@ -55,8 +55,9 @@ const webOf = (namespace: string): readonly object[] => [
 
 export async function openShops(cluster: TestCluster, count: number): Promise<void> {
   await apply(cluster, NAMESPACES.flatMap(webOf));
-  await eachOf(Array.from({ length: count }, (_, n) => n), (n) =>
-    cluster.api.create(`/api/v1/namespaces/${NAMESPACES[n % NAMESPACES.length] ?? ''}/services`, serviceOf(n)),
+  await eachOf(
+    Array.from({ length: count }, (_, n) => n),
+    (n) => cluster.api.create(`/api/v1/namespaces/${NAMESPACES[n % NAMESPACES.length] ?? ''}/services`, serviceOf(n)),
   );
   for (const namespace of NAMESPACES) {
     await cluster.kubectl(['-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s']);
@@ -110,10 +111,18 @@ export function notMigrated(before: ReadonlyMap<string, Seen>, after: ReadonlyMa
     const isRight =
       clusterIPs[0] === first.spec.clusterIPs[0] &&
       (isHeadless ? clusterIPs.length === 1 : clusterIPs.length === 2 && clusterIPs[1]?.includes(':') === true) &&
-      same(rest, { ...first.spec, clusterIPs: undefined, ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' }) &&
+      same(rest, {
+        ...first.spec,
+        clusterIPs: undefined,
+        ipFamilies: ['IPv4', 'IPv6'],
+        ipFamilyPolicy: 'PreferDualStack',
+      }) &&
       same(now?.annotations, {
         ...first.annotations,
-        [FIRST_STATE]: JSON.stringify({ ipFamilyPolicy: first.spec['ipFamilyPolicy'], ipFamilies: first.spec.ipFamilies }),
+        [FIRST_STATE]: JSON.stringify({
+          ipFamilyPolicy: first.spec['ipFamilyPolicy'],
+          ipFamilies: first.spec.ipFamilies,
+        }),
       });
     return isRight ? [] : [`${key}: ${JSON.stringify(now)}`];
   });
@@ -127,7 +136,8 @@ export const notRestored = (before: ReadonlyMap<string, Seen>, after: ReadonlyMa
   });
 
 /** The server gives keys back in an order of its own. */
-const same = (left: unknown, right: unknown): boolean => JSON.stringify(ordered(left)) === JSON.stringify(ordered(right));
+const same = (left: unknown, right: unknown): boolean =>
+  JSON.stringify(ordered(left)) === JSON.stringify(ordered(right));
 
 function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
@@ -162,8 +172,9 @@ export async function killDuringBatches(installed: Installed, times: number, sig
 
 async function batchesBegun({ operator }: Installed): Promise<number> {
   const text = await readFile(operator.log, 'utf8');
-  return text.split('\n').filter((line) => line.includes('"carrying out a step"') && line.includes('"services/families"'))
-    .length;
+  return text
+    .split('\n')
+    .filter((line) => line.includes('"carrying out a step"') && line.includes('"services/families"')).length;
 }
 
 /** The operator's changes of Services. */
@@ -205,8 +216,7 @@ export async function countedBy(cluster: TestCluster): Promise<Counted> {
       .reduce((total, { value }) => total + value, 0);
   return {
     requests: sum('apiserver_request_total'),
-    sentAway:
-      sum('apiserver_request_total', 'code="429"') + sum('apiserver_flowcontrol_rejected_requests_total'),
+    sentAway: sum('apiserver_request_total', 'code="429"') + sum('apiserver_flowcontrol_rejected_requests_total'),
     lists: sum('apiserver_request_total', 'verb="LIST"'),
   };
 }

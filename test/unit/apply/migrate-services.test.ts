@@ -4,7 +4,7 @@ import type { KubeClient } from '../../../src/kube/client.ts';
 import { at, type KubeObject } from '../../../src/model/object.ts';
 import type { Outcome } from '../../../src/model/outcome.ts';
 import type { MigrateServices, ServiceMigration } from '../../../src/model/step.ts';
-import { err } from '../../../src/result.ts';
+import { err, ok } from '../../../src/result.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { fakeKube } from '../../support/fake-kube.ts';
 
@@ -42,9 +42,14 @@ async function run({ objects, services, refuse, stopAfterMs }: Scene) {
   const stop = new AbortController();
   const step: MigrateServices = { kind: 'MigrateServices', services };
   const ended: Outcome[] = [];
+  // Of fields that belong to nobody, a server-side apply comes to the same as a patch.
+  const client: KubeClient = {
+    ...kube.client,
+    apply: ({ metadata, spec }) => kube.client.mergePatch(refOf(metadata.name), { metadata, spec }),
+  };
   const refusals: (readonly [string, string])[] = [];
   const onRefused = ({ name }: ServiceMigration, why: string): void => void refusals.push([name, why]);
-  const running = migrateServices(step, { client: kube.client, clock, signal: stop.signal, onRefused });
+  const running = migrateServices(step, { client, clock, signal: stop.signal, onRefused });
   void running.then((outcome) => ended.push(outcome));
   let elapsed = 0;
   while (ended.length === 0) {
@@ -92,21 +97,24 @@ test('one that was changed or deleted since is left for the next look', async ()
   expect(nothing.outcome).toEqual({ is: 'Unchanged' });
 });
 
-test.each(['Forbidden', 'ServerError'] as const)('one that is refused (%s) holds up no other, and is remembered', async (kind) => {
-  const names = ['a', 'b', 'c'];
-  const { outcome, refusals } = await run({
-    objects: names.map((name) => service(name)),
-    services: names.map((name) => migration(name)),
-    refuse: (on) => (on === 'Service shop/b' ? kind : null),
-  });
-  expect(outcome).toMatchObject({
-    is: 'Changed',
-    what: expect.stringMatching(
-      /^changed the families of Service shop\/a, Service shop\/c; 1 were refused, the first: could not .*shop\/b: refused on purpose/u,
-    ),
-  });
-  expect(refusals).toEqual([['b', expect.stringContaining('refused on purpose')]]);
-});
+test.each(['Forbidden', 'ServerError'] as const)(
+  'one that is refused (%s) holds up no other, and is remembered',
+  async (kind) => {
+    const names = ['a', 'b', 'c'];
+    const { outcome, refusals } = await run({
+      objects: names.map((name) => service(name)),
+      services: names.map((name) => migration(name)),
+      refuse: (on) => (on === 'Service shop/b' ? kind : null),
+    });
+    expect(outcome).toMatchObject({
+      is: 'Changed',
+      what: expect.stringMatching(
+        /^changed the families of Service shop\/a, Service shop\/c; 1 were refused, the first: could not .*shop\/b: refused on purpose/u,
+      ),
+    });
+    expect(refusals).toEqual([['b', expect.stringContaining('refused on purpose')]]);
+  },
+);
 
 test('when all are refused that is what comes of it', async () => {
   const { outcome, refusals } = await run({
@@ -135,9 +143,14 @@ test('a webhook that is broken ends the batch early, and no more than that', asy
   const clock = fakeClock(0);
   const failing: KubeClient = {
     ...kube.client,
-    mergePatch: (ref) =>
+    apply: ({ metadata }) =>
       Promise.resolve(
-        err({ kind: 'ServerError', verb: 'patch', object: ref.name, message: 'failed calling webhook "a.example"' }),
+        err({
+          kind: 'ServerError',
+          verb: 'apply',
+          object: metadata.name,
+          message: 'failed calling webhook "a.example"',
+        }),
       ),
   };
   const refusals: string[] = [];
@@ -186,4 +199,45 @@ test('it ends between two Services when this instance no longer leads', async ()
   expect(changed.length).toBeGreaterThan(0);
   expect(changed.length).toBeLessThan(20);
   expect(changed).toEqual(names.slice(0, changed.length));
+});
+
+/** Of a Service whose policy these managers have set. */
+async function applied(managers: readonly string[], change: Partial<ServiceMigration> = {}) {
+  const forced: boolean[] = [];
+  const refusals: string[] = [];
+  const kube = fakeKube([service('web')]);
+  const client: KubeClient = {
+    ...kube.client,
+    apply: (object, { force = false }) => {
+      forced.push(force);
+      const conflicts = managers.map((manager) => ({ manager, field: '.spec.ipFamilyPolicy' }));
+      const message = `conflicts with ${managers.join(' and ')}`;
+      return Promise.resolve(
+        force ? ok(object) : err({ kind: 'Conflict', verb: 'apply', object: 'Service shop/web', message, conflicts }),
+      );
+    },
+  };
+  const outcome = await migrateServices(
+    { kind: 'MigrateServices', services: [migration('web', change)] },
+    {
+      client,
+      clock: { ...fakeClock(0), sleep: () => Promise.resolve(true) },
+      signal: new AbortController().signal,
+      onRefused: (_, why) => void refusals.push(why),
+    },
+  );
+  return { outcome, forced, refusals };
+}
+
+test('who has set its families keeps them, and is named', async () => {
+  const { outcome, forced, refusals } = await applied(['helm']);
+  expect(outcome).toMatchObject({ is: 'Unchanged' });
+  expect(forced).toEqual([false]);
+  expect(refusals).toEqual([expect.stringContaining('conflicts with helm')]);
+  expect((await applied(['helm', 'dualstack-operator'])).forced).toEqual([false]);
+});
+
+test("what this program wrote on a way back before is nobody else's, and the label is a person's word", async () => {
+  expect(await applied(['dualstack-operator'])).toMatchObject({ outcome: { is: 'Changed' }, forced: [false, true] });
+  expect(await applied(['helm'], { force: true })).toMatchObject({ outcome: { is: 'Changed' }, forced: [true] });
 });

@@ -40,7 +40,11 @@ test.each<[string, object, string | null]>([
   ['all of IPv4', { egress: [{ to: [block('0.0.0.0/0', '10.0.0.0/8')] }] }, 'IPv4 Denied'],
   ['servers of IPv6', { egress: [{ to: [block('2001:db8::/32')] }] }, 'IPv6 Denied'],
   ['pods alone', { ingress: [{ from: [{ podSelector: {} }] }] }, null],
-  ['IPv4, and everybody at another port', { ingress: [{ from: [block('10.0.0.0/8')] }, { ports: [{ port: 80 }] }] }, null],
+  [
+    'IPv4, and everybody at another port',
+    { ingress: [{ from: [block('10.0.0.0/8')] }, { ports: [{ port: 80 }] }] },
+    null,
+  ],
   ['pods, and IPv4', { ingress: [{ from: [{ podSelector: {} }, block('10.0.0.0/8')] }] }, 'IPv4 Denied'],
   ['everything denied', { policyTypes: ['Ingress'] }, null],
 ])('a NetworkPolicy that lets through %s', async (_, spec, expected) => {
@@ -70,7 +74,11 @@ test.each<[string, KubeObject, string | null]>([
   ['Calico lets IPv4 in', calico('Allow', ['192.0.2.0/24']), 'IPv4 Denied'],
   ['Cilium lets IPv4 out', cilium({ egress: [{ toCIDR: ['192.0.2.0/24'] }] }), 'IPv4 Denied'],
   ['Cilium keeps IPv4 out', cilium({ ingressDeny: [{ fromCIDRSet: [{ cidr: '192.0.2.0/24' }] }] }), 'IPv4 NotCovered'],
-  ['an expression of IPv4', admission("object.spec.externalIPs.all(ip, cidr('192.0.2.0/24').containsIP(ip))"), 'IPv4 NotChecked'],
+  [
+    'an expression of IPv4',
+    admission("object.spec.externalIPs.all(ip, cidr('192.0.2.0/24').containsIP(ip))"),
+    'IPv4 NotChecked',
+  ],
   ['one of both', admission("cidr('192.0.2.0/24').containsIP(x) || cidr('2001:db8::/32').containsIP(x)"), null],
   ['one of no network', admission("object.metadata.name.startsWith('a/b') && 1.5/2 > 0 && x != 'c:d/12'"), null],
 ])('%s', async (_, policy, expected) => {
@@ -86,11 +94,20 @@ test('Ingresses and routes by the Services that they send to', async () => {
   const path = (name: string) => ({ backend: { service: { name, port: { number: 80 } } } });
   const ingress = object('networking.k8s.io/v1', 'Ingress', {
     defaultBackend: { service: { name: 'fallback' } },
-    rules: [{ http: { paths: [path('web'), path('web'), { backend: { resource: { kind: 'Bucket', name: 'b' } } }] } }, {}],
+    rules: [
+      { http: { paths: [path('web'), path('web'), { backend: { resource: { kind: 'Bucket', name: 'b' } } }] } },
+      {},
+    ],
   });
   const route = object('gateway.networking.k8s.io/v1', 'HTTPRoute', {
     rules: [
-      { backendRefs: [{ name: 'web' }, { kind: 'Service', name: 'pay', namespace: 'bank' }, { kind: 'Bucket', name: 'b' }] },
+      {
+        backendRefs: [
+          { name: 'web' },
+          { kind: 'Service', name: 'pay', namespace: 'bank' },
+          { kind: 'Bucket', name: 'b' },
+        ],
+      },
       { filters: [] },
     ],
   });

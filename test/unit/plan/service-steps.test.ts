@@ -49,14 +49,22 @@ test('those that are asked for are changed, with their first state in the same r
   const step = only(factsWith([shop('b'), shop('a', { ...TRAPPED, resourceVersion: '7' })]));
   expect(step.state).toEqual({ is: 'Pending' });
   expect(step.services).toEqual([
-    { namespace: 'shop', name: 'a', resourceVersion: '7', ...BOTH, firstState: firstStateText(TRAPPED) },
-    { namespace: 'shop', name: 'b', resourceVersion: '100', ...BOTH, firstState: firstStateText(SINGLE) },
+    { namespace: 'shop', name: 'a', resourceVersion: '7', ...BOTH, firstState: firstStateText(TRAPPED), force: true },
+    { namespace: 'shop', name: 'b', resourceVersion: '100', ...BOTH, firstState: firstStateText(SINGLE), force: true },
   ]);
   expect(step.diff[0]).toEqual({
     path: 'Service shop/a spec.ipFamilyPolicy, ipFamilies',
     before: 'PreferDualStack IPv4',
     after: 'PreferDualStack IPv4,IPv6',
   });
+});
+
+test('only what somebody has asked for by name is taken from who has set it', () => {
+  const step = only(factsWith([shop('a', { labels: {} }), shop('b')]), wantedDual({ serviceMigration: 'All' }));
+  expect(step.services.map(({ name, force }) => [name, force])).toEqual([
+    ['a', undefined],
+    ['b', true],
+  ]);
 });
 
 test('cluster DNS is left to its own step', () => {

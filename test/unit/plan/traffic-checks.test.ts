@@ -43,6 +43,10 @@ test('what could not be read is told once', () => {
     { kind: 'Policy (kyverno.io/v1)', why: 'could not list: 403' },
   ];
   expect(checkTrafficRules(wantedDual(), factsWith({ unread }))).toMatchObject([
-    { reason: 'PolicyUnreadable', message: expect.stringContaining('Ingress (networking.k8s.io/v1), Policy (kyverno.io/v1)'), blocks: [] },
+    {
+      reason: 'PolicyUnreadable',
+      message: expect.stringContaining('Ingress (networking.k8s.io/v1), Policy (kyverno.io/v1)'),
+      blocks: [],
+    },
   ]);
 });

@@ -29,7 +29,11 @@ test.each<[string, Partial<ServiceFacts>, RegExp]>([
 });
 
 test.each<[string, Partial<ServiceFacts>, RegExp]>([
-  ['local traffic from outside', { type: 'NodePort', externalTrafficPolicy: 'Local' }, /^.*externalTrafficPolicy: Local: over IPv6/u],
+  [
+    'local traffic from outside',
+    { type: 'NodePort', externalTrafficPolicy: 'Local' },
+    /^.*externalTrafficPolicy: Local: over IPv6/u,
+  ],
   ['local traffic within', { internalTrafficPolicy: 'Local' }, /^internalTrafficPolicy: Local: over IPv6 only nodes/u],
   ['affinity', { sessionAffinity: 'ClientIP' }, /counts as two/u],
   ['addresses from outside', { externalIPs: ['192.0.2.7'] }, /externalIPs names no IPv6/u],
@@ -45,7 +49,11 @@ test.each<[string, Partial<ServiceFacts>]>([
   expect(notes(change)).toBe('');
 });
 
-const policy = (name: string, guards: OneFamilyPolicy['guards'], change: Partial<OneFamilyPolicy> = {}): OneFamilyPolicy => ({
+const policy = (
+  name: string,
+  guards: OneFamilyPolicy['guards'],
+  change: Partial<OneFamilyPolicy> = {},
+): OneFamilyPolicy => ({
   ref: { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', namespace: 'shop', name },
   family: 'IPv4',
   omission: 'Denied',

@@ -147,7 +147,8 @@ async function untilCalm(failures: () => Promise<readonly string[]>): Promise<re
     await sleep(CALM_MS);
     const now = await failures();
     if (now.length === before.length) return now;
-    if (performance.now() > deadline) throw new Error(`requests fail with nothing under way: ${now.slice(-3).join('; ')}`);
+    if (performance.now() > deadline)
+      throw new Error(`requests fail with nothing under way: ${now.slice(-3).join('; ')}`);
     before = now;
   }
 }

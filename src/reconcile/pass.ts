@@ -249,7 +249,8 @@ async function carryOut(
 ): Promise<Outcome> {
   deps.log.info('carrying out a step', { step: step.id, phase: step.phase, target: step.target });
   const attempt = () => `${attemptPrefix(generation)}${deps.newId()}`;
-  const outcome = await execute(step, { ...deps, suffix: deps.newId, attempt, onRefused: deps.refusals.note });
+  const onRefused: ExecuteDeps['onRefused'] = (service, why) => deps.refusals.note(service, why);
+  const outcome = await execute(step, { ...deps, suffix: deps.newId, attempt, onRefused });
   deps.log.info('carried out a step', { step: step.id, outcome: outcomeText(outcome) });
   return outcome;
 }

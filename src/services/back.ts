@@ -36,17 +36,17 @@ function parse(text: string): unknown {
 /**
  * The way back to a first state. While the API server serves both families it gives the second to any Service whose policy changes to PreferDualStack, so a
  * Service that said so and had one family is SingleStack for as long, and gets its policy back when the server has one family again. Nor does a server of one
- * family take a second one away but for SingleStack.
+ * family take a second one away but for SingleStack; and one that is headless and has no selector it gives both families in any case, unless it is SingleStack.
  */
 export function undoChange(
   first: FirstState,
-  now: Pick<ServiceFacts, 'families'>,
+  now: Pick<ServiceFacts, 'families' | 'headless' | 'selector'>,
   served: readonly Family[],
 ): FamilyChange {
   const isTrap =
     first.families.length === 1 &&
     first.policy !== 'SingleStack' &&
-    (served.length > 1 || now.families.length > first.families.length);
+    (served.length > 1 || now.families.length > first.families.length || (now.headless && !now.selector));
   return isTrap ? { policy: 'SingleStack', families: first.families } : first;
 }
 

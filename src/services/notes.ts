@@ -114,5 +114,5 @@ function ownerNotes({ owner, appliedBy }: ServiceFacts, fields: string): readonl
   ];
   return keepers.length === 0
     ? []
-    : [`${keepers.join(', ')}: set ${fields} there as well, or it is lost with the next change.`];
+    : [`${keepers.join(', ')}: set ${fields} there as well, or it is lost with the next change that names them.`];
 }

@@ -7,6 +7,7 @@ import {
   apply,
   changesOf,
   countedBy,
+  type Counted,
   eachOf,
   killDuringBatches,
   mostPerSecond,
@@ -20,10 +21,10 @@ import {
 
 /** Services of a real API server, migrated and put back by a real operator that is killed again and again. */
 
-const COUNT = 500;
+const COUNT = 300;
 const KILLS = 5;
 /** More than one batch, and the first by name. */
-const FROZEN = 120;
+const FROZEN = 105;
 const MIGRATED_WITHIN_MS = 180_000;
 
 let installed: Installed;
@@ -31,6 +32,7 @@ let before: ReadonlyMap<string, Seen>;
 /** Those of one family: on a server with both, one that prefers both has them from the first. */
 let single: ReadonlyMap<string, Seen>;
 let begun: number;
+let countedBefore: Counted;
 
 /** Nothing in that namespace may be changed by the operator. Its name comes before all others. */
 const FREEZE = [
@@ -90,6 +92,7 @@ beforeAll(async () => {
   before = await seenServices(cluster);
   single = new Map([...before].filter(([, { spec }]) => spec.ipFamilies.length === 1));
   expect(single.size).toBeGreaterThan(COUNT * 0.9);
+  countedBefore = await countedBy(cluster);
   begun = Date.now();
   await askForDualStack(cluster, { services: { migration: 'All' } });
 }, 240_000);
@@ -106,6 +109,11 @@ async function mayChange(cluster: TestCluster): Promise<boolean> {
     () => false,
   );
 }
+
+const allMigrated = ({ services }: ClusterStatus): boolean => (services?.dualStack ?? 0) >= COUNT + FROZEN;
+
+const allPutBack = ({ services }: ClusterStatus): boolean =>
+  services?.pending === 0 && services.singleStack >= single.size;
 
 const allButFrozen = ({ services }: ClusterStatus): boolean =>
   services?.pending === 0 && services.blocked === FROZEN + 1 && services.dualStack >= COUNT;
@@ -140,7 +148,8 @@ test('each was changed once, no more than twenty a second, and the API server se
   expect([...done].sort()).toEqual([...single.keys()].sort());
   // One that begins after another was killed does not know of the last second.
   expect(mostPerSecond(writes)).toBeLessThanOrEqual(2 * 20);
-  expect((await countedBy(installed.cluster)).sentAway).toBe(0);
+  // A server that begins has sent some away.
+  expect((await countedBy(installed.cluster)).sentAway).toBe(countedBefore.sentAway);
 });
 
 test('what was refused is migrated once nothing refuses it any more', async () => {
@@ -148,8 +157,7 @@ test('what was refused is migrated once nothing refuses it any more', async () =
   await cluster.kubectl(['delete', 'validatingadmissionpolicybinding', 'frozen']);
   await eventually('the policy is no longer in force', () => mayChange(cluster), 30_000);
   await cluster.kubectl(['label', 'services', '--all', '-n', 'a-frozen', 'dualstack.dev/migrate=true']);
-  const isMigrated = ({ services }: ClusterStatus): boolean => (services?.dualStack ?? 0) >= COUNT + FROZEN;
-  const status = await untilStatus(cluster, 'they are migrated as well', isMigrated, 60_000);
+  const status = await untilStatus(cluster, 'they are migrated as well', allMigrated, 60_000);
   // Who has set its families is not overruled unless somebody asks for it by name.
   expect(status.services?.exceptions).toMatchObject([
     { namespace: 'z-chart', reason: 'Refused', message: expect.stringContaining('conflict with "helm"') },
@@ -178,9 +186,7 @@ test(
         '--overwrite',
       ]);
     }
-    const isUndone = ({ services }: ClusterStatus): boolean =>
-      services?.pending === 0 && services.singleStack >= single.size;
-    await untilStatus(cluster, 'all are put back', isUndone, MIGRATED_WITHIN_MS);
+    await untilStatus(cluster, 'all are put back', allPutBack, MIGRATED_WITHIN_MS);
     const after = await seenServices(cluster);
     expect(after.size).toBe(COUNT);
     expect(notRestored(before, after)).toEqual([]);

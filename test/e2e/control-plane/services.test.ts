@@ -55,7 +55,9 @@ async function through(what: string, spec: Readonly<Record<string, unknown>>): P
   );
   expect(killed).toBe(KILLS);
   expect(mostPerSecond(writes)).toBeLessThanOrEqual(2 * 20);
-  expect(counted.sentAway).toBe(0);
+  // A server that begins sends some away; while Services are changed it does not restart.
+  expect(writes.filter(({ code }) => code === 429)).toEqual([]);
+  expect(counted.sentAway).toBeLessThan(20);
   // A request whose answer the killed operator did not see any more is not made again.
   expect(new Set(done.map(({ namespace, name }) => `${namespace}/${name}`)).size).toBe(before.size);
 }

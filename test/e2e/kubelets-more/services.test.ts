@@ -20,6 +20,14 @@ import { whereItRuns } from '../kubelets/support/where-it-runs.ts';
 const MINUTES = 60_000;
 const COUNT = 20;
 
+const contents = (services: readonly KubeObject[]): readonly unknown[] =>
+  services.map(({ metadata, spec }) => ({ name: metadata.name, annotations: metadata.annotations, spec }));
+
+const isMigrated = (status: ClusterStatus): boolean =>
+  isReady(status) && (status.services?.dualStack ?? 0) >= COUNT && status.services?.pending === 0;
+
+const isUndone = ({ services }: ClusterStatus): boolean => services?.pending === 0 && services.singleStack >= COUNT;
+
 whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers', () => {
   let cluster: RealCluster;
   let before: readonly KubeObject[];
@@ -47,9 +55,6 @@ whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers',
   const addressOf = (family: 'IPv4' | 'IPv6'): string =>
     cluster.settings.network.nodes.find(({ name }) => name === 'worker-2')?.[family] ?? '';
 
-  const contents = (services: readonly KubeObject[]): readonly unknown[] =>
-    services.map(({ metadata, spec }) => ({ name: metadata.name, annotations: metadata.annotations, spec }));
-
   test(
     'all are migrated, and no IPv4 client sees a failure',
     async () => {
@@ -58,8 +63,6 @@ whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers',
       );
       const asked = { nodes: { podCIDRs: 'Keep' }, services: { migration: 'All' } };
       await applyResource(cluster, dualStackCluster(cluster, asked));
-      const isMigrated = (status: ClusterStatus): boolean =>
-        isReady(status) && (status.services?.dualStack ?? 0) >= COUNT && status.services?.pending === 0;
       await untilStatus(cluster, 'all are migrated and the cluster is Ready', isMigrated, 6 * MINUTES);
 
       expect(await clients.failures()).toEqual([]);
@@ -90,8 +93,6 @@ whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers',
     async () => {
       const labels = ['label', 'services', '--all', '-n', NAMESPACE, 'dualstack.dev/migrate=false'];
       await cluster.kubectl(labels);
-      const isUndone = ({ services }: ClusterStatus): boolean =>
-        services?.pending === 0 && services.singleStack >= COUNT;
       await untilStatus(cluster, 'all are put back', isUndone, 2 * MINUTES);
       expect(contents(await servicesNow(cluster))).toEqual(contents(before));
       expect(await clients.failures()).toEqual([]);

@@ -90,8 +90,9 @@ test('what a Cilium policy says in specs counts as well', async () => {
   expect(await judged(policy)).toBe('IPv4 Denied');
 });
 
+const path = (name: string) => ({ backend: { service: { name, port: { number: 80 } } } });
+
 test('Ingresses and routes by the Services that they send to', async () => {
-  const path = (name: string) => ({ backend: { service: { name, port: { number: 80 } } } });
   const ingress = object('networking.k8s.io/v1', 'Ingress', {
     defaultBackend: { service: { name: 'fallback' } },
     rules: [

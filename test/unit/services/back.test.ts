@@ -69,3 +69,10 @@ test('one whose own family is not served at the moment is left alone', () => {
   expect(undoing(service, known(['IPv4']))).toBe(null);
   expect(undoing(service, known(['IPv4', 'IPv6']))).toMatchObject({ is: 'Migrate' });
 });
+
+test('one that has lost its selector since, and is headless, keeps to SingleStack: the server would give it both', () => {
+  const first = { policy: 'PreferDualStack', families: ['IPv4'] } as const;
+  const single = { families: ['IPv4'], headless: true, selector: false } as const;
+  expect(undoChange(first, single, ['IPv4'])).toEqual({ policy: 'SingleStack', families: ['IPv4'] });
+  expect(undoChange(first, { ...single, selector: true }, ['IPv4'])).toEqual(first);
+});

@@ -7,19 +7,14 @@ import { governing } from '../api/governing.ts';
 import { API_VERSION, CLUSTER, FIELD_MANAGER, FINALIZER } from '../api/names.ts';
 import { resolve } from '../api/resolve.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { Cluster } from '../kube/connect.ts';
 import { errorText, type KubeError } from '../kube/errors.ts';
-import { type EventRecorder, eventRecorder } from '../kube/events.ts';
-import { clientReader, pagedReader, readServerInfo, snapshotReader } from '../kube/reader.ts';
+import { clientReader, readServerInfo, snapshotReader } from '../kube/reader.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
 import type { Step, VerifyPackets } from '../model/step.ts';
-import type { TrafficRules } from '../model/traffic-rules.ts';
-import { surveyPods } from '../observe/backends.ts';
 import { observe } from '../observe/observe.ts';
-import { readTrafficRules } from '../observe/traffic-rules.ts';
 import { canonicalText } from '../plan/canonical.ts';
 import { attemptPrefix, type Decision } from '../plan/next.ts';
 import { registry, vocabulary } from '../registry.ts';
@@ -27,20 +22,14 @@ import { nodeChanges, toldOf } from '../report/node-changes.ts';
 import { type Looked, makeStatus, type Said } from '../report/status.ts';
 import { transitions } from '../report/transitions.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
 import { judge, type Seen } from './judge.ts';
 import { freeNodes } from './free-nodes.ts';
 import { makeGood } from './make-good.ts';
-import type { NodeMetrics } from './node-metrics.ts';
-import { judgeWithLoads, type LoadCache, loadCache } from './node-loads.ts';
-import { type FindImage, type ImageHints, imageFinder } from './probe-image.ts';
+import { judgeWithLoads } from './node-loads.ts';
 import { afterAct } from './memory.ts';
 import { outcomeText } from './outcome-text.ts';
-import { proofRuns, type ProofRuns } from './proof-runs.ts';
-import { type RefusalBook, refusalBook } from './refusals.ts';
-import type { ServiceMetrics } from './service-metrics.ts';
-import { everySoOften, freshPods, type WorkloadCache, workloadCache } from './workload-cache.ts';
+import type { PassDeps } from './pass-deps.ts';
+import { freshPods } from './workload-cache.ts';
 
 /** When to look again. */
 export type Next =
@@ -48,59 +37,6 @@ export type Next =
   | { readonly is: 'Idle' }
   | { readonly is: 'Gone' }
   | { readonly is: 'BackOff'; readonly afterMs?: number };
-
-export interface PassDeps {
-  readonly client: KubeClient;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly events: EventRecorder;
-  readonly namespace: string;
-  readonly newId: () => string;
-  readonly workloads: WorkloadCache;
-  readonly loads: LoadCache;
-  readonly proofs: ProofRuns;
-  readonly refusals: RefusalBook;
-  readonly trafficRules: () => Promise<TrafficRules>;
-  /** Absent: nobody counts. */
-  readonly nodeMetrics?: NodeMetrics;
-  readonly serviceMetrics?: ServiceMetrics;
-  /** What probe pods are made of; absent: nothing is known of it, and no packets are sent. */
-  readonly probeImage?: FindImage;
-  /** Aborts when this instance no longer leads. */
-  readonly signal: AbortSignal;
-}
-
-export const passDeps = (
-  deps: { readonly cluster: Cluster; readonly clock: Clock; readonly log: Logger; readonly newId: () => string },
-  options: { readonly namespace: string; readonly identity: string; readonly image: ImageHints },
-  signal: AbortSignal,
-): PassDeps => ({
-  signal,
-  client: deps.cluster.client,
-  clock: deps.clock,
-  log: deps.log,
-  namespace: options.namespace,
-  newId: deps.newId,
-  proofs: proofRuns(signal),
-  refusals: refusalBook(deps.clock),
-  trafficRules: everySoOften(
-    () => readTrafficRules(pagedReader(deps.cluster.client)),
-    // What could not be read is seldom so for long: an API server that was being restarted.
-    ({ unread }) => (unread.length === 0 ? TRAFFIC_RULES_MS : WORKLOADS_MS),
-    deps.clock,
-  ),
-  probeImage: imageFinder(deps.cluster.client, options.image),
-  workloads: workloadCache(() => surveyPods(pagedReader(deps.cluster.client)), deps.clock),
-  loads: loadCache(clientReader(deps.cluster.client), deps.clock),
-  events: eventRecorder({
-    client: deps.cluster.client,
-    clock: deps.clock,
-    newId: deps.newId,
-    controller: 'dualstack.dev/operator',
-    instance: options.identity,
-    onError: (error) => deps.log.debug('an Event could not be written', { error: errorText(error) }),
-  }),
-});
 
 /** After an act the next look comes at once; watches wake the rest, and this is for what no watch shows, such as time passing. */
 const AFTER_ACT_MS = 100;
@@ -112,8 +48,6 @@ const WHILE_MISSING_MS = 2_000;
 const WHILE_RESTARTING_MS = 3_000;
 /** How old the list of workloads may be that the status is made of. What is decided by it is read anew: one of before the last restart would ask for another. */
 const WORKLOADS_MS = 30_000;
-/** How old policies may be that the status tells of: nothing is decided by them. */
-const TRAFFIC_RULES_MS = 300_000;
 
 interface Subject {
   readonly name: string;

@@ -4,7 +4,7 @@ import type { KubeObject, ObjectRef } from '../../../src/model/object.ts';
 import { known } from '../../../src/model/reader.ts';
 import { clientReader } from '../../../src/kube/reader.ts';
 import { loadCache } from '../../../src/reconcile/node-loads.ts';
-import type { PassDeps } from '../../../src/reconcile/pass.ts';
+import type { PassDeps } from '../../../src/reconcile/pass-deps.ts';
 import { proofRuns } from '../../../src/reconcile/proof-runs.ts';
 import { refusalBook } from '../../../src/reconcile/refusals.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';

@@ -123,6 +123,37 @@ const corePermissions: readonly Permission[] = [
     verbs: ['list'],
   },
   {
+    why: 'tell of policies that name networks of one family alone, and of what sends to Services from outside',
+    apiGroups: ['networking.k8s.io'],
+    resources: ['networkpolicies', 'ingresses'],
+    verbs: ['list'],
+  },
+  {
+    why: 'the same of Gateways',
+    apiGroups: ['gateway.networking.k8s.io'],
+    resources: ['httproutes', 'grpcroutes', 'tcproutes', 'tlsroutes'],
+    verbs: ['list'],
+  },
+  {
+    why: 'the same of the policies of administrators and of network plug-ins',
+    apiGroups: ['policy.networking.k8s.io', 'crd.projectcalico.org', 'cilium.io'],
+    resources: [
+      'adminnetworkpolicies',
+      'baselineadminnetworkpolicies',
+      'networkpolicies',
+      'globalnetworkpolicies',
+      'ciliumnetworkpolicies',
+      'ciliumclusterwidenetworkpolicies',
+    ],
+    verbs: ['list'],
+  },
+  {
+    why: 'the same of admission policies',
+    apiGroups: ['admissionregistration.k8s.io', 'kyverno.io'],
+    resources: ['validatingadmissionpolicies', 'clusterpolicies', 'policies'],
+    verbs: ['list'],
+  },
+  {
     why: 'see which networks Services are given addresses from',
     apiGroups: ['networking.k8s.io'],
     resources: ['servicecidrs'],

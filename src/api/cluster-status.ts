@@ -222,6 +222,13 @@ const services = z.strictObject({
         .meta({ description: 'Trapped: it asks for both families and has one.' }),
       reason: name('Next, NotAsked, or why not: one of the documented reasons.'),
       message: text('What becomes of it, or what to do.'),
+      refused: z
+        .strictObject({
+          resourceVersion: name('Version of the Service: another one is tried anew.'),
+          message: text('What the API server said.'),
+        })
+        .meta({ description: 'The API server did not take its change; absent: that is not so.' })
+        .exactOptional(),
     }),
     LIMITS.exceptions,
     'Those that are blocked, trapped or pending, in this order; at most 50.',

@@ -17,7 +17,7 @@ import { type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nothingRun, summarize } from '../verify/summary.ts';
 import { drainNode } from './drain-node.ts';
-import { migrateServices } from './migrate-services.ts';
+import { type MigrateDeps, migrateServices } from './migrate-services.ts';
 import { prove } from './prove.ts';
 import { provePackets } from './prove-packets.ts';
 import { replaceNode } from './replace-node.ts';
@@ -42,7 +42,11 @@ export interface ExecuteDeps {
   readonly signal: AbortSignal;
   /** How far a proof with packets is. */
   readonly onProgress?: (progress: ProbeProgress) => void;
+  /** A Service whose change the API server did not take; absent: nobody remembers. */
+  readonly onRefused?: MigrateDeps['onRefused'];
 }
+
+const forget = (): void => undefined;
 
 /** Carries out one Step. Says what it did; whether that was enough is for the next look at the cluster to tell. */
 export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
@@ -60,7 +64,7 @@ export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
     case 'MigrateService':
       return migrateService(step, deps);
     case 'MigrateServices':
-      return migrateServices(step, deps);
+      return migrateServices(step, { ...deps, onRefused: deps.onRefused ?? forget });
     case 'Verify':
       return { is: 'Proven', proof: await prove(step, { ...deps, suffix: deps.suffix() }) };
     case 'VerifyPackets':

@@ -11,11 +11,13 @@ import { outlookOf } from '../nodes/outlook.ts';
 import { type PodSurvey, surveyPods } from '../observe/backends.ts';
 import { readNodeLoads } from '../observe/node-loads.ts';
 import { observe, type ReadBackends, type ReadWorkloads } from '../observe/observe.ts';
+import { readTrafficRules } from '../observe/traffic-rules.ts';
 import { nodesToDrain } from '../plan/drain.ts';
 import { makePlan } from '../plan/plan.ts';
 import { registry, vocabulary } from '../registry.ts';
 import { memoryOf } from '../report/memory.ts';
 import { knownOf, sinceWhen } from '../report/nodes.ts';
+import { refusalsIn } from '../report/services.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Observation, ObserveError } from './session.ts';
@@ -48,9 +50,12 @@ export async function takeSight(resource: KubeObject, deps: SightDeps): Promise<
     deps.readWorkloads === undefined
       ? await observe(reader, server.value, registry, request.value, now, ...podReads(client, signal))
       : await observe(reader, server.value, registry, request.value, now, deps.readWorkloads);
-  return facts.ok
-    ? ok({ resource, request: request.value, facts: facts.value })
-    : err({ kind: 'Unreadable', message: facts.error });
+  if (!facts.ok) return err({ kind: 'Unreadable', message: facts.error });
+  const refusals = refusalsIn(clusterStatusOf(resource).services);
+  // A command that goes on has no room for what is no matter of nodes.
+  const rules = deps.readWorkloads === undefined ? await readTrafficRules(pagedReader(client, signal)) : undefined;
+  const more = { refusals, ...(rules === undefined ? {} : { trafficRules: rules }) };
+  return ok({ resource, request: request.value, facts: { ...facts.value, ...more } });
 }
 
 /** Two questions, and one list of all pods for both. */

@@ -10,7 +10,8 @@ import type { PodOwner } from './pod-owner.ts';
 import type { ProbeImage } from './probe.ts';
 import type { Known } from './reader.ts';
 import type { Recorded } from './record.ts';
-import type { BackendsByService } from './service.ts';
+import type { BackendsByService, Refusals } from './service.ts';
+import type { TrafficRules } from './traffic-rules.ts';
 
 /** All that one pass knows of the cluster. A plain value: a test can write it down. */
 export interface ClusterFacts {
@@ -22,6 +23,10 @@ export interface ClusterFacts {
   readonly services: Known<readonly ServiceFacts[]>;
   /** What is behind them. It may be some seconds older than the rest; absent: nobody looked. */
   readonly backends?: Known<BackendsByService>;
+  /** Changes of Services that API servers did not take; absent: nobody remembers any. */
+  readonly refusals?: Refusals;
+  /** Policies, and what is in front of Services. It may be some minutes older than the rest; absent: nobody looked. */
+  readonly trafficRules?: TrafficRules;
   readonly records: Known<Recorded>;
   readonly distribution: Observed;
   readonly cni: Observed;
@@ -90,6 +95,8 @@ export interface ServiceFacts {
   readonly clusterIPs: readonly string[];
   readonly headless: boolean;
   readonly selector: boolean;
+  /** Labels that its selector names. */
+  readonly selects: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly resourceVersion: string;
   /** Those alone that something is told by: this program's own, and those that load balancers go by. */
@@ -100,6 +107,12 @@ export interface ServiceFacts {
   readonly appliedBy: readonly string[];
   readonly loadBalancerClass: string;
   readonly sourceRanges: readonly string[];
+  /** `Local` or `Cluster`; empty: it is not set. */
+  readonly externalTrafficPolicy: string;
+  readonly internalTrafficPolicy: string;
+  /** `ClientIP` or `None`. */
+  readonly sessionAffinity: string;
+  readonly externalIPs: readonly string[];
 }
 
 /** A DaemonSet or Deployment with its pods, as far as roll-outs need it. */

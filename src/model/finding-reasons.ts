@@ -55,6 +55,9 @@ export const FINDING_REASONS = {
   DatastoreMigration: "The CNI's data is being migrated.",
   NotRecognised: 'The distribution or CNI was not recognised.',
   Unmanaged: 'This part is left to you; the message says what to set.',
+  PolicyNamesOneFamily:
+    'Network or admission policies name networks of one family alone: the other is denied, or let through unchecked.',
+  PolicyUnreadable: 'Policies that may name networks of one family alone could not be read.',
   LeaseTransferMissing: 'The admission policy by which a Lease is passed on is not installed.',
   RecordMissing: 'The first state of something is not recorded, so the way back is not exact.',
 } as const;

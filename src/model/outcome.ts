@@ -3,7 +3,8 @@ import type { Connectivity } from './connectivity.ts';
 /** What carrying out one Step came to. That it was done is not proof: the next look at the cluster is. */
 export type Outcome =
   | { readonly is: 'Changed'; readonly what: string }
-  | { readonly is: 'Unchanged' }
+  /** `why`: nothing could be done, and that is told elsewhere. Absent: there was nothing to do. */
+  | { readonly is: 'Unchanged'; readonly why?: string }
   /** A `Verify` step ran: the proof is to be kept in the status. */
   | { readonly is: 'Proven'; readonly proof: Proof }
   /** A `VerifyPackets` step ran. */

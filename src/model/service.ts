@@ -13,6 +13,18 @@ export interface Backends {
   readonly pods: { readonly ready: number; readonly having: Readonly<Record<Family, number>> } | null;
 }
 
+/** That the API server did not take a change of a Service, and what it said. It holds for that very version: another one is judged anew. */
+export interface Refusal {
+  readonly resourceVersion: string;
+  /** A sentence without its full stop. */
+  readonly why: string;
+  /** It is long enough ago to try once more, after all that have not been tried. */
+  readonly isDue: boolean;
+}
+
+/** By `namespace/name`. */
+export type Refusals = Readonly<Record<string, Refusal>>;
+
 /** Of all Services, by `namespace/name`. */
 export type BackendsByService = Readonly<Record<string, Backends>>;
 

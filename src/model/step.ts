@@ -177,6 +177,8 @@ export interface ServiceMigration {
   readonly families: readonly Family[];
   /** Text of the annotation that keeps its first state; null: it is taken away; absent: it stays as it is. */
   readonly firstState?: string | null;
+  /** Somebody has asked for this very Service: who has set its families before loses them. Absent: that is told, and it stays. */
+  readonly force?: true;
 }
 
 /** Prove the result through the API. The proof is stored with the fingerprint of what it proves. */

@@ -20,10 +20,15 @@ export const SERVICE_FIELDS = [
   'spec.selector',
   'spec.loadBalancerClass',
   'spec.loadBalancerSourceRanges',
+  'spec.externalTrafficPolicy',
+  'spec.internalTrafficPolicy',
+  'spec.sessionAffinity',
+  'spec.externalIPs',
 ] as const;
 
 export function toServiceFacts(service: KubeObject): ServiceFacts {
   const clusterIPs = strings(at(service, 'spec', 'clusterIPs'));
+  const selects = (at(service, 'spec', 'selector') as Record<string, string> | undefined) ?? {};
   return {
     namespace: service.metadata.namespace ?? '',
     name: service.metadata.name,
@@ -32,7 +37,8 @@ export function toServiceFacts(service: KubeObject): ServiceFacts {
     families: strings(at(service, 'spec', 'ipFamilies')).filter(isFamily),
     clusterIPs,
     headless: clusterIPs.includes('None'),
-    selector: Object.keys((at(service, 'spec', 'selector') as object | undefined) ?? {}).length > 0,
+    selector: Object.keys(selects).length > 0,
+    selects,
     labels: service.metadata.labels ?? {},
     resourceVersion: service.metadata.resourceVersion ?? '',
     annotations: telling(service.metadata.annotations ?? {}),
@@ -40,6 +46,10 @@ export function toServiceFacts(service: KubeObject): ServiceFacts {
     appliedBy: appliers(service),
     loadBalancerClass: asString(at(service, 'spec', 'loadBalancerClass')) ?? '',
     sourceRanges: strings(at(service, 'spec', 'loadBalancerSourceRanges')),
+    externalTrafficPolicy: asString(at(service, 'spec', 'externalTrafficPolicy')) ?? '',
+    internalTrafficPolicy: asString(at(service, 'spec', 'internalTrafficPolicy')) ?? '',
+    sessionAffinity: asString(at(service, 'spec', 'sessionAffinity')) ?? '',
+    externalIPs: strings(at(service, 'spec', 'externalIPs')),
   };
 }
 

@@ -20,6 +20,7 @@ import { checkPodCIDRs, podCIDRSteps } from './pod-cidrs.ts';
 import { FIRST_FAMILIES_KEY, isRecordLost, recordLostFinding, recordStep } from './record-step.ts';
 import { remedySteps } from './remedy-steps.ts';
 import { serviceSteps } from './service-steps.ts';
+import { checkTrafficRules } from './traffic-checks.ts';
 import { verifySteps } from './verify-step.ts';
 import { type Goal, settle } from './wanted.ts';
 import { workloadSteps } from './workload-steps.ts';
@@ -50,7 +51,7 @@ export function makePlan(
     ...replacing,
     ...plugins.cni.steps(wanted, facts),
     ...dnsSteps(wanted, facts),
-    ...serviceSteps(wanted, facts),
+    ...serviceSteps(wanted, facts, memory),
     ...workloadSteps(wanted, facts, memory),
     ...verifySteps(wanted, facts, plugins, memory.proof),
     ...packetsSteps(wanted, facts, plugins, memory.connectivity, goal),
@@ -67,6 +68,7 @@ export function makePlan(
       ...guarded.findings,
       ...checkCluster(wanted, facts, plugins, steps),
       ...checkPodCIDRs(wanted, facts, plugins, steps),
+      ...checkTrafficRules(wanted, facts),
       ...plugins.distribution.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, ordered)),
       ...plugins.cni.check(wanted, facts).filter((finding) => !isCuredBySteps(finding, ordered)),
     ]),

@@ -3,7 +3,8 @@ import { API_VERSION, CORDON_MARK } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { freeNodes } from './free-nodes.ts';
 import { makeGood } from './make-good.ts';
-import { backOff, listing, type Next, type PassDeps, WHILE_MISSING_MS, WHILE_WAITING_MS } from './pass.ts';
+import { backOff, listing, type Next, WHILE_MISSING_MS, WHILE_WAITING_MS } from './pass.ts';
+import type { PassDeps } from './pass-deps.ts';
 
 const MARKED_NODES = { apiVersion: 'v1', kind: 'Node', fields: ['metadata.annotations'] } as const;
 const DUAL_STACK_NODES = { apiVersion: API_VERSION, kind: 'DualStackNode', fields: [] } as const;

@@ -1,4 +1,3 @@
-import type { KubeClient } from '../kube/client.ts';
 import { errorText } from '../kube/errors.ts';
 import { clientReader, readServerInfo, snapshotReader } from '../kube/reader.ts';
 import type { ClusterFacts } from '../model/facts.ts';
@@ -6,17 +5,9 @@ import type { Request } from '../model/request.ts';
 import { observe } from '../observe/observe.ts';
 import { registry } from '../registry.ts';
 import { err, ok, type Result } from '../result.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { FindImage } from './probe-image.ts';
-import type { WorkloadCache } from './workload-cache.ts';
+import type { PassDeps } from './pass-deps.ts';
 
-export interface LookDeps {
-  readonly client: KubeClient;
-  readonly clock: Clock;
-  readonly workloads: WorkloadCache;
-  /** What probe pods are made of; absent: nothing is known of it, and no packets are sent. */
-  readonly probeImage?: FindImage;
-}
+export type LookDeps = Pick<PassDeps, 'client' | 'clock' | 'workloads' | 'refusals' | 'trafficRules' | 'probeImage'>;
 
 /** How old the list of workloads may be that the status is made of. What is decided by it is read anew: one of before the last restart would ask for another. */
 const WORKLOADS_MS = 30_000;
@@ -30,7 +21,8 @@ export async function look(request: Request, deps: LookDeps): Promise<Result<Clu
   const readWorkloads = () => workloads.get(WORKLOADS_MS);
   const readBackends = () => workloads.backends(WORKLOADS_MS);
   const facts = await observe(reader, server.value, registry, request, clock.now(), readWorkloads, readBackends);
-  return facts.ok ? withImage(facts.value, deps) : facts;
+  if (!facts.ok) return facts;
+  return withImage({ ...facts.value, refusals: deps.refusals.known(), trafficRules: await deps.trafficRules() }, deps);
 }
 
 async function withImage(facts: ClusterFacts, { probeImage }: LookDeps): Promise<Result<ClusterFacts, string>> {

@@ -1,4 +1,5 @@
-import { mishap, type Next, pass, type PassDeps } from './pass.ts';
+import { mishap, type Next, pass } from './pass.ts';
+import type { PassDeps } from './pass-deps.ts';
 
 /** Makes passes, and counts for each resource how many in a row ended in an unexpected exception. Such a one is told in the status and thrown on. */
 export function watchedPass(deps: PassDeps): (name: string) => Promise<Next> {

@@ -15,7 +15,8 @@ import { makeGood } from './make-good.ts';
 import { watchedPass } from './mishaps.ts';
 import { nodeMetrics } from './node-metrics.ts';
 import type { ImageHints } from './probe-image.ts';
-import { type Next, passDeps } from './pass.ts';
+import type { Next } from './pass.ts';
+import { passDeps } from './pass-deps.ts';
 import { serviceMetrics } from './service-metrics.ts';
 import { triggers } from './triggers.ts';
 

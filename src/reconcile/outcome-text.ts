@@ -6,7 +6,7 @@ export const outcomeText = (outcome: Outcome): string => {
     case 'Changed':
       return outcome.what;
     case 'Unchanged':
-      return 'nothing to do';
+      return outcome.why ?? 'nothing to do';
     case 'Proven':
       return `${outcome.proof.checks.filter((check) => check.ok).length} of ${outcome.proof.checks.length} checks passed`;
     case 'Probed': {

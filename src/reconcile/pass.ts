@@ -4,16 +4,12 @@ import { governing } from '../api/governing.ts';
 import { API_VERSION, CLUSTER, FIELD_MANAGER, FINALIZER } from '../api/names.ts';
 import { resolve } from '../api/resolve.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { Cluster } from '../kube/connect.ts';
 import { errorText, type KubeError } from '../kube/errors.ts';
-import { type EventRecorder, eventRecorder } from '../kube/events.ts';
-import { clientReader, pagedReader } from '../kube/reader.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
 import type { Step, VerifyPackets } from '../model/step.ts';
-import { surveyPods } from '../observe/backends.ts';
 import { canonicalText } from '../plan/canonical.ts';
 import { attemptPrefix, type Decision } from '../plan/next.ts';
 import { vocabulary } from '../registry.ts';
@@ -21,22 +17,16 @@ import { nodeChanges, toldOf } from '../report/node-changes.ts';
 import { type Looked, makeStatus, type Said } from '../report/status.ts';
 import { transitions } from '../report/transitions.ts';
 import { ok, type Result } from '../result.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
 import { judge, type Seen } from './judge.ts';
 import { freeNodes } from './free-nodes.ts';
-import { look, type LookDeps } from './look.ts';
+import { look } from './look.ts';
 import { makeGood } from './make-good.ts';
-import type { NodeCache } from './node-cache.ts';
-import type { NodeMetrics } from './node-metrics.ts';
-import { judgeWithLoads, type LoadCache, loadCache } from './node-loads.ts';
-import { type ImageHints, imageFinder } from './probe-image.ts';
 import { isAboutPods, isFirstDone, isOnlyTold, isUnknown, mustBeFresh } from './decisions.ts';
+import { judgeWithLoads } from './node-loads.ts';
 import { afterAct } from './memory.ts';
 import { outcomeText } from './outcome-text.ts';
-import { proofRuns, type ProofRuns } from './proof-runs.ts';
-import type { ServiceMetrics } from './service-metrics.ts';
-import { freshPods, workloadCache } from './workload-cache.ts';
+import type { PassDeps } from './pass-deps.ts';
+import { freshPods } from './workload-cache.ts';
 
 /** When to look again. */
 export type Next =
@@ -44,47 +34,6 @@ export type Next =
   | { readonly is: 'Idle' }
   | { readonly is: 'Gone' }
   | { readonly is: 'BackOff'; readonly afterMs?: number };
-
-export interface PassDeps extends LookDeps {
-  readonly log: Logger;
-  readonly events: EventRecorder;
-  readonly namespace: string;
-  readonly newId: () => string;
-  readonly loads: LoadCache;
-  readonly proofs: ProofRuns;
-  /** Absent: nothing is watched, and Nodes are listed in every pass. */
-  readonly nodes?: NodeCache;
-  /** Absent: nobody counts. */
-  readonly nodeMetrics?: NodeMetrics;
-  readonly serviceMetrics?: ServiceMetrics;
-  /** Aborts when this instance no longer leads. */
-  readonly signal: AbortSignal;
-}
-
-export const passDeps = (
-  deps: { readonly cluster: Cluster; readonly clock: Clock; readonly log: Logger; readonly newId: () => string },
-  options: { readonly namespace: string; readonly identity: string; readonly image: ImageHints },
-  signal: AbortSignal,
-): PassDeps => ({
-  signal,
-  client: deps.cluster.client,
-  clock: deps.clock,
-  log: deps.log,
-  namespace: options.namespace,
-  newId: deps.newId,
-  proofs: proofRuns(signal),
-  probeImage: imageFinder(deps.cluster.client, options.image),
-  workloads: workloadCache(() => surveyPods(pagedReader(deps.cluster.client)), deps.clock),
-  loads: loadCache(clientReader(deps.cluster.client), deps.clock),
-  events: eventRecorder({
-    client: deps.cluster.client,
-    clock: deps.clock,
-    newId: deps.newId,
-    controller: 'dualstack.dev/operator',
-    instance: options.identity,
-    onError: (error) => deps.log.debug('an Event could not be written', { error: errorText(error) }),
-  }),
-});
 
 /** After an act the next look comes at once; watches wake the rest, and this is for what no watch shows, such as time passing. */
 const AFTER_ACT_MS = 100;
@@ -214,7 +163,8 @@ async function carryOut(
 ): Promise<Outcome> {
   deps.log.info('carrying out a step', { step: step.id, phase: step.phase, target: step.target });
   const attempt = () => `${attemptPrefix(generation)}${deps.newId()}`;
-  const outcome = await execute(step, { ...deps, suffix: deps.newId, attempt });
+  const onRefused: ExecuteDeps['onRefused'] = (service, why) => deps.refusals.note(service, why);
+  const outcome = await execute(step, { ...deps, suffix: deps.newId, attempt, onRefused });
   deps.log.info('carried out a step', { step: step.id, outcome: outcomeText(outcome) });
   return outcome;
 }

@@ -44,3 +44,17 @@ export function workloadCache(read: () => Promise<PodSurvey>, clock: Clock): Wor
     backends: async (maxAgeMs) => (await survey(maxAgeMs)).backends,
   };
 }
+
+/** What was read less than `maxAgeMs` of it ago, or is read now. For one reader at a time. */
+export function everySoOften<T>(
+  read: () => Promise<T>,
+  maxAgeMs: (value: T) => number,
+  clock: Pick<Clock, 'monotonic'>,
+): () => Promise<T> {
+  let last: { readonly at: number; readonly value: T } | null = null;
+  return async () => {
+    const now = clock.monotonic();
+    if (last === null || now - last.at >= maxAgeMs(last.value)) last = { at: now, value: await read() };
+    return last.value;
+  };
+}

@@ -1,6 +1,7 @@
 import type { ServiceException, ServicesStatus } from '../api/cluster-status.ts';
 import { clip, LIMITS } from '../api/fields.ts';
 import type { ClusterFacts } from '../model/facts.ts';
+import { type Refusals, serviceKey } from '../model/service.ts';
 import type { Wanted } from '../model/wanted.ts';
 import {
   countServices,
@@ -17,7 +18,10 @@ export function servicesStatus(facts: ClusterFacts, wanted: Wanted): ServicesSta
   if (!views.known) return undefined;
   return {
     ...countServices(views.value),
-    exceptions: views.value.filter(isWorthTelling).slice(0, LIMITS.exceptions).map(toException),
+    exceptions: views.value
+      .filter(isWorthTelling)
+      .slice(0, LIMITS.exceptions)
+      .map((view) => toException(view, facts.refusals ?? {})),
   };
 }
 
@@ -25,8 +29,21 @@ export function servicesStatus(facts: ClusterFacts, wanted: Wanted): ServicesSta
 const isWorthTelling = (view: ServiceView): boolean =>
   isAmong(view, 'trapped') || isAmong(view, 'blocked') || isAmong(view, 'pending');
 
-function toException(view: ServiceView): ServiceException {
+/** Of those that the status tells of, for commands beside the operator. */
+export const refusalsIn = (services: ServicesStatus | undefined): Refusals =>
+  Object.fromEntries(
+    (services?.exceptions ?? []).flatMap((exception) => {
+      const { refused } = exception;
+      if (refused === undefined) return [];
+      return [
+        [serviceKey(exception), { resourceVersion: refused.resourceVersion, why: refused.message, isDue: false }],
+      ];
+    }),
+  );
+
+function toException(view: ServiceView, refusals: Refusals): ServiceException {
   const { service, verdict, stack } = view;
+  const refusal = verdict.is === 'Blocked' && verdict.reason === 'Refused' ? refusals[serviceKey(service)] : undefined;
   return {
     namespace: service.namespace,
     name: service.name,
@@ -34,5 +51,8 @@ function toException(view: ServiceView): ServiceException {
     state: stack === 'Trapped' ? 'Trapped' : stack === 'Dual' ? 'Dual' : 'Single',
     reason: verdictWord(verdict),
     message: clip(verdictText(view)),
+    ...(refusal === undefined
+      ? {}
+      : { refused: { resourceVersion: refusal.resourceVersion, message: clip(refusal.why) } }),
   };
 }

@@ -35,10 +35,18 @@ function parse(text: string): unknown {
 
 /**
  * The way back to a first state. While the API server serves both families it gives the second to any Service whose policy changes to PreferDualStack, so a
- * Service that said so and had one family is SingleStack for as long, and gets its policy back when the server has one family again.
+ * Service that said so and had one family is SingleStack for as long, and gets its policy back when the server has one family again. Nor does a server of one
+ * family take a second one away but for SingleStack; and one that is headless and has no selector it gives both families in any case, unless it is SingleStack.
  */
-export function undoChange(first: FirstState, served: readonly Family[]): FamilyChange {
-  const isTrap = first.families.length === 1 && first.policy !== 'SingleStack' && served.length > 1;
+export function undoChange(
+  first: FirstState,
+  now: Pick<ServiceFacts, 'families' | 'headless' | 'selector'>,
+  served: readonly Family[],
+): FamilyChange {
+  const isTrap =
+    first.families.length === 1 &&
+    first.policy !== 'SingleStack' &&
+    (served.length > 1 || now.families.length > first.families.length || (now.headless && !now.selector));
   return isTrap ? { policy: 'SingleStack', families: first.families } : first;
 }
 
@@ -77,8 +85,11 @@ export function backWay(service: ServiceFacts, { wanted, served }: Pick<Situatio
 /** The next change on the way back to what a Service said before this program changed it; null: there is none, or none now. */
 export function undoing(service: ServiceFacts, served: Situation['served']): Verdict | null {
   const first = firstStateOf(service);
-  if (first === null || !served.known || first.families[0] !== service.families[0]) return null;
-  const change = undoChange(first, served.value);
+  const [primary] = service.families;
+  if (first === null || !served.known || primary === undefined || first.families[0] !== primary) return null;
+  // No change of such a Service is taken before its own family is served again.
+  if (!served.value.includes(primary)) return null;
+  const change = undoChange(first, service, served.value);
   const isThere = change.policy === service.policy && change.families.join() === service.families.join();
   return isThere ? null : { is: 'Migrate', change };
 }

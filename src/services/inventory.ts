@@ -4,10 +4,9 @@ import { known, unknown, type Known } from '../model/reader.ts';
 import { type Backends, serviceKey } from '../model/service.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
-import type { Site } from '../providers/load-balancers.ts';
 import { siteOf } from '../providers/site.ts';
 import { unreachable } from '../result.ts';
-import { notesOn } from './notes.ts';
+import { notesOn, rulesByService, type RulesOnService } from './notes.ts';
 import type { Only } from './only.ts';
 import { SERVICE_REASONS } from './reasons.ts';
 import { judge } from './rules.ts';
@@ -31,7 +30,8 @@ export const serviceViews: (facts: ClusterFacts, wanted: Wanted) => Known<readon
 function viewsOf(facts: ClusterFacts, wanted: Wanted): Known<readonly ServiceView[]> {
   if (!facts.services.known) return facts.services;
   const situation = situationOf(facts, wanted);
-  const views = facts.services.value.map((service) => viewOf(service, facts, situation));
+  const rulesOn = facts.trafficRules === undefined ? undefined : rulesByService(facts.trafficRules);
+  const views = facts.services.value.map((service) => viewOf(service, facts, situation, rulesOn?.(service)));
   return known(
     views.toSorted((a, b) => rankOf(a) - rankOf(b) || compare(serviceKey(a.service), serviceKey(b.service))),
   );
@@ -42,9 +42,15 @@ const situationOf = (facts: ClusterFacts, wanted: Wanted): Situation => ({
   wanted: wanted.families,
   migration: wanted.serviceMigration,
   site: siteOf(facts.nodes, facts.basics.kubernetesVersion),
+  ...(facts.refusals === undefined ? {} : { refusals: facts.refusals }),
 });
 
-function viewOf(service: ServiceFacts, facts: ClusterFacts, situation: Situation): ServiceView {
+function viewOf(
+  service: ServiceFacts,
+  facts: ClusterFacts,
+  situation: Situation,
+  rules: RulesOnService | undefined,
+): ServiceView {
   const backends = backendsOf(service, facts);
   const stack = stackOf(service);
   return {
@@ -52,12 +58,9 @@ function viewOf(service: ServiceFacts, facts: ClusterFacts, situation: Situation
     backends,
     stack,
     verdict: judge(service, backends, situation),
-    notes: notes(service, stack, situation.site),
+    notes: stack === 'Single' || stack === 'Trapped' ? notesOn(service, situation.site, rules) : [],
   };
 }
-
-const notes = (service: ServiceFacts, stack: Stack, site: Site): readonly string[] =>
-  stack === 'Single' || stack === 'Trapped' ? notesOn(service, site) : [];
 
 function backendsOf(service: ServiceFacts, { backends }: ClusterFacts): Known<Backends> {
   if (backends === undefined) return unknown('nobody has looked');

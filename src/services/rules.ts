@@ -11,6 +11,24 @@ import type { FamilyChange, Situation, Verdict } from './verdict.ts';
 
 /** The rules: what is done with a Service. What the API server would answer is in `api-server.ts`. */
 export function judge(service: ServiceFacts, backends: Known<Backends>, situation: Situation): Verdict {
+  const verdict = judgeByRules(service, backends, situation);
+  return verdict.is === 'Migrate' ? (whyRefused(service, situation) ?? verdict) : verdict;
+}
+
+/** Who else has a say in what a Service may be, such as a webhook, is known only from the answer to a change. */
+function whyRefused(service: ServiceFacts, { refusals }: Situation): Verdict | null {
+  const refusal = refusals?.[serviceKey(service)];
+  if (refusal === undefined || refusal.isDue || refusal.resourceVersion !== service.resourceVersion) return null;
+  const { namespace, name } = service;
+  return {
+    is: 'Blocked',
+    reason: 'Refused',
+    why: `${refusal.why.replace(/\.$/u, '')}.`,
+    remedy: `Mend what refuses it. It is tried again when the Service changes, and now and then; to leave it out: kubectl -n ${namespace} label service ${name} ${MIGRATE_LABEL}=false --overwrite.`,
+  };
+}
+
+function judgeByRules(service: ServiceFacts, backends: Known<Backends>, situation: Situation): Verdict {
   const exempt = whyExempt(service);
   if (exempt !== null) return { is: 'Exempt', reason: exempt };
   const { wanted } = situation;
@@ -44,7 +62,7 @@ function whyExempt({ namespace, name, type, labels }: ServiceFacts): ServiceReas
 const PROBE_LABEL = 'dualstack.dev/probe';
 
 const isLeftOut = ({ labels }: ServiceFacts): boolean => labels[MIGRATE_LABEL] === 'false';
-const isLabelled = ({ labels }: ServiceFacts): boolean => labels[MIGRATE_LABEL] === 'true';
+export const isLabelled = ({ labels }: ServiceFacts): boolean => labels[MIGRATE_LABEL] === 'true';
 
 export const isClusterDNS = ({ namespace, name }: ServiceFacts): boolean =>
   namespace === 'kube-system' && name === 'kube-dns';

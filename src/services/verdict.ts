@@ -1,4 +1,5 @@
 import type { Known } from '../model/reader.ts';
+import type { Refusals } from '../model/service.ts';
 import type { Family } from '../net/family.ts';
 import type { Site } from '../providers/load-balancers.ts';
 import type { Policy } from './api-server.ts';
@@ -12,6 +13,8 @@ export interface Situation {
   readonly wanted: readonly Family[];
   readonly migration: 'None' | 'Selected' | 'All';
   readonly site: Site;
+  /** Changes that API servers did not take; absent: none. */
+  readonly refusals?: Refusals;
 }
 
 /** What a Service is to say of its families. Its first family is as before: it cannot change. */

@@ -32,6 +32,10 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => scene?.stop(), 60_000);
 
+const onRefused = (_: unknown, why: string): never => {
+  throw new Error(why);
+};
+
 const patched = (ref: ObjectRef, patch: object): Promise<string> => said(scene.operator.mergePatch(ref, patch, TRIAL));
 
 test('the policy is installed', () => {
@@ -69,7 +73,7 @@ test('it may set the families and its own annotation, and take the annotation aw
     families: ['IPv4'],
     firstState: '{}',
   } as const;
-  const deps = { client: scene.operator, clock: systemClock, signal: new AbortController().signal };
+  const deps = { client: scene.operator, clock: systemClock, signal: new AbortController().signal, onRefused };
   expect(await migrateServices({ kind: 'MigrateServices', services: [one] }, deps)).toMatchObject({ is: 'Changed' });
   const after = await sure(scene.admin.get(WEB));
   expect(after.metadata.annotations).toEqual({ note: 'of people', 'dualstack.dev/first-state': '{}' });

@@ -1,114 +1,195 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { migrateServices } from '../../src/apply/migrate-services.ts';
-import type { Cluster } from '../../src/kube/connect.ts';
-import { pagedReader } from '../../src/kube/reader.ts';
-import { at, type KubeObject } from '../../src/model/object.ts';
-import { known } from '../../src/model/reader.ts';
-import type { MigrateServices, Step } from '../../src/model/step.ts';
-import type { Wanted } from '../../src/model/wanted.ts';
-import { surveyPods } from '../../src/observe/backends.ts';
-import { toServiceFacts } from '../../src/observe/services.ts';
-import { serviceSteps } from '../../src/plan/service-steps.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { startCluster, type TestCluster } from '../cluster/index.ts';
-import { connectTo } from '../support/connect.ts';
-import { clusterFacts, PODS, SERVICES, wantedDual, wantedSingle } from '../support/facts.ts';
+import type { ClusterStatus } from '../../src/api/cluster-status.ts';
+import type { TestCluster } from '../cluster/index.ts';
+import { askForDualStack, type Installed, PODS, SERVICES, startInstalled, untilStatus } from '../support/conversion.ts';
+import { eventually } from '../support/eventually.ts';
+import {
+  apply,
+  changesOf,
+  countedBy,
+  type Counted,
+  eachOf,
+  killDuringBatches,
+  mostPerSecond,
+  NAMESPACES,
+  notMigrated,
+  notRestored,
+  openShops,
+  type Seen,
+  seenServices,
+} from '../support/many-services.ts';
 
-/** Services of a real API server, changed in batches that are broken off now and then, and put back. */
+/** Services of a real API server, migrated and put back by a real operator that is killed again and again. */
 
-const NAMESPACE = 'shop';
-const COUNT = 150;
-const BREAKS = 5;
-const BREAK_AFTER_MS = 700;
-const FIRST_STATE = 'dualstack.dev/first-state';
+const COUNT = 300;
+const KILLS = 5;
+/** More than one batch, and the first by name. */
+const FROZEN = 105;
+const MIGRATED_WITHIN_MS = 180_000;
 
-let cluster: TestCluster;
-let access: Cluster;
+let installed: Installed;
+let before: ReadonlyMap<string, Seen>;
+/** Those of one family: on a server with both, one that prefers both has them from the first. */
+let single: ReadonlyMap<string, Seen>;
+let begun: number;
+let countedBefore: Counted;
 
-beforeAll(async () => {
-  cluster = await startCluster({
-    controlPlanes: 1,
-    nodeIP: 'pair',
-    podSubnet: `${PODS.IPv4},${PODS.IPv6}`,
-    serviceSubnet: `${SERVICES.IPv4},${SERVICES.IPv6}`,
-  });
-  access = await connectTo(cluster.kubeconfig);
-  await cluster.kubectl(['create', 'namespace', NAMESPACE]);
-  const items = Array.from({ length: COUNT }, (_, n) => service(n));
-  await cluster.kubectl(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-}, 180_000);
+/** Nothing in that namespace may be changed by the operator. Its name comes before all others. */
+const FREEZE = [
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'a-frozen' } },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: 'frozen' },
+    spec: {
+      matchConstraints: {
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'a-frozen' } },
+        resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['services'] }],
+      },
+      matchConditions: [{ name: 'operator', expression: "request.userInfo.username.endsWith(':dualstack-operator')" }],
+      validations: [{ expression: 'false', message: 'Services here are frozen until spring' }],
+    },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata: { name: 'frozen' },
+    spec: { policyName: 'frozen', validationActions: ['Deny'] },
+  },
+];
 
-afterAll(async () => {
-  await access?.close();
-  await cluster?.stop();
-}, 60_000);
-
-const KINDS = [{ type: 'ClusterIP' }, { type: 'NodePort' }, { clusterIP: 'None' }];
-
-const service = (n: number): object => ({
+/** Its chart says how many families it is to have. */
+const KEPT = {
   apiVersion: 'v1',
   kind: 'Service',
-  metadata: { name: `s${n}`, namespace: NAMESPACE, annotations: { note: `of people ${n}` } },
-  spec: { selector: { app: `s${n}` }, ports: [{ port: 80 }], sessionAffinity: 'ClientIP', ...KINDS[n % KINDS.length] },
+  metadata: { name: 'kept' },
+  spec: { ipFamilyPolicy: 'SingleStack', selector: { app: 'web' }, ports: [{ port: 80 }] },
+};
+
+const frozen = (n: number): object => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: `f${n}` },
+  spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
 });
 
-async function list(): Promise<readonly KubeObject[]> {
-  const listed = await access.client.list({ apiVersion: 'v1', kind: 'Service', namespace: NAMESPACE });
-  if (!listed.ok) throw new Error(listed.error.message);
-  return listed.value.items.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-}
-
-/** What is to be done now; null: nothing more. */
-async function next(wanted: Wanted): Promise<(Step & MigrateServices) | null> {
-  const { backends } = await surveyPods(pagedReader(access.client));
-  const services = known((await list()).map(toServiceFacts));
-  const [step] = serviceSteps(wanted, clusterFacts({ dual: true }, { services, backends }));
-  return step?.kind === 'MigrateServices' && step.state.is !== 'Satisfied' ? step : null;
-}
-
-/** The first rounds end in the middle of a batch, as when another instance takes the lead. */
-async function carryOut(wanted: Wanted): Promise<number> {
-  for (let round = 0; round < 50; round++) {
-    const step = await next(wanted);
-    if (step === null) return round;
-    expect(step.state).toEqual({ is: 'Pending' });
-    const stop = new AbortController();
-    const timer = round < BREAKS ? setTimeout(() => stop.abort(), BREAK_AFTER_MS) : undefined;
-    const outcome = await migrateServices(step, { client: access.client, clock: systemClock, signal: stop.signal });
-    clearTimeout(timer);
-    expect(outcome).toMatchObject({ is: 'Changed' });
-  }
-  throw new Error('it does not come to an end');
-}
-
-/** All that people see of a Service, but for what the server counts. */
-const contents = ({ metadata, spec }: KubeObject): object => ({
-  name: metadata.name,
-  labels: metadata.labels,
-  annotations: metadata.annotations,
-  spec,
-});
-
-test('all are migrated, though it is broken off five times; then each byte of them is put back', async () => {
-  const before = await list();
-  expect(before).toHaveLength(COUNT);
-  expect(await carryOut(wantedDual({ serviceMigration: 'All' }))).toBeGreaterThan(BREAKS);
-
-  const dual = await list();
-  for (const [index, object] of dual.entries()) {
-    const { clusterIPs, ...rest } = before[index]!['spec'] as { readonly clusterIPs: readonly string[] };
-    const isHeadless = clusterIPs[0] === 'None';
-    expect(object['spec']).toEqual({
-      ...rest,
-      ipFamilyPolicy: 'PreferDualStack',
-      ipFamilies: ['IPv4', 'IPv6'],
-      clusterIPs: isHeadless ? clusterIPs : [clusterIPs[0], expect.stringMatching(/^fd00:10:96::/u)],
-    });
-    expect(at(object, 'metadata', 'annotations', FIRST_STATE)).toBe(
-      '{"ipFamilyPolicy":"SingleStack","ipFamilies":["IPv4"]}',
-    );
-  }
-
-  expect(await carryOut(wantedSingle())).toBeGreaterThan(BREAKS);
-  expect((await list()).map(contents)).toEqual(before.map(contents));
+beforeAll(async () => {
+  installed = await startInstalled({
+    controlPlanes: 1,
+    workers: 1,
+    calico: 'none',
+    nodeIP: 'pair',
+    forwarding: 'dual',
+    podSubnet: PODS,
+    serviceSubnet: SERVICES,
+    keep: process.env['KEEP'] === '1',
+  });
+  const { cluster } = installed;
+  await apply(cluster, FREEZE);
+  await apply(cluster, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'z-chart' } }]);
+  await cluster.api.create('/api/v1/namespaces/z-chart/services?fieldManager=helm', KEPT);
+  await openShops(cluster, COUNT);
+  before = await seenServices(cluster);
+  single = new Map([...before].filter(([, { spec }]) => spec.ipFamilies.length === 1));
+  expect(single.size).toBeGreaterThan(COUNT * 0.9);
+  countedBefore = await countedBy(cluster);
+  begun = Date.now();
+  await askForDualStack(cluster, { services: { migration: 'All' } });
 }, 240_000);
+
+afterAll(() => installed?.stop(), 60_000);
+
+/** Whether the operator would be let through. */
+async function mayChange(cluster: TestCluster): Promise<boolean> {
+  const both = JSON.stringify({ spec: { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv4', 'IPv6'] } });
+  const asOperator = ['--as', 'system:serviceaccount:dualstack-system:dualstack-operator'];
+  const trial = ['patch', 'service', 'f0', '-n', 'a-frozen', '--dry-run=server', ...asOperator, '-p', both];
+  return cluster.kubectl(trial).then(
+    () => true,
+    () => false,
+  );
+}
+
+const allMigrated = ({ services }: ClusterStatus): boolean => (services?.dualStack ?? 0) >= COUNT + FROZEN;
+
+const allPutBack = ({ services }: ClusterStatus): boolean =>
+  services?.pending === 0 && services.singleStack >= single.size;
+
+const allButFrozen = ({ services }: ClusterStatus): boolean =>
+  services?.pending === 0 && services.blocked === FROZEN + 1 && services.dualStack >= COUNT;
+
+test(
+  'all are migrated though the operator is killed five times, and those that are refused hold up nobody',
+  async () => {
+    const ending = new AbortController();
+    const killing = killDuringBatches(installed, KILLS, ending.signal);
+    setTimeout(() => ending.abort(), MIGRATED_WITHIN_MS / 2).unref();
+    expect(await killing).toBe(KILLS);
+
+    const { cluster } = installed;
+    const unlucky = Array.from({ length: FROZEN }, (_, n) => frozen(n));
+    await eachOf(unlucky, (service) => cluster.api.create('/api/v1/namespaces/a-frozen/services', service));
+    expect(notMigrated(single, await seenServices(cluster))).not.toEqual([]);
+    const status = await untilStatus(cluster, 'all others are migrated', allButFrozen, MIGRATED_WITHIN_MS);
+    expect(notMigrated(single, await seenServices(cluster))).toEqual([]);
+    expect(status.services?.exceptions).toHaveLength(50);
+    expect(status.services?.exceptions?.[0]).toMatchObject({
+      namespace: 'a-frozen',
+      reason: 'Refused',
+      message: expect.stringContaining('Services here are frozen until spring'),
+    });
+  },
+  MIGRATED_WITHIN_MS + 60_000,
+);
+
+test('each was changed once, no more than twenty a second, and the API server sent nobody away', async () => {
+  const writes = changesOf(await installed.cluster.auditedWrites(begun));
+  const done = writes.filter(({ code }) => code < 300).map(({ namespace, name }) => `${namespace}/${name}`);
+  expect([...done].sort()).toEqual([...single.keys()].sort());
+  // One that begins after another was killed does not know of the last second.
+  expect(mostPerSecond(writes)).toBeLessThanOrEqual(2 * 20);
+  // A server that begins has sent some away.
+  expect((await countedBy(installed.cluster)).sentAway).toBe(countedBefore.sentAway);
+});
+
+test('what was refused is migrated once nothing refuses it any more', async () => {
+  const { cluster } = installed;
+  await cluster.kubectl(['delete', 'validatingadmissionpolicybinding', 'frozen']);
+  await eventually('the policy is no longer in force', () => mayChange(cluster), 30_000);
+  await cluster.kubectl(['label', 'services', '--all', '-n', 'a-frozen', 'dualstack.dev/migrate=true']);
+  const status = await untilStatus(cluster, 'they are migrated as well', allMigrated, 60_000);
+  // Who has set its families is not overruled unless somebody asks for it by name.
+  expect(status.services?.exceptions).toMatchObject([
+    { namespace: 'z-chart', reason: 'Refused', message: expect.stringContaining('conflict with "helm"') },
+  ]);
+  await cluster.kubectl(['label', 'services', '--all', '-n', 'z-chart', 'dualstack.dev/migrate=true']);
+  await untilStatus(
+    cluster,
+    'nothing is left',
+    ({ services }) => services?.blocked === 0 && services.pending === 0,
+    60_000,
+  );
+}, 90_000);
+
+test(
+  'leaving them out puts each byte back',
+  async () => {
+    const { cluster } = installed;
+    for (const namespace of NAMESPACES) {
+      await cluster.kubectl([
+        'label',
+        'services',
+        '--all',
+        '-n',
+        namespace,
+        'dualstack.dev/migrate=false',
+        '--overwrite',
+      ]);
+    }
+    await untilStatus(cluster, 'all are put back', allPutBack, MIGRATED_WITHIN_MS);
+    const after = await seenServices(cluster);
+    expect(after.size).toBe(COUNT);
+    expect(notRestored(before, after)).toEqual([]);
+  },
+  MIGRATED_WITHIN_MS + 60_000,
+);

@@ -10,11 +10,13 @@ import {
   SERVICE_TYPES,
   type Shape,
 } from '../../src/services/api-server.ts';
+import { firstStateText } from '../../src/services/back.ts';
 import { judge } from '../../src/services/rules.ts';
+import type { FamilyChange, Situation } from '../../src/services/verdict.ts';
 import { known } from '../../src/model/reader.ts';
 import { startCluster, type TestCluster } from '../cluster/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { ALL_ASKED, ALL_CHANGES, type Asked, factsOf, shapeText } from '../support/service-shapes.ts';
+import { ALL_ASKED, ALL_CHANGES, type Asked, factsOf, SERVED, shapeText } from '../support/service-shapes.ts';
 
 /**
  * What this program believes of an API server's answers, compared with a real one: every way to make a Service, and every change of the two fields of each that
@@ -35,6 +37,8 @@ describe.each<[Family, Family]>([
   let cluster: TestCluster;
   /** Services that were made so far: one of each shape, and those of a shape that were made while the server had one family and both. */
   const made = new Map<string, Shape>();
+  /** What those were that were given both families, and the text of the annotation that says so. */
+  const migrated = new Map<string, { readonly shape: Shape; readonly text: string }>();
 
   beforeAll(async () => {
     cluster = await startCluster({ controlPlanes: 1, podSubnet: PODS[first], serviceSubnet: RANGES[first] });
@@ -64,10 +68,10 @@ describe.each<[Family, Family]>([
   }
 
   /** Differences between the server's answer and the one that was told beforehand. */
-  async function createAll(served: readonly Family[]): Promise<readonly string[]> {
+  async function createAll(served: readonly Family[], when = `with-${served.length}`): Promise<readonly string[]> {
     const shapes = new Set<string>();
     return differences(ALL_ASKED, async (asked, index) => {
-      const name = `s${served.length}-${index}`;
+      const name = `${when}-${index}`;
       const answer = await tryCreate(cluster, asked, name, false);
       if (answer.is === 'Stored' && shapes.size < shapes.add(shapeText(answer.shape)).size)
         made.set(name, answer.shape);
@@ -94,44 +98,115 @@ describe.each<[Family, Family]>([
 
   test('the same Services, and new ones, when it has both', async () => {
     await serve([first, second]);
-    expect(await patchAll([first, second])).toEqual([]);
     const before = made.size;
     expect(await createAll([first, second])).toEqual([]);
     expect(made.size).toBeGreaterThan(before + 40);
     expect(await patchAll([first, second])).toEqual([]);
   }, 300_000);
 
-  test('each change that the rules would make is taken, and gives both families', async () => {
-    const situation = {
-      served: known([first, second]),
-      wanted: [first, second],
-      migration: 'All',
-      site: { cloud: null, minor: 36 },
-    } as const;
-    const nothingBehind = known({ slices: NONE, endpoints: NONE, pods: null });
-    const wrong = await differences([...made], async ([name, shape]) => {
-      const labels = { 'dualstack.dev/migrate': 'true' };
-      const verdict = judge(factsOf(shape, { labels }), nothingBehind, situation);
-      if (verdict.is !== 'Migrate') return null;
-      const answer = await tryPatch(cluster, name, verdict.change);
-      const isRight =
-        answer.is === 'Stored' &&
-        answer.shape.families.length === 2 &&
-        answer.shape.families[0] === shape.families[0] &&
-        answer.shape.addresses.length === (shape.headless ? 0 : 2);
-      return isRight ? null : `${shapeText(shape)}: ${JSON.stringify(answer)}`;
-    });
-    expect(wrong).toEqual([]);
+  test('each change that the rules would make, whatever is wanted, is taken as it is meant', async () => {
+    expect(await tryAllVerdicts([first, second])).toEqual([]);
   }, 120_000);
 
-  test('all of them when it has one family again', async () => {
+  test('there for real, and back for real', async () => {
+    const wrong = await differences([...made], async ([name, shape]) => {
+      const verdict = judge(factsOf(shape, { labels: ASKED }), NOTHING_BEHIND, situation([first, second]));
+      if (verdict.is !== 'Migrate' || shape.policy === null) return null;
+      const text = firstStateText({ policy: shape.policy, families: shape.families });
+      const there = await patch(cluster, name, verdict.change, text);
+      if (there.is !== 'Stored' || !isGivenBoth(shape, there.shape))
+        return `${shapeText(shape)}: ${JSON.stringify(there)}`;
+
+      migrated.set(name, { shape, text });
+      const back = judge(factsOf(there.shape, { annotations: { [FIRST_STATE]: text } }), NOTHING_BEHIND, {
+        ...situation([first, second]),
+        wanted: shape.families,
+      });
+      if (back.is !== 'Migrate') return `${shapeText(there.shape)}: ${JSON.stringify(back)}`;
+      const undone = await patch(cluster, name, back.change, text);
+      if (undone.is !== 'Stored') return `${shapeText(there.shape)}: ${JSON.stringify(undone)}`;
+      made.set(name, undone.shape);
+      // While the server has both, one that prefers both and has one says for the time being that it wants one.
+      return differenceOf(`back to ${shapeText(shape)}`, stored({ ...shape, policy: 'SingleStack' }), undone);
+    });
+    expect(wrong).toEqual([]);
+    expect(migrated.size).toBeGreaterThan(10);
+  }, 120_000);
+
+  test('all of them, and new ones, when it has one family again; then the last word of each is put back', async () => {
     await serve([first]);
+    expect(await tryAllVerdicts([first])).toEqual([]);
+    const wrong = await differences([...migrated], async ([name, { shape, text }]) => {
+      const now = made.get(name) ?? shape;
+      const facts = factsOf(now, { annotations: { [FIRST_STATE]: text } });
+      const back = judge(facts, NOTHING_BEHIND, { ...situation([first]), wanted: [first] });
+      if (back.is !== 'Migrate') return differenceOf(`left as ${shapeText(now)}`, stored(shape), stored(now));
+      const undone = await patch(cluster, name, back.change, null);
+      if (undone.is === 'Stored') made.set(name, undone.shape);
+      return differenceOf(`back to ${shapeText(shape)}`, stored(shape), undone);
+    });
+    expect(wrong).toEqual([]);
     expect(await patchAll([first])).toEqual([]);
+    expect(await createAll([first], 'again')).toEqual([]);
   }, 300_000);
+
+  const situation = (served: readonly Family[]): Situation => ({
+    served: known(served),
+    wanted: [first, second],
+    migration: 'All',
+    site: { cloud: null, minor: 36 },
+  });
+
+  /** Every Service that was made, in every situation that the rules know: the changes that they would make, each tried once. */
+  async function tryAllVerdicts(served: readonly Family[]): Promise<readonly string[]> {
+    const tries = new Map<string, readonly [name: string, shape: Shape, change: FamilyChange]>();
+    for (const [name, shape] of made) {
+      for (const { wanted, migration, label, policy } of ALL_WISHES) {
+        const text = firstStateText({ policy: policy ?? 'SingleStack', families: shape.families.slice(0, 1) });
+        const facts = factsOf(shape, {
+          labels: label === null ? {} : { 'dualstack.dev/migrate': label },
+          annotations: policy === null ? {} : { [FIRST_STATE]: text },
+        });
+        const verdict = judge(facts, NOTHING_BEHIND, { ...situation(served), wanted, migration });
+        if (verdict.is === 'Migrate')
+          tries.set(`${name} ${JSON.stringify(verdict.change)}`, [name, shape, verdict.change]);
+      }
+    }
+    expect(tries.size).toBeGreaterThan(10);
+    return differences([...tries.values()], async ([name, shape, change]) => {
+      const answer = await tryPatch(cluster, name, change);
+      const isMeant =
+        answer.is === 'Stored' &&
+        answer.shape.policy === change.policy &&
+        answer.shape.families.join() === change.families.join() &&
+        answer.shape.families[0] === shape.families[0] &&
+        answer.shape.addresses.length === (shape.headless ? 0 : change.families.length);
+      return isMeant ? null : `${shapeText(shape)} ← ${JSON.stringify(change)}: ${JSON.stringify(answer)}`;
+    });
+  }
 });
 
+const FIRST_STATE = 'dualstack.dev/first-state';
+const ASKED = { 'dualstack.dev/migrate': 'true' };
+const NOTHING_BEHIND = known({ slices: { IPv4: 0, IPv6: 0 }, endpoints: { IPv4: 0, IPv6: 0 }, pods: null });
+
+/** All that may be wanted of a Service, and what it may have said before it was changed (null: it was not). */
+const ALL_WISHES = SERVED.flatMap((wanted) =>
+  (['None', 'Selected', 'All'] as const).flatMap((migration) =>
+    (['true', 'false', null] as const).flatMap((label) =>
+      ([null, 'SingleStack', 'PreferDualStack'] as const).map((policy) => ({ wanted, migration, label, policy })),
+    ),
+  ),
+);
+
+const isGivenBoth = (before: Shape, after: Shape): boolean =>
+  after.families.length === 2 &&
+  after.families[0] === before.families[0] &&
+  after.addresses.length === (before.headless ? 0 : 2);
+
+const stored = (shape: Shape): Extract<Answer, { is: 'Stored' }> => ({ is: 'Stored', shape });
+
 const PLAIN: Asked = { type: 'ClusterIP', selector: true, headless: false, policy: null, families: [] };
-const NONE = { IPv4: 0, IPv6: 0 };
 
 async function differences<T>(
   items: readonly T[],
@@ -184,8 +259,24 @@ async function tryPatch(cluster: TestCluster, name: string, { policy, families }
     ...(families === undefined ? {} : { ipFamilies: families }),
   };
   const path = `${PATH}/${name}?dryRun=All`;
-  return toSeen(await cluster.api.send('PATCH', path, { spec }, 'application/merge-patch+json'));
+  return toSeen(await cluster.api.send('PATCH', path, { spec }, MERGE_PATCH));
 }
+
+/** As this program does it: families and annotation in one request. */
+async function patch(
+  cluster: TestCluster,
+  name: string,
+  change: FamilyChange,
+  firstState: string | null,
+): Promise<Seen> {
+  const body = {
+    metadata: { annotations: { [FIRST_STATE]: firstState } },
+    spec: { ipFamilyPolicy: change.policy, ipFamilies: change.families },
+  };
+  return toSeen(await cluster.api.send('PATCH', `${PATH}/${name}`, body, MERGE_PATCH));
+}
+
+const MERGE_PATCH = 'application/merge-patch+json';
 
 function toSeen({ status, body }: { readonly status: number; readonly body: unknown }): Seen {
   if (status === 422) {

@@ -217,7 +217,7 @@ export const serviceFacts = (
   type: 'ClusterIP',
   policy: 'SingleStack',
   families: ['IPv4'],
-  clusterIPs: ['10.96.0.1'],
+  clusterIPs: (change.families ?? ['IPv4']).map((family) => (family === 'IPv6' ? 'fd00:10:96::1' : '10.96.0.1')),
   headless: false,
   selector: true,
   labels: {},
@@ -227,6 +227,11 @@ export const serviceFacts = (
   appliedBy: [],
   loadBalancerClass: '',
   sourceRanges: [],
+  selects: { app: change.name },
+  externalTrafficPolicy: '',
+  internalTrafficPolicy: 'Cluster',
+  sessionAffinity: 'None',
+  externalIPs: [],
   ...change,
 });
 

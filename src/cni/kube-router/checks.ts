@@ -37,6 +37,7 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
     ...common,
     ...checkVersion(agent),
     ...checkServices(wanted, agent),
+    ...checkK0sServices(wanted, agent),
     ...checkGrace(wanted, agent),
     ...checkEgress(wanted, facts, {
       isOn: isOn(agent.args, 'enable-pod-egress'),

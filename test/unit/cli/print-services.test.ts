@@ -100,7 +100,7 @@ test('the document for machines', () => {
         change: { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv4', 'IPv6'] },
         message: 'It is changed in its turn.',
         notes: [
-          'label x, applied by ci: set ipFamilyPolicy: PreferDualStack and ipFamilies: [IPv4, IPv6] there as well, or it is lost with the next change.',
+          'label x, applied by ci: set ipFamilyPolicy: PreferDualStack and ipFamilies: [IPv4, IPv6] there as well, or it is lost with the next change that names them.',
         ],
       },
     ],

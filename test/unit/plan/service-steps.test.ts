@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { ClusterFacts, ServiceFacts } from '../../../src/model/facts.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
-import { type Backends, serviceKey } from '../../../src/model/service.ts';
+import { type Backends, type Refusal, serviceKey } from '../../../src/model/service.ts';
 import type { Step } from '../../../src/model/step.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import { serviceSteps } from '../../../src/plan/service-steps.ts';
@@ -49,14 +49,22 @@ test('those that are asked for are changed, with their first state in the same r
   const step = only(factsWith([shop('b'), shop('a', { ...TRAPPED, resourceVersion: '7' })]));
   expect(step.state).toEqual({ is: 'Pending' });
   expect(step.services).toEqual([
-    { namespace: 'shop', name: 'a', resourceVersion: '7', ...BOTH, firstState: firstStateText(TRAPPED) },
-    { namespace: 'shop', name: 'b', resourceVersion: '100', ...BOTH, firstState: firstStateText(SINGLE) },
+    { namespace: 'shop', name: 'a', resourceVersion: '7', ...BOTH, firstState: firstStateText(TRAPPED), force: true },
+    { namespace: 'shop', name: 'b', resourceVersion: '100', ...BOTH, firstState: firstStateText(SINGLE), force: true },
   ]);
   expect(step.diff[0]).toEqual({
     path: 'Service shop/a spec.ipFamilyPolicy, ipFamilies',
     before: 'PreferDualStack IPv4',
     after: 'PreferDualStack IPv4,IPv6',
   });
+});
+
+test('only what somebody has asked for by name is taken from who has set it', () => {
+  const step = only(factsWith([shop('a', { labels: {} }), shop('b')]), wantedDual({ serviceMigration: 'All' }));
+  expect(step.services.map(({ name, force }) => [name, force])).toEqual([
+    ['a', undefined],
+    ['b', true],
+  ]);
 });
 
 test('cluster DNS is left to its own step', () => {
@@ -96,6 +104,67 @@ test('the next ones wait until those before have got their EndpointSlices', () =
   });
   expect(only(factsWith([done, shop('web')])).state).toEqual({ is: 'Pending' });
   expect(only(factsWith([done])).state).toMatchObject({ is: 'Satisfied' });
+});
+
+test('an EndpointSlice without an endpoint proves nothing, nor does a Service without an address', () => {
+  const migrated = { ...BOTH, annotations: given(SINGLE) };
+  const empty: Backends = { ...behind(2), endpoints: { IPv4: 2, IPv6: 0 } };
+  expect(only(factsWith([shop('done', migrated), shop('web')], { done: empty })).state).toMatchObject({
+    is: 'InProgress',
+    why: expect.stringContaining('shop/done has no ready endpoint in its IPv6 EndpointSlice'),
+  });
+  // The last batch is proven like the others; what happens to its pods later is another matter.
+  const last = factsWith([shop('done', migrated)], { done: empty });
+  const current = { id: 'services/families', startedAt: 0 };
+  expect(serviceSteps(wantedDual(), last, { current })).toMatchObject([{ state: { is: 'InProgress' } }]);
+  expect(serviceSteps(wantedDual(), last)).toMatchObject([{ state: { is: 'Satisfied' } }]);
+  const bare = shop('done', { ...migrated, clusterIPs: ['10.96.0.7'] });
+  expect(only(factsWith([bare, shop('web')])).state).toMatchObject({
+    is: 'InProgress',
+    why: expect.stringContaining('shop/done has no IPv6 cluster IP'),
+  });
+  const headless = shop('done', { ...migrated, headless: true, clusterIPs: ['None'] });
+  expect(only(factsWith([headless, shop('web')])).state).toEqual({ is: 'Pending' });
+});
+
+const refusal = (change: Partial<Refusal> = {}): Refusal => ({
+  resourceVersion: '100',
+  why: 'could not patch: a webhook said no',
+  isDue: false,
+  ...change,
+});
+
+test('more than a batch that is refused for good: those behind them have their turn', () => {
+  const all = Array.from({ length: 250 }, (_, n) => shop(name(n)));
+  const refusals = Object.fromEntries(all.slice(0, 220).map((each) => [serviceKey(each), refusal()]));
+  const step = only(factsWith(all, {}, { refusals }));
+  expect(step.services.map((each) => each.name)).toEqual(Array.from({ length: 30 }, (_, n) => name(220 + n)));
+  expect(step.target).toBe('Services (30 to change, 0 waiting, 0 done, 220 refused)');
+});
+
+test('when only such are left they are put off, and told with what was said', () => {
+  const step = only(factsWith([shop('web')], {}, { refusals: { 'shop/web': refusal() } }));
+  expect(step.state).toMatchObject({
+    is: 'Deferred',
+    why: expect.stringMatching(/shop\/web cannot be changed yet\. Could not patch: a webhook said no\. Mend/u),
+  });
+});
+
+test('one that was changed since is tried again, and one that was refused long ago after all others', () => {
+  const services = [shop('a', { resourceVersion: '101' }), shop('b'), shop('c')];
+  const refusals = { 'shop/a': refusal(), 'shop/b': refusal({ isDue: true }) };
+  expect(only(factsWith(services, {}, { refusals })).services.map((each) => each.name)).toEqual(['c', 'a', 'b']);
+});
+
+test('a namespace where one was refused has its turn after the others', () => {
+  const services = [shop('a'), shop('b'), shop('c', { namespace: 'zoo' })];
+  const refusals = { 'shop/a': refusal() };
+  expect(only(factsWith(services, {}, { refusals })).services.map((each) => each.name)).toEqual(['c', 'b']);
+});
+
+test('of ten thousand the 25th part is changed at a time', () => {
+  const all = Array.from({ length: 10_000 }, (_, n) => shop(`s${n}`));
+  expect(only(factsWith(all)).services).toHaveLength(400);
 });
 
 test('one that no pod of the family is behind any more is not waited for', () => {

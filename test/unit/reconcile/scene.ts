@@ -4,8 +4,9 @@ import type { KubeObject, ObjectRef } from '../../../src/model/object.ts';
 import { known } from '../../../src/model/reader.ts';
 import { clientReader } from '../../../src/kube/reader.ts';
 import { loadCache } from '../../../src/reconcile/node-loads.ts';
-import type { PassDeps } from '../../../src/reconcile/pass.ts';
+import type { PassDeps } from '../../../src/reconcile/pass-deps.ts';
 import { proofRuns } from '../../../src/reconcile/proof-runs.ts';
+import { refusalBook } from '../../../src/reconcile/refusals.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
 import { before, PODS, SERVICES } from '../../support/facts.ts';
 import { type FakeClock, fakeClock } from '../../support/fake-clock.ts';
@@ -129,6 +130,8 @@ export function scene(objects: readonly KubeObject[]): Scene {
       log: silentLogger,
       signal,
       proofs: proofRuns(signal),
+      refusals: refusalBook(clock),
+      trafficRules: () => Promise.resolve({ policies: [], fronts: {}, unread: [] }),
       namespace: 'dualstack-system',
       newId: () => `id${(ids += 1)}`,
       workloads: { get: () => Promise.resolve(known([])), backends: () => Promise.resolve(known({})) },

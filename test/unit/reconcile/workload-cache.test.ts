@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { known, unknown } from '../../../src/model/reader.ts';
-import { workloadCache } from '../../../src/reconcile/workload-cache.ts';
+import { everySoOften, workloadCache } from '../../../src/reconcile/workload-cache.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { podOwner } from '../../support/pod-owners.ts';
 
@@ -45,4 +45,21 @@ test('that Services could not be read does not have all pods listed again', asyn
   expect(await cache.backends(30_000)).toEqual(unknown('403'));
   expect(await cache.backends(30_000)).toEqual(unknown('403'));
   expect(reads).toBe(1);
+});
+
+test('what is read every so often is kept as long as its value says', async () => {
+  const clock = fakeClock();
+  const values = ['short', 'long', 'last'];
+  const get = everySoOften(
+    () => Promise.resolve(values.shift()),
+    (value) => (value === 'short' ? 1_000 : 60_000),
+    clock,
+  );
+  expect([await get(), await get()]).toEqual(['short', 'short']);
+  await clock.advance(1_000);
+  expect(await get()).toBe('long');
+  await clock.advance(59_999);
+  expect(await get()).toBe('long');
+  await clock.advance(1);
+  expect(await get()).toBe('last');
 });

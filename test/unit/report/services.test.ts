@@ -3,7 +3,7 @@ import { clusterStatusSchema, type ServicesStatus } from '../../../src/api/clust
 import type { ServiceFacts } from '../../../src/model/facts.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import { vocabulary } from '../../../src/registry.ts';
-import { servicesStatus } from '../../../src/report/services.ts';
+import { refusalsIn, servicesStatus } from '../../../src/report/services.ts';
 import { clusterFacts, serviceFacts, wantedDual } from '../../support/facts.ts';
 
 const shop = (name: string, change: Partial<ServiceFacts> = {}): ServiceFacts =>
@@ -44,4 +44,19 @@ test('50 at most, each with what to do, in the shape of the resource', () => {
 
 test('nothing is told of Services that could not be read', () => {
   expect(servicesStatus(clusterFacts({}, { services: unknown('403') }), wantedDual())).toBe(undefined);
+});
+
+test('a change that was not taken is told with what was said, so that commands know of it too', () => {
+  const asked = shop('web', { labels: { 'dualstack.dev/migrate': 'true' } });
+  const refusals = { 'shop/web': { resourceVersion: '100', why: 'could not patch: frozen', isDue: false } };
+  const behind = { IPv4: 1, IPv6: 1 };
+  const backends = known({ 'shop/web': { slices: behind, endpoints: behind, pods: { ready: 1, having: behind } } });
+  const facts = clusterFacts({ dual: true }, { services: known([asked]), backends, refusals });
+  const status = servicesStatus(facts, wantedDual());
+  expect(status).toMatchObject({ blocked: 1, pending: 0 });
+  expect(status?.exceptions).toMatchObject([
+    { name: 'web', reason: 'Refused', refused: { resourceVersion: '100', message: 'could not patch: frozen' } },
+  ]);
+  expect(refusalsIn(status)).toEqual(refusals);
+  expect(refusalsIn(undefined)).toEqual({});
 });

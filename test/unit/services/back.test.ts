@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { known } from '../../../src/model/reader.ts';
 import { FAMILIES } from '../../../src/net/family.ts';
 import { answerToPatch } from '../../../src/services/api-server.ts';
-import { firstStateOf, firstStateText, undoChange } from '../../../src/services/back.ts';
+import { firstStateOf, firstStateText, undoChange, undoing } from '../../../src/services/back.ts';
 import { toBothFamilies } from '../../../src/services/rules.ts';
 import { serviceFacts } from '../../support/facts.ts';
 import { factsOf, storedBy } from '../../support/service-shapes.ts';
@@ -39,12 +40,39 @@ test('there and back again: the server takes each step, and in the end each fiel
       if (there.is === 'Refused') throw new Error(there.why);
       expect(there.shape.families).toHaveLength(2);
 
-      const undone = answerToPatch(there.shape, undoChange({ policy, families }, FAMILIES), FAMILIES);
+      const undone = answerToPatch(there.shape, undoChange({ policy, families }, there.shape, FAMILIES), FAMILIES);
       if (undone.is === 'Refused') throw new Error(undone.why);
       expect(undone.shape.families).toEqual(families);
       // What asked for both all along can say so again only when the server has one family.
-      const restored = answerToPatch(undone.shape, undoChange({ policy, families }, ['IPv4']), ['IPv4']);
+      const restored = answerToPatch(undone.shape, undoChange({ policy, families }, undone.shape, ['IPv4']), ['IPv4']);
       expect(restored).toEqual({ is: 'Stored', shape: before });
     }),
   );
+});
+
+test('a server that has one family already takes the second one away first, and then gives the policy back', () => {
+  const first = { policy: 'PreferDualStack', families: ['IPv4'] } as const;
+  const both = { type: 'ClusterIP', selector: true, headless: false, policy: 'PreferDualStack' } as const;
+  const dual = { ...both, families: FAMILIES, addresses: FAMILIES };
+  const released = answerToPatch(dual, undoChange(first, dual, ['IPv4']), ['IPv4']);
+  expect(released).toMatchObject({ is: 'Stored', shape: { policy: 'SingleStack', families: ['IPv4'] } });
+  if (released.is === 'Refused') return;
+  expect(answerToPatch(released.shape, undoChange(first, released.shape, ['IPv4']), ['IPv4'])).toEqual({
+    is: 'Stored',
+    shape: { ...dual, families: ['IPv4'], addresses: ['IPv4'] },
+  });
+});
+
+test('one whose own family is not served at the moment is left alone', () => {
+  const text = firstStateText({ policy: 'SingleStack', families: ['IPv6'] });
+  const service = { ...annotated(text), families: ['IPv6', 'IPv4'] as const };
+  expect(undoing(service, known(['IPv4']))).toBe(null);
+  expect(undoing(service, known(['IPv4', 'IPv6']))).toMatchObject({ is: 'Migrate' });
+});
+
+test('one that has lost its selector since, and is headless, keeps to SingleStack: the server would give it both', () => {
+  const first = { policy: 'PreferDualStack', families: ['IPv4'] } as const;
+  const single = { families: ['IPv4'], headless: true, selector: false } as const;
+  expect(undoChange(first, single, ['IPv4'])).toEqual({ policy: 'SingleStack', families: ['IPv4'] });
+  expect(undoChange(first, { ...single, selector: true }, ['IPv4'])).toEqual(first);
 });

@@ -149,6 +149,18 @@ test('on the way back only what this program gave is taken away', () => {
   });
 });
 
+test('a change that the API server did not take is made once more when the Service is another, or long after', () => {
+  const refusals = { 'shop/web': { resourceVersion: '100', why: 'could not patch: no.', isDue: false } };
+  expect(judge(web(), known(WHOLE), { ...SITUATION, refusals })).toMatchObject({
+    is: 'Blocked',
+    reason: 'Refused',
+    why: 'could not patch: no.',
+  });
+  expect(judged(web({ resourceVersion: '101' }), WHOLE, { refusals })).toBe('Migrate');
+  expect(judged(web(), WHOLE, { refusals: { 'shop/web': { ...refusals['shop/web'], isDue: true } } })).toBe('Migrate');
+  expect(judged(web({ labels: {} }), WHOLE, { refusals })).toBe('Could');
+});
+
 test('each remedy names the Service', () => {
   for (const service of [balanced({ labels: {} }), web({ owner: ARGO, labels: {} }), web({ families: ['IPv6'] })]) {
     for (const wanted of [['IPv4', 'IPv6'], ['IPv4']] as const) {
@@ -223,6 +235,7 @@ test('every reason is given by some Service', () => {
   note(web({ selector: false }), slicesBehind(1, 0));
   note(web({ owner: ARGO, labels: {} }));
   note(web({ annotations: GIVEN }));
+  note(web(), WHOLE, { refusals: { 'shop/web': { resourceVersion: '100', why: 'no', isDue: false } } });
   note(balanced({ labels: {} }));
   note(balanced(), WHOLE, { site });
   note(balanced(), WHOLE, { site: { ...site, cloud: 'gcp' } });

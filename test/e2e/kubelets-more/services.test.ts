@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
+import { at, type KubeObject } from '../../../src/model/object.ts';
+import { type RealCluster, startRealCluster } from '../cluster/index.ts';
+import { applyResource, dualStackCluster, isReady, untilStatus } from '../kubelets/support/conversion.ts';
+import {
+  type Clients,
+  NAMESPACE,
+  openServices,
+  servicesNow,
+  slicesNow,
+  startClients,
+  unanswered,
+  urlsOf,
+} from '../kubelets/support/service-clients.ts';
+import { whereItRuns } from '../kubelets/support/where-it-runs.ts';
+
+/** Twenty Services get their second family and lose it again, while clients on two nodes ask all of them over IPv4. */
+
+const MINUTES = 60_000;
+const COUNT = 20;
+
+const contents = (services: readonly KubeObject[]): readonly unknown[] =>
+  services.map(({ metadata, spec }) => ({ name: metadata.name, annotations: metadata.annotations, spec }));
+
+const isMigrated = (status: ClusterStatus): boolean =>
+  isReady(status) && (status.services?.dualStack ?? 0) >= COUNT && status.services?.pending === 0;
+
+const isUndone = ({ services }: ClusterStatus): boolean => services?.pending === 0 && services.singleStack >= COUNT;
+
+whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers', () => {
+  let cluster: RealCluster;
+  let before: readonly KubeObject[];
+  let clients: Clients;
+  const clientNodes = ['cp-1', 'worker-1'];
+
+  beforeAll(async () => {
+    cluster = await startRealCluster({
+      workers: 2,
+      families: ['IPv4', 'IPv6'],
+      nodeIP: 'pair',
+      forwarding: 'dual',
+      cni: 'bridge',
+    });
+    await cluster.installOperator();
+    await openServices(cluster, COUNT, ['worker-1', 'worker-2']);
+    before = await servicesNow(cluster);
+    clients = await startClients(cluster, clientNodes, urlsOf(before, 'IPv4', addressOf('IPv4')));
+  }, 8 * MINUTES);
+
+  afterAll(async () => {
+    await cluster?.stop();
+  }, MINUTES);
+
+  const addressOf = (family: 'IPv4' | 'IPv6'): string =>
+    cluster.settings.network.nodes.find(({ name }) => name === 'worker-2')?.[family] ?? '';
+
+  test(
+    'all are migrated, and no IPv4 client sees a failure',
+    async () => {
+      expect(before.map((service) => at(service, 'spec', 'ipFamilies'))).toEqual(
+        Array.from({ length: COUNT }, () => ['IPv4']),
+      );
+      const asked = { nodes: { podCIDRs: 'Keep' }, services: { migration: 'All' } };
+      await applyResource(cluster, dualStackCluster(cluster, asked));
+      await untilStatus(cluster, 'all are migrated and the cluster is Ready', isMigrated, 6 * MINUTES);
+
+      expect(await clients.failures()).toEqual([]);
+      // From two nodes, three a second to each: at the least while it was proven with packets that all is well.
+      expect(await clients.sent()).toBeGreaterThan(COUNT * 100);
+    },
+    8 * MINUTES,
+  );
+
+  test(
+    'each has two cluster IPs and EndpointSlices of both types, and answers over both from a node without a pod of it',
+    async () => {
+      const services = await servicesNow(cluster);
+      expect(services.filter((service) => (at(service, 'spec', 'clusterIPs') as string[]).length !== 2)).toEqual([]);
+      const slices = await slicesNow(cluster);
+      for (const { metadata } of services) expect(slices[metadata.name]?.toSorted()).toEqual(['IPv4', 'IPv6']);
+      for (const family of ['IPv4', 'IPv6'] as const) {
+        const urls = urlsOf(services, family, addressOf(family));
+        expect(urls).toHaveLength(COUNT + (COUNT / 5) * 2);
+        expect(await unanswered(cluster, 'cp-1', urls)).toEqual([]);
+      }
+    },
+    2 * MINUTES,
+  );
+
+  test(
+    'leaving them out puts each byte back, and no IPv4 client sees a failure',
+    async () => {
+      const labels = ['label', 'services', '--all', '-n', NAMESPACE, 'dualstack.dev/migrate=false'];
+      await cluster.kubectl(labels);
+      await untilStatus(cluster, 'all are put back', isUndone, 2 * MINUTES);
+      expect(contents(await servicesNow(cluster))).toEqual(contents(before));
+      expect(await clients.failures()).toEqual([]);
+    },
+    4 * MINUTES,
+  );
+});

@@ -7,7 +7,10 @@ import type { CNI } from '../contract.ts';
 /** A network plug-in that is left to the user, because nobody else claims it or because the resource says so. */
 export const unmanaged: CNI<null> = {
   name: 'Unmanaged',
-  support: { page: 'unmanaged', ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' }) },
+  support: {
+    page: 'unmanaged',
+    ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' }),
+  },
   permissions: [],
   usesNodeIPAM: false,
   detect: () => 'no other network plug-in was recognised',

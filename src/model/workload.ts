@@ -2,7 +2,13 @@ import type { EndedContainer, PodFacts, WorkloadFacts } from './facts.ts';
 import { asArray, asNumber, asString, at, type KubeObject } from './object.ts';
 import { known, unknown, type Known, type Reader } from './reader.ts';
 
-const CONTAINER_FIELDS = ['restartCount', 'state.waiting.reason', 'lastState.terminated'] as const;
+const CONTAINER_FIELDS = [
+  'restartCount',
+  'state.waiting.reason',
+  'lastState.terminated.exitCode',
+  'lastState.terminated.reason',
+  'lastState.terminated.message',
+] as const;
 
 /** All that is read of a pod here. An agent has as many pods as the cluster has nodes. */
 export const WORKLOAD_POD_FIELDS: readonly string[] = [

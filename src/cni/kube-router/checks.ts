@@ -45,7 +45,6 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
       off: `--enable-pod-egress of ${refText(DAEMON_SET)} is false`,
       remedy: 'Give kube-router --enable-pod-egress=true',
     }),
-    ...checkK0sServices(wanted, agent),
   ];
 }
 

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { drainNode } from '../../src/apply/drain-node.ts';
-import type { Cluster } from '../../src/kube/connect.ts';
-import { asArray, at } from '../../src/model/object.ts';
-import { podCIDRsOf } from '../../src/model/replaced-node.ts';
-import type { PodRef, ReplaceNode } from '../../src/model/step.ts';
-import type { Wanted } from '../../src/model/wanted.ts';
-import { freeNodes } from '../../src/reconcile/free-nodes.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { silentLogger } from '../../src/runtime/log.ts';
-import { type KubeObject, startCluster, type TestCluster } from '../cluster/index.ts';
-import { connectTo } from '../support/connect.ts';
-import { eventually } from '../support/eventually.ts';
-import { BOTH, drained, dying, ONE, turn, type Turn } from '../support/drain-turns.ts';
-import { PODS, SERVICES, wantedDual } from '../support/facts.ts';
-import { install, serviceAccountKubeconfig } from '../support/install.ts';
-import { said, TRIAL } from '../support/policies.ts';
+import { drainNode } from '../../../src/apply/drain-node.ts';
+import type { Cluster } from '../../../src/kube/connect.ts';
+import { asArray, at } from '../../../src/model/object.ts';
+import { podCIDRsOf } from '../../../src/model/replaced-node.ts';
+import type { PodRef, ReplaceNode } from '../../../src/model/step.ts';
+import type { Wanted } from '../../../src/model/wanted.ts';
+import { freeNodes } from '../../../src/reconcile/free-nodes.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { silentLogger } from '../../../src/runtime/log.ts';
+import { type KubeObject, startCluster, type TestCluster } from '../../cluster/index.ts';
+import { connectTo } from '../../support/connect.ts';
+import { eventually } from '../../support/eventually.ts';
+import { BOTH, drained, dying, ONE, turn, type Turn } from '../../support/drain-turns.ts';
+import { PODS, SERVICES, wantedDual } from '../../support/facts.ts';
+import { install, serviceAccountKubeconfig } from '../../support/install.ts';
+import { said, TRIAL } from '../../support/policies.ts';
 
 // Real: API server with its Eviction API and admission policies, scheduler, garbage collector, and the controllers of PodDisruptionBudgets, workloads and
 // Nodes. Played: the kubelets. worker-2 is cordoned by its administrator from the beginning.

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { ClusterStatus } from '../../src/api/cluster-status.ts';
-import type { TestCluster } from '../cluster/index.ts';
-import { askForDualStack, type Installed, PODS, SERVICES, startInstalled, untilStatus } from '../support/conversion.ts';
-import { eventually } from '../support/eventually.ts';
+import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
+import type { TestCluster } from '../../cluster/index.ts';
+import { askForDualStack, type Installed, PODS, SERVICES, startInstalled, untilStatus } from '../../support/conversion.ts';
+import { eventually } from '../../support/eventually.ts';
 import {
   apply,
   changesOf,
@@ -17,7 +17,7 @@ import {
   openShops,
   type Seen,
   seenServices,
-} from '../support/many-services.ts';
+} from '../../support/many-services.ts';
 
 /** Services of a real API server, migrated and put back by a real operator that is killed again and again. */
 

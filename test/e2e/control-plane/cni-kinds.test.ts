@@ -1,24 +1,24 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { canal } from '../../src/cni/canal/index.ts';
-import { cilium } from '../../src/cni/cilium/index.ts';
-import type { CNI } from '../../src/cni/contract.ts';
-import { kubeRouter } from '../../src/cni/kube-router/index.ts';
-import type { Cluster } from '../../src/kube/connect.ts';
-import { at, type KubeObject } from '../../src/model/object.ts';
-import { startCluster, type TestCluster } from '../cluster/index.ts';
-import { CANAL_DUAL_NET_CONF, CANAL_DUAL_NETWORK, CANAL_NET_CONF, CANAL_NETWORK } from '../support/canal-facts.ts';
-import { CILIUM_DUAL } from '../support/cilium-facts.ts';
-import { convertCNI, lookAt, type Way } from '../support/cni-conversion.ts';
-import { canalObjects, CILIUM_OBJECTS, KUBE_ROUTER_OBJECTS } from '../support/cni-manifests.ts';
-import { connectTo } from '../support/connect.ts';
-import { eventually } from '../support/eventually.ts';
-import { PODS, SERVICES, wantedDual, wantedSingle } from '../support/facts.ts';
-import { install, serviceAccountKubeconfig } from '../support/install.ts';
-import { KUBE_ROUTER_ARGS, KUBE_ROUTER_DUAL } from '../support/kube-router-facts.ts';
-import { PlayedCanal } from '../support/played-canal.ts';
-import { PlayedCilium } from '../support/played-cilium.ts';
-import { itemsAt, play, type PlayedCNI } from '../support/played-cni.ts';
-import { PlayedKubeRouter } from '../support/played-kube-router.ts';
+import { canal } from '../../../src/cni/canal/index.ts';
+import { cilium } from '../../../src/cni/cilium/index.ts';
+import type { CNI } from '../../../src/cni/contract.ts';
+import { kubeRouter } from '../../../src/cni/kube-router/index.ts';
+import type { Cluster } from '../../../src/kube/connect.ts';
+import { at, type KubeObject } from '../../../src/model/object.ts';
+import { startCluster, type TestCluster } from '../../cluster/index.ts';
+import { CANAL_DUAL_NET_CONF, CANAL_DUAL_NETWORK, CANAL_NET_CONF, CANAL_NETWORK } from '../../support/canal-facts.ts';
+import { CILIUM_DUAL } from '../../support/cilium-facts.ts';
+import { convertCNI, lookAt, type Way } from '../../support/cni-conversion.ts';
+import { canalObjects, CILIUM_OBJECTS, KUBE_ROUTER_OBJECTS } from '../../support/cni-manifests.ts';
+import { connectTo } from '../../support/connect.ts';
+import { eventually } from '../../support/eventually.ts';
+import { PODS, SERVICES, wantedDual, wantedSingle } from '../../support/facts.ts';
+import { install, serviceAccountKubeconfig } from '../../support/install.ts';
+import { KUBE_ROUTER_ARGS, KUBE_ROUTER_DUAL } from '../../support/kube-router-facts.ts';
+import { PlayedCanal } from '../../support/played-canal.ts';
+import { PlayedCilium } from '../../support/played-cilium.ts';
+import { itemsAt, play, type PlayedCNI } from '../../support/played-cni.ts';
+import { PlayedKubeRouter } from '../../support/played-kube-router.ts';
 
 // The steps of network plug-ins against a real API server, its admission policies and the real controllers of DaemonSets and Deployments, by the service
 // account of the operator. Their daemons are played.

@@ -16,23 +16,27 @@ export interface AskedByFlags {
 export const isAskedByFlags = (flags: AskedByFlags): boolean =>
   flags.ipFamilies !== undefined || flags.podNetworkCidr !== undefined || flags.serviceCidr !== undefined;
 
-/** The resource that says the same as the flags; what they leave out is proposed. */
-export function resourceFromFlags(flags: AskedByFlags, live: LiveCluster): KubeObject {
+export const NETWORKS = ['pods', 'services'] as const;
+export type Network = (typeof NETWORKS)[number];
+
+/** The resource that says the same as the flags; what they leave out is proposed, but for networks that are `there` in both families. */
+export function resourceFromFlags(flags: AskedByFlags, live: LiveCluster, there: readonly Network[] = []): KubeObject {
   const families = flags.ipFamilies?.split(',') ?? [live.primaryFamily, otherFamily(live.primaryFamily)];
   const proposal = proposeCIDRs(live);
+  const asked = { pods: flags.podNetworkCidr, services: flags.serviceCidr };
+  const networks = NETWORKS.filter((network) => asked[network] !== undefined || !there.includes(network));
   return {
     apiVersion: 'dualstack.dev/v1alpha1',
     kind: 'DualStackCluster',
     metadata: { name: 'cluster' },
     spec: {
       ipFamilies: families,
-      ...(families.length === 1
+      ...(families.length === 1 || networks.length === 0
         ? {}
         : {
-            clusterNetwork: {
-              pods: { cidrBlocks: flags.podNetworkCidr?.split(',') ?? [proposal.pods] },
-              services: { cidrBlocks: flags.serviceCidr?.split(',') ?? [proposal.services] },
-            },
+            clusterNetwork: Object.fromEntries(
+              networks.map((network) => [network, { cidrBlocks: asked[network]?.split(',') ?? [proposal[network]] }]),
+            ),
           }),
     },
   };

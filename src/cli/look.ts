@@ -1,6 +1,13 @@
 import type { KubeObject } from '../model/object.ts';
 import { err, ok, type Result, unreachable } from '../result.ts';
-import { type AskedByFlags, isAskedByFlags, resourceFromFile, resourceFromFlags } from './asked.ts';
+import {
+  type AskedByFlags,
+  isAskedByFlags,
+  NETWORKS,
+  type Network,
+  resourceFromFile,
+  resourceFromFlags,
+} from './asked.ts';
 import type { Dependencies } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { type Format, observeErrorText } from './output.ts';
@@ -54,7 +61,8 @@ export async function followNodes(
   const result = await withSession(options, dependencies, async (session): Promise<Result<void, Failure>> => {
     const asked = await whatIsWanted(session, options, dependencies);
     if (!asked.ok) return asked;
-    for await (const seen of session.watchNodes({ ...asked.value, onContact }, signal)) {
+    const { resource, inCluster } = asked.value;
+    for await (const seen of session.watchNodes({ resource, inCluster, onContact }, signal)) {
       if (!seen.ok) return lookFailed(seen.error);
       use(seen.value);
     }
@@ -98,16 +106,34 @@ async function lookOnce(
 ): Promise<Result<Look, Failure>> {
   const asked = await whatIsWanted(session, options, dependencies);
   if (!asked.ok) return asked;
-  const seen = await session.observe(asked.value.resource);
-  return seen.ok ? ok({ ...asked.value, ...seen.value }) : lookFailed(seen.error);
+  const { propose, ...wanted } = asked.value;
+  const seen = await session.observe(wanted.resource);
+  if (!seen.ok) return lookFailed(seen.error);
+  const there = propose === undefined ? [] : networksThere(seen.value);
+  if (propose === undefined || there.length === 0) return ok({ ...wanted, ...seen.value });
+  const resource = propose(there);
+  const again = await session.observe(resource);
+  return again.ok ? ok({ ...wanted, resource, ...again.value }) : lookFailed(again.error);
 }
+
+/** Of which a cluster that has been dual-stack before anybody asked has both families already: nothing else can be proposed there. */
+const networksThere = ({ plan }: Observation): readonly Network[] =>
+  NETWORKS.filter((network) =>
+    plan.findings.some(
+      ({ reason, message }) =>
+        reason === 'ExistingCIDRImmutable' && message.startsWith(`spec.clusterNetwork.${network}.`),
+    ),
+  );
 
 function lookFailed(error: ObserveError): Result<never, Failure> {
   const message = observeErrorText(error);
   return error.kind === 'Invalid' ? misused(message) : failed(message);
 }
 
-type Wanted = Pick<Look, 'resource' | 'source' | 'inCluster'>;
+interface Wanted extends Pick<Look, 'resource' | 'source' | 'inCluster'> {
+  /** The same, where these networks are left as they are. Absent: nothing was proposed. */
+  readonly propose?: (there: readonly Network[]) => KubeObject;
+}
 
 /** A file, flags, the resource in the cluster, or a proposal: the first that there is. */
 async function whatIsWanted(
@@ -133,8 +159,10 @@ async function whatIsWanted(
   const live = await session.live();
   if (!live.ok) return failed(live.error);
   const complete = options.podNetworkCidr !== undefined && options.serviceCidr !== undefined;
+  const propose = (there: readonly Network[]): KubeObject => resourceFromFlags(options, live.value, there);
   return ok({
-    resource: resourceFromFlags(options, live.value),
+    resource: propose([]),
+    propose,
     inCluster: false,
     source:
       complete || options.ipFamilies?.includes(',') === false

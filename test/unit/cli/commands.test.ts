@@ -3,6 +3,8 @@ import { parseAllDocuments } from 'yaml';
 import { proposeCIDRs } from '../../../src/cli/asked.ts';
 import type { Observation, ObserveError } from '../../../src/cli/session.ts';
 import type { NodeFacts } from '../../../src/model/facts.ts';
+import type { Finding } from '../../../src/model/finding.ts';
+import { at } from '../../../src/model/object.ts';
 import type { Diagnosis } from '../../../src/nodes/cause.ts';
 import { err, ok, type Result } from '../../../src/result.ts';
 import { clusterFacts, nodeFacts } from '../../support/facts.ts';
@@ -71,6 +73,27 @@ test('the wanted state comes from the file, the flags, the cluster or a proposal
   expect(live.observed).toEqual([ready]);
   const proposal = await play(['plan'], {});
   expect(proposal.out).toContain('a proposal');
+});
+
+test('nothing is proposed for networks that the cluster has in both families already', async () => {
+  const inVain = (network: string): Finding => ({
+    reason: 'ExistingCIDRImmutable',
+    object: null,
+    message: `spec.clusterNetwork.${network}.cidrBlocks has fd01::/48, but the live IPv6 network is fd02::/48.`,
+    remedy: 'Leave it out.',
+    blocks: [],
+  });
+  const half = await play(['plan'], { plan: { ...finished, findings: [inVain('services')] } });
+  expect(half.observed.map(({ spec }) => Object.keys(at(spec, 'clusterNetwork') ?? {}))).toEqual([
+    ['pods', 'services'],
+    ['pods'],
+  ]);
+  const whole = await play(['plan'], { plan: { ...finished, findings: [inVain('services'), inVain('pods')] } });
+  expect(whole.observed.at(-1)?.['spec']).toEqual({ ipFamilies: ['IPv4', 'IPv6'] });
+  const asked = await play(['plan', '--service-cidr', 'fd09::/112'], {
+    plan: { ...finished, findings: [inVain('services')] },
+  });
+  expect(at(asked.observed.at(-1), 'spec', 'clusterNetwork', 'services')).toEqual({ cidrBlocks: ['fd09::/112'] });
 });
 
 test('one family asks for no networks', async () => {

@@ -191,6 +191,7 @@ async function work(
 
   const workOn = async (name: string): Promise<void> => {
     const started = deps.clock.monotonic();
+    gather.begins(name);
     metrics.workers(1);
     try {
       const next = name === INVENTORY ? await inventoryPass(forPass) : await pass(name);

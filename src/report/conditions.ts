@@ -130,7 +130,7 @@ function verdict(said: Looked): Verdict {
   if (memory.rollBack?.state === 'Done') {
     return stopped(
       'RolledBack',
-      `The first state was restored, because ${memory.rollBack.reason} Mend the cause, then change the spec to try again.`,
+      `The first state was restored, because ${memory.rollBack.reason} ${NOT_AS_BEFORE} Mend the cause, then change the spec to try again.`,
     );
   }
   switch (decision.is) {
@@ -203,10 +203,16 @@ function workReason({ plan, goal, deleting }: Looked): ConditionReason {
 
 const handoffText = (step: Step): string => (step.kind === 'Handoff' ? `Run: ${step.command}` : '');
 
+/** What no way back brings back. */
+const NOT_AS_BEFORE =
+  'Not as before: Nodes that were replaced and ServiceCIDR kubernetes are new objects with the same content, pods keep the addresses that they have until they are made anew, and network devices of the plug-in stay on the hosts until these boot.';
+
 function doneText({ plan, facts }: Looked): string {
   const { families } = plan.wanted;
   const nodes = facts.nodes.filter((node) => families.every((family) => hasFamily(node.internalIPs, family))).length;
-  return `The cluster runs with ${families.join(' and ')}: ${nodes} of ${facts.nodes.length} Nodes have an address of each.`;
+  const now = `The cluster runs with ${families.join(' and ')}: ${nodes} of ${facts.nodes.length} Nodes have an address of each.`;
+  const cameBack = families.length === 1 && facts.records.known && Object.keys(facts.records.value).length > 0;
+  return cameBack ? `${now} ${NOT_AS_BEFORE}` : now;
 }
 
 /** These end only when the user changes the spec; all others when the cluster does. */

@@ -106,8 +106,7 @@ export async function untilStatus(
   throw new Error(`not within ${deadlineMs / 1000} s: ${what}; last seen: ${summary(last)}`);
 }
 
-export const isReady = (status: ClusterStatus): boolean =>
-  conditionOf(status, 'Ready')?.status === 'True' && status.observedGeneration !== -1;
+export const isReady = (status: ClusterStatus): boolean => conditionOf(status, 'Ready')?.status === 'True';
 
 export const isStalled = (status: ClusterStatus): boolean => conditionOf(status, 'Stalled')?.status === 'True';
 

@@ -119,15 +119,25 @@ async function killAll(keys: readonly ProcessKey[]): Promise<void> {
   for (;;) {
     const alive = keys.filter(isRunning);
     if (alive.length === 0) return;
-    for (const { pid } of alive) process.kill(pid, 'SIGKILL');
+    for (const key of alive) endProcess(key);
     if (Date.now() > deadline)
       throw new Error(`processes of a former test cluster do not end: ${alive.map(({ pid }) => pid).join(', ')}`);
     await sleep(POLL_MS);
   }
 }
 
+function endProcess({ pid }: ProcessKey): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended since it was looked at.
+  }
+}
+
+/** The record goes last: without it nobody would know later whose the rest is. Never across a mount: what is mounted there is not ours to delete. */
 async function removeFolder(folder: string): Promise<void> {
-  // Never across a mount: what is mounted there is not ours to delete.
+  const others = existsSync(folder) ? readdirSync(folder).filter((name) => name !== RECORD) : [];
+  await run(['rm', '-rf', '--one-file-system', ...others.map((name) => join(folder, name))]);
   await run(['rm', '-rf', '--one-file-system', folder]);
 }
 

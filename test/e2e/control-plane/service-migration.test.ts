@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
 import type { TestCluster } from '../../cluster/index.ts';
-import { askForDualStack, type Installed, PODS, SERVICES, startInstalled, untilStatus } from '../../support/conversion.ts';
+import {
+  askForDualStack,
+  type Installed,
+  PODS,
+  SERVICES,
+  startInstalled,
+  untilStatus,
+} from '../../support/conversion.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
   apply,

@@ -75,14 +75,15 @@ test('the wanted state comes from the file, the flags, the cluster or a proposal
   expect(proposal.out).toContain('a proposal');
 });
 
+const inVain = (network: string): Finding => ({
+  reason: 'ExistingCIDRImmutable',
+  object: null,
+  message: `spec.clusterNetwork.${network}.cidrBlocks has fd01::/48, but the live IPv6 network is fd02::/48.`,
+  remedy: 'Leave it out.',
+  blocks: [],
+});
+
 test('nothing is proposed for networks that the cluster has in both families already', async () => {
-  const inVain = (network: string): Finding => ({
-    reason: 'ExistingCIDRImmutable',
-    object: null,
-    message: `spec.clusterNetwork.${network}.cidrBlocks has fd01::/48, but the live IPv6 network is fd02::/48.`,
-    remedy: 'Leave it out.',
-    blocks: [],
-  });
   const half = await play(['plan'], { plan: { ...finished, findings: [inVain('services')] } });
   expect(half.observed.map(({ spec }) => Object.keys(at(spec, 'clusterNetwork') ?? {}))).toEqual([
     ['pods', 'services'],

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterStatus } from '../../../../src/api/cluster-status.ts';
 import { type RealCluster, type RealClusterOptions, startRealCluster } from '../../cluster/index.ts';
 import { applyResource, dualStackCluster, isReady, stepsDone, untilStatus } from './conversion.ts';
@@ -6,6 +7,8 @@ import { type Failure, lossText, startTraffic, type Stream, type Traffic } from 
 import { type Gap, watchComponents } from './watch-components.ts';
 
 const CONVERTED_WITHIN_MS = 600_000;
+/** The prober waits ten seconds for each answer (`podtool/probe.go`). */
+const PATIENCE_MS = 12_000;
 
 /** A cluster with the operator installed, and requests under way. */
 export interface Scene {
@@ -61,6 +64,8 @@ export async function change(
   const gaps = await watched.stop();
   const done = stepsDone(cluster).filter(({ at }) => at >= begun);
   const spans = spansOf(done, ended);
+  // A request that hangs is counted when the prober's patience ends.
+  await sleep(PATIENCE_MS);
   const [streams, failures] = await Promise.all([traffic.streams(), traffic.failures()]);
   const sinceBegun = failures.filter(({ at }) => at >= begun);
   console.log(

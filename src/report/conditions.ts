@@ -130,7 +130,7 @@ function verdict(said: Looked): Verdict {
   if (memory.rollBack?.state === 'Done') {
     return stopped(
       'RolledBack',
-      `The first state was restored, because ${memory.rollBack.reason} ${NOT_AS_BEFORE} Mend the cause, then change the spec to try again.`,
+      `The first state was restored, because ${memory.rollBack.reason} Mend the cause, then change the spec to try again. ${NOT_AS_BEFORE}`,
     );
   }
   switch (decision.is) {

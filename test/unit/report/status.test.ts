@@ -95,7 +95,7 @@ test.each<[string, Said, string, string, RegExp]>([
     looked({ decision: { is: 'Done' }, memory: { rollBack: rolledBack } }),
     'Failed',
     'RolledBack',
-    /because cp-1 did not come back\. Mend the cause/u,
+    /because cp-1 did not come back\. Mend the cause.* Not as before/u,
   ],
   ['paused', looked({ decision: { is: 'Paused', step: OPEN } }), 'InProgress', 'Paused', /spec\.paused is true/u],
   ['planned', looked({ decision: { is: 'PlanOnly', step: OPEN } }), 'InProgress', 'PlanOnly', /Plan abc has 2 steps/u],

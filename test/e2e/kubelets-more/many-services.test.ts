@@ -12,7 +12,7 @@ import {
   seenServices,
 } from '../../support/many-services.ts';
 
-/** Many Services on a real control plane: there with a conversion, through five kills of the operator, and back again with everything else. SERVICES=10000 tries so many; it takes half an hour. */
+/** Many Services on a real control plane with played kubelets: there with a conversion, through five kills of the operator, and back again with everything else. SERVICES=10000 tries so many; it takes half an hour. */
 
 const COUNT = Number(process.env['SERVICES'] ?? 1_000);
 const KILLS = 5;

@@ -17,6 +17,7 @@ import {
   type Snippet,
   type Step,
 } from '../model/step.ts';
+import { remakeNode, RESTART_KUBELET } from '../model/remake-node.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { unreachable } from '../result.ts';
 
@@ -245,7 +246,7 @@ function rolloutWorkload({ ref, next }: RolloutWorkload): Told {
 }
 
 const replaceNode = ({ node, podCIDRs }: ReplaceNode): Told => ({
-  command: `kubectl drain ${node} --ignore-daemonsets && kubectl delete node ${node}, then restart the kubelet there: kube-controller-manager gives the new Node its pod CIDRs`,
+  command: `one Node at a time: ${remakeNode(node, podCIDRs.length === 1 ? 'First' : 'None', RESTART_KUBELET)}${podCIDRs.length === 1 ? '' : ': kube-controller-manager gives the new Node its pod CIDRs'}`,
   watches: `Node ${node} with ${podCIDRs.length} pod CIDRs`,
 });
 

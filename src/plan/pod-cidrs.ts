@@ -1,6 +1,7 @@
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
+import { remakeNode, RESTART_KUBELET } from '../model/remake-node.ts';
 import type { ReplaceNode, Step, StepState } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { addressOf } from '../net/address.ts';
@@ -197,7 +198,7 @@ function shared(nodes: readonly NodeFacts[]): readonly Finding[] {
         reason: 'PodCIDRShared',
         object: nodeRef(newest),
         message: `${listOf(holders)} hold the same pod CIDR ${text}: pods of one of them cannot be reached.`,
-        remedy: `Drain the Node that has fewer pods, delete it (kubectl delete node ${newest.name}) and restart its kubelet: it is given another.`,
+        remedy: `Make one of them anew, the one that has fewer pods; it is given another. For ${newest.name}: ${remakeNode(newest.name, 'None', RESTART_KUBELET)}.`,
         blocks: ['PodCIDRs'],
       },
     ];

@@ -61,7 +61,7 @@ export function backWay(service: ServiceFacts, { wanted, served }: Pick<Situatio
       is: 'Blocked',
       reason: 'PrimaryLeaves',
       why: `its first family is ${primary ?? 'not known'}, which leaves, and cannot change.`,
-      remedy: `Delete it and make it anew: kubectl -n ${namespace} get service ${name} -o yaml shows what it is made of.`,
+      remedy: remadeWithout(service),
     };
   }
   if (firstStateOf(service)?.families.length === 1) {
@@ -80,6 +80,21 @@ export function backWay(service: ServiceFacts, { wanted, served }: Pick<Situatio
     why: `it has ${leaving.join(', ')}, and this program did not give it.`,
     remedy: `Make it single-stack when no client needs ${leaving.join(', ')}: kubectl -n ${namespace} patch service ${name} -p '${patch}'.`,
   };
+}
+
+/**
+ * A first family changes only with the object. Its text is saved before, for it goes with it. What the server chose for the old one is left out; but
+ * `clusterIP: None` is what makes a Service headless.
+ */
+function remadeWithout({ namespace, name, type, headless }: ServiceFacts): string {
+  const file = `${name}.yaml`;
+  const addresses = headless ? '' : 'spec.clusterIP, spec.clusterIPs, ';
+  const kept = headless ? ' and leave clusterIP: None' : '';
+  const changes =
+    type === 'LoadBalancer'
+      ? ' Its external address may change too: see to DNS, and to a fixed address at the load balancer, before.'
+      : '';
+  return `Save it first: kubectl -n ${namespace} get service ${name} -o yaml > ${file}. Take ${addresses}spec.ipFamilies, spec.ipFamilyPolicy, metadata.uid, metadata.resourceVersion and status out of the file${kept}; then kubectl replace --force -f ${file}, which deletes it and makes it anew${headless ? '' : ' with another cluster IP'}.${changes}`;
 }
 
 /** The next change on the way back to what a Service said before this program changed it; null: there is none, or none now. */

@@ -2,11 +2,14 @@ import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { fromPhase } from '../../model/phase.ts';
+import { remakeNode } from '../../model/remake-node.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { contains, parseCidr } from '../../net/cidr.ts';
 import { orderOfNodes } from './order.ts';
 
 const nodeRef = (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name });
+
+const RESTART = "restart k0s and the network plug-in's pods there";
 
 /** What Nodes hold must fit what kube-controller-manager is to be told: it ends where it does not. */
 export const checkNodes = (wanted: Wanted, facts: ClusterFacts): readonly Finding[] =>
@@ -22,8 +25,7 @@ function disagreement(wanted: Wanted, nodes: readonly NodeFacts[]): readonly Fin
       reason: 'InconsistentControlPlane',
       object: null,
       message: `${order.why}: kube-controller-manager starts with neither order of the pod networks.`,
-      remedy:
-        'Make the Nodes anew whose podCIDRs begin with the family that is not the primary one: drain the node, kubectl delete node, restart k0s there.',
+      remedy: `Make the Nodes anew whose podCIDRs begin with the family that is not the primary one, one at a time (NODE is its name): ${remakeNode('NODE', 'None', RESTART)}.`,
       blocks: fromPhase('APIServer', wanted.direction),
     },
   ];
@@ -63,7 +65,7 @@ function twoPodCIDRs(wanted: Wanted, nodes: readonly NodeFacts[]): readonly Find
       reason: 'NodesWithTwoPodCIDRs',
       object: nodeRef(first.name),
       message: `Nodes hold two pod CIDRs, with which kube-controller-manager does not start with one family: ${names.join(', ')}${more}.`,
-      remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew: drain the node, \`kubectl delete node ${first.name}\`, restart k0s there.`,
+      remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew, one at a time: ${remakeNode(first.name, 'First', RESTART)}.`,
       blocks: fromPhase('ControllerManager', wanted.direction),
     },
   ];

@@ -4,6 +4,7 @@ import { agreed, type Mention, mention } from '../../model/networks.ts';
 import { addressOfFamily, familyOf } from '../../model/node-address.ts';
 import { phaseOrder } from '../../model/phase.ts';
 import { type Known, unknown } from '../../model/reader.ts';
+import { remakeNode } from '../../model/remake-node.ts';
 import { readServiceNetworks } from '../../model/service-networks.ts';
 import { everyWay } from '../../model/support.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
@@ -198,24 +199,59 @@ function refused({ title, file }: Program, wanted: Wanted, { servers }: K3sFacts
   };
 }
 
-/** Somebody changed the options of a cluster that was there: Nodes keep the podCIDRs that they have, and flannel ends where one is missing. */
-function halfMade({ title }: Program, { families, direction }: Wanted, { nodes }: ClusterFacts): readonly Finding[] {
+/**
+ * Somebody changed the options of a cluster that was there: Nodes keep the podCIDRs that they have, and flannel ends where one is missing. Nodes of etcd
+ * members are told apart: whoever deletes one removes the member, and its server stays down until its database is deleted by hand
+ * (github.com/k3s-io/k3s/issues/3973 and 13498), so three of them one after the other leave no quorum.
+ */
+function halfMade(program: Program, { families, direction }: Wanted, { nodes }: ClusterFacts): readonly Finding[] {
   if (direction === 'Back') return [];
   const behind = nodes.filter(
     ({ internalIPs, podCIDRs }) =>
       podCIDRs.length > 0 &&
       families.some((family) => !hasFamily(podCIDRs, family) || addressOfFamily(internalIPs, family) === undefined),
   );
+  const { title } = program;
+  return [
+    ...lacking(
+      program,
+      families,
+      behind.filter(isEtcdMember),
+      () =>
+        `Make a new cluster with both families and move the workloads. Do not delete these Nodes: that removes the members from etcd, ${title} does not start there again until its database is deleted by hand, and without a majority of the members the cluster is lost.`,
+    ),
+    ...lacking(
+      program,
+      families,
+      behind.filter((node) => !isEtcdMember(node)),
+      (first) =>
+        `This was never supported by ${title}. Its makers advise to delete the Node and start ${title} again, one at a time: ${remakeNode(first, 'None', `restart ${title} there with node-ip of both families`)}.`,
+    ),
+  ];
+}
+
+/** By what the servers write on the Nodes of members: a label, and annotations of `etcd.k3s.cattle.io` or `etcd.rke2.cattle.io`. */
+const isEtcdMember = ({ labels, annotations }: NodeFacts): boolean =>
+  'node-role.kubernetes.io/etcd' in labels ||
+  Object.keys(annotations).some((name) => /^etcd\.(?:k3s|rke2)\.cattle\.io\//u.test(name));
+
+function lacking(
+  { title }: Program,
+  families: readonly Family[],
+  behind: readonly NodeFacts[],
+  remedyFor: (first: string) => string,
+): readonly Finding[] {
   const [first] = behind;
   if (first === undefined) return [];
   const names = behind.slice(0, 5).map(({ name }) => name);
   const more = behind.length > names.length ? ` and ${behind.length - names.length} more` : '';
+  const who = isEtcdMember(first) ? 'servers with embedded etcd' : 'Nodes';
   return [
     {
       reason: 'PodCIDRsMissing',
       object: { apiVersion: 'v1', kind: 'Node', name: first.name },
-      message: `The servers of ${title} have networks of ${families.join(' and ')}, but Nodes lack an address or a pod CIDR of one: ${names.join(', ')}${more}. They were there before.`,
-      remedy: `This was never supported by ${title}. Its makers advise: kubectl delete node ${first.name}, then start ${title} there again with node-ip of both families; one node at a time.`,
+      message: `The servers of ${title} have networks of ${families.join(' and ')}, but ${who} lack an address or a pod CIDR of one: ${names.join(', ')}${more}. They were there before.`,
+      remedy: remedyFor(first.name),
       blocks: [],
     },
   ];

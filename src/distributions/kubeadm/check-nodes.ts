@@ -2,6 +2,7 @@ import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { fromPhase, type Phase } from '../../model/phase.ts';
+import { remakeNode, RESTART_KUBELET } from '../../model/remake-node.ts';
 import type { Step } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { contains, parseCidr } from '../../net/cidr.ts';
@@ -131,7 +132,7 @@ function twoPodCIDRs(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
       reason: 'NodesWithTwoPodCIDRs',
       object: nodeRef(first.name),
       message: `Nodes hold two pod CIDRs, with which kube-controller-manager does not start with one family: ${some(nodes)}.`,
-      remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew: drain the node, \`kubectl delete node ${first.name}\`, restart its kubelet.`,
+      remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew, one at a time: ${remakeNode(first.name, 'First', RESTART_KUBELET)}.`,
       blocks: fromPhase('ControllerManager', 'Back'),
     },
   ];

@@ -3,6 +3,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { fromPhase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
+import { remakeNode, RESTART_KUBELET } from '../../model/remake-node.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseAddress } from '../../net/address.ts';
 import { contains, parseCidr } from '../../net/cidr.ts';
@@ -125,7 +126,7 @@ function podCIDROrder({ families }: Wanted, { nodes }: ClusterFacts): readonly F
       reason: 'InconsistentControlPlane',
       object: nodeRef(other),
       message: `The podCIDRs of Node ${other.name} begin with ${firstFamily(other) ?? ''}, but the primary family is ${families[0] ?? ''}: kube-controller-manager holds the first of them against its first network, and would not start.`,
-      remedy: `Make Node ${other.name} anew: kubectl drain, kubectl delete node ${other.name}, restart its kubelet.`,
+      remedy: `Make Node ${other.name} anew: ${remakeNode(other.name, 'None', RESTART_KUBELET)}.`,
       blocks: fromPhase('APIServer', 'Forward'),
     },
   ];
@@ -164,7 +165,7 @@ function twoPodCIDRs({ direction }: Wanted, { nodes }: ClusterFacts): readonly F
       reason: 'NodesWithTwoPodCIDRs',
       object: nodeRef(first),
       message: `Nodes hold two pod CIDRs, with which kube-controller-manager does not start with one family: ${names.join(', ')}${more}.`,
-      remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew: drain the node, kubectl delete node ${first.name}, restart its kubelet.`,
+      remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew, one at a time: ${remakeNode(first.name, 'First', RESTART_KUBELET)}.`,
       blocks: fromPhase('ControllerManager', direction),
     },
   ];

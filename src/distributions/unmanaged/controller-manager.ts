@@ -1,6 +1,7 @@
 import type { ComponentPod } from '../../model/component-pods.ts';
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { familyOf } from '../../model/node-address.ts';
+import { remakeNode, RESTART_KUBELET } from '../../model/remake-node.ts';
 import type { Change, Handoff, Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { contains, parseCidr } from '../../net/cidr.ts';
@@ -106,7 +107,7 @@ function step(
   const edit = editText(target, changes) || 'restart kube-controller-manager';
   const show =
     where === null
-      ? '; no Node that is there changes by that, so let a node join, or make one anew (kubectl drain, kubectl delete node, restart its kubelet)'
+      ? `; no Node that is there changes by that, so let a node join, or make one anew (NODE is its name): ${remakeNode('NODE', 'None', RESTART_KUBELET)}`
       : '';
   return {
     kind: 'Handoff',

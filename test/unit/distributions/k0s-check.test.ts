@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { K0sFacts } from '../../../src/distributions/k0s/facts.ts';
 import { k0s } from '../../../src/distributions/k0s/index.ts';
-import type { ClusterFacts } from '../../../src/model/facts.ts';
+import type { ClusterFacts, NodeFacts } from '../../../src/model/facts.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
@@ -186,4 +186,22 @@ test('a dead controller manager does not stand in the way of what mends it', () 
   const phases = check({ version: OLD_K0S_VERSION, own: nobodyLeads }).flatMap(({ blocks }) => blocks);
   expect(phases).toContain('Pools');
   for (const phase of ['APIServer', 'ControllerManager', 'ClusterConfig']) expect(phases).not.toContain(phase);
+});
+
+const withTwo = (each: NodeFacts): NodeFacts => ({ ...each, podCIDRs: ['10.244.1.0/24', 'fd00:10:244::/64'] });
+
+test('who makes a Node anew by hand on the way back is told to keep its labels, and its first pod CIDR alone', () => {
+  const found = check({ dual: true, wanted: wantedSingle(), node: withTwo }).find(
+    ({ reason }) => reason === 'NodesWithTwoPodCIDRs',
+  );
+  expect(found?.remedy).toMatch(
+    /^Set spec\.nodes\.podCIDRs: Replace .*\.json; .*--cascade=orphan; .*all but the first of spec\.podCIDRs/u,
+  );
+});
+
+test('a Node whose podCIDRs are in another order is made anew from what is stored', () => {
+  const other = ['fd00:10:244::/64', '10.244.2.0/24'];
+  const node = (each: NodeFacts): NodeFacts => (each.name === 'w1' ? { ...each, podCIDRs: other } : each);
+  const found = check({ node }).find(({ reason }) => reason === 'InconsistentControlPlane');
+  expect(found?.remedy).toMatch(/\.json; .*--cascade=orphan; .*spec\.podCIDR, spec\.podCIDRs and status/u);
 });

@@ -5,7 +5,7 @@ import { phaseOrder } from '../../../src/model/phase.ts';
 import { known } from '../../../src/model/reader.ts';
 import { decide } from '../../../src/plan/next.ts';
 import { registry } from '../../../src/registry.ts';
-import { basics, type Deep, nodeFacts, PODS, SERVICES, wantedDual, wantedSingle } from '../../support/facts.ts';
+import { basics, type Deep, merge, nodeFacts, PODS, SERVICES, wantedDual, wantedSingle } from '../../support/facts.ts';
 import { fakeReader } from '../../support/fake-reader.ts';
 import { k3sCluster, VERSIONS } from '../../support/managed.ts';
 import { asked, NO_MEMORY, planScene } from '../../support/plan-scene.ts';
@@ -118,8 +118,32 @@ describe.each(distributions)('$name', (distribution, domain, version, file) => {
   test('options that were changed on a cluster of one family are told, with what its makers advise', () => {
     const { facts, own } = k3sCluster({ dual: true });
     expect(distribution.check(wantedDual(), facts, own)).toMatchObject([
-      { reason: 'PodCIDRsMissing', remedy: expect.stringContaining('kubectl delete node node-1'), blocks: [] },
+      {
+        reason: 'PodCIDRsMissing',
+        remedy: expect.stringMatching(
+          /-o json > node-1\.json.*kubectl drain node-1 .*kubectl delete node node-1 .*node-ip/u,
+        ),
+        blocks: [],
+      },
     ]);
+  });
+
+  test.each<[string, Deep<NodeFacts>]>([
+    ['label', { labels: { 'node-role.kubernetes.io/etcd': 'true' } }],
+    ['annotation', { annotations: { [`etcd.${domain.replace('.io', '')}.cattle.io/node-name`]: 'member-1' } }],
+  ])('nobody is told to delete the Node of a member of etcd, known by its %s', (_name, change) => {
+    const { facts, own } = k3sCluster({ dual: true });
+    const nodes = facts.nodes.map((node, n) => (n === 0 ? merge<NodeFacts>(node, change) : node));
+    const [servers, others, ...more] = distribution.check(wantedDual(), { ...facts, nodes }, own);
+    expect(more).toEqual([]);
+    expect(servers).toMatchObject({
+      object: { name: 'node-1' },
+      remedy: expect.stringMatching(/^Make a new cluster .*Do not delete these Nodes/u),
+    });
+    expect(servers?.remedy).not.toContain('kubectl delete');
+    expect(servers?.message).not.toContain('node-2');
+    expect(others).toMatchObject({ object: { name: 'node-2' }, remedy: expect.stringContaining('delete node node-2') });
+    expect(others?.message).not.toContain('node-1');
   });
 });
 

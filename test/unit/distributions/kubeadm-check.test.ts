@@ -379,3 +379,14 @@ test('it is recognised by its ConfigMap', () => {
   expect(kubeadm.detect(basics)).toBe('ConfigMap kube-system/kubeadm-config');
   expect(kubeadm.detect(without)).toBeNull();
 });
+
+const withTwo = (each: NodeFacts): NodeFacts => ({ ...each, podCIDRs: ['10.244.1.0/24', 'fd00:10:244::/64'] });
+
+test('who makes a Node anew by hand on the way back is told to keep its labels, and its first pod CIDR alone', () => {
+  const found = check({ dual: true, wanted: wantedSingle(), node: withTwo }).find(
+    ({ reason }) => reason === 'NodesWithTwoPodCIDRs',
+  );
+  expect(found?.remedy).toMatch(
+    /^Set spec\.nodes\.podCIDRs: Replace .*\.json; .*--cascade=orphan; .*all but the first of spec\.podCIDRs/u,
+  );
+});

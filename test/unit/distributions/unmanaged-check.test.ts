@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { UnmanagedFacts } from '../../../src/distributions/unmanaged/facts.ts';
 import { unmanaged } from '../../../src/distributions/unmanaged/index.ts';
-import type { ClusterFacts } from '../../../src/model/facts.ts';
+import type { ClusterFacts, NodeFacts } from '../../../src/model/facts.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
@@ -141,4 +141,22 @@ test('networks that nothing shows are asked for, by the fields to be written', (
     services: { cidrBlocks: ['10.96.0.0/16', 'fd00:10:96::/112'] },
   };
   expect(blocking(asked({ clusterNetwork }))).toEqual([]);
+});
+
+const withTwo = (each: NodeFacts): NodeFacts => ({ ...each, podCIDRs: ['10.244.1.0/24', 'fd00:10:244::/64'] });
+
+test('who makes a Node anew by hand on the way back is told to keep its labels, and its first pod CIDR alone', () => {
+  const found = check({ dual: true, wanted: wantedSingle(), node: withTwo }).find(
+    ({ reason }) => reason === 'NodesWithTwoPodCIDRs',
+  );
+  expect(found?.remedy).toMatch(
+    /^Set spec\.nodes\.podCIDRs: Replace .*\.json; .*--cascade=orphan; .*all but the first of spec\.podCIDRs/u,
+  );
+});
+
+test('a Node whose podCIDRs are in another order is made anew from what is stored', () => {
+  const other = ['fd00:10:244::/64', '10.244.2.0/24'];
+  const node = (each: NodeFacts): NodeFacts => (each.name === 'worker-1' ? { ...each, podCIDRs: other } : each);
+  const found = check({ node }).find(({ reason }) => reason === 'InconsistentControlPlane');
+  expect(found?.remedy).toMatch(/\.json; .*--cascade=orphan; .*spec\.podCIDR, spec\.podCIDRs and status/u);
 });

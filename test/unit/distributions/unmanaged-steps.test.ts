@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { LIMITS } from '../../../src/api/fields.ts';
 import type { UnmanagedFacts } from '../../../src/distributions/unmanaged/facts.ts';
 import { unmanaged } from '../../../src/distributions/unmanaged/index.ts';
 import type { ClusterFacts } from '../../../src/model/facts.ts';
@@ -212,6 +213,14 @@ describe('controller manager', () => {
     });
     expect(stateOf(ID, withFlags(unmasked))).toMatchObject({ is: 'Satisfied' });
     expect(stateOf(ID, withFlags(KCM_DUAL))).toMatchObject({ is: 'Satisfied' });
+  });
+
+  test('nobody sees it, so a Node is made anew to show it: from what is stored, and all of it has room in a status', () => {
+    const { command } = stepOf('controller-manager', { pods: false });
+    expect(command).toMatch(
+      /let a node join, or make one anew .*-o json > NODE\.json; .*--cascade=orphan; .*create -f NODE\.json/u,
+    );
+    expect(command.length).toBeLessThan(LIMITS.message);
   });
 
   test('masks that are not the default are told', () => {

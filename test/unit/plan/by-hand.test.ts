@@ -162,9 +162,18 @@ test.each<[string, Partial<Step>, string]>([
   ],
 ])('%s as a command', (_name, change, command) => expect(told(change).command).toBe(command));
 
-test('a Node that is to be replaced is made anew', () => {
-  const step = told({ kind: 'ReplaceNode', node: 'worker-1', uid: 'u', podCIDRs: ['10.244.1.0/24', 'fd00::/64'] });
-  expect(step).toMatchObject({ command: expect.stringContaining('kubectl delete node worker-1'), node: 'worker-1' });
+test.each([
+  [['10.244.1.0/24', 'fd00::/64'], 'spec.podCIDR, spec.podCIDRs and status'],
+  [['10.244.1.0/24'], 'all but the first of spec.podCIDRs'],
+])('a Node that is to be replaced is made anew from what is stored: %j', (podCIDRs, cut) => {
+  const step = told({ kind: 'ReplaceNode', node: 'worker-1', uid: 'u', podCIDRs });
+  expect(step).toMatchObject({
+    command: expect.stringMatching(
+      /^one Node at a time: .*worker-1\.json.*kubectl delete node worker-1 --cascade=orphan/u,
+    ),
+    node: 'worker-1',
+  });
+  expect(step.command).toContain(cut);
 });
 
 const service = (name: string) => ({

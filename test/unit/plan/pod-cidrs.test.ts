@@ -320,7 +320,13 @@ test('where nobody asked, the network plug-in waits and the option is named', ()
 test('two Nodes of one pod CIDR are told', () => {
   const podCIDRs = ['10.244.2.0/24', 'fd00:10:244::/64'];
   const facts = cluster({ 'worker-2': { podCIDRs }, 'worker-3': { podCIDRs: ['10.244.3.0/24', 'fd00:10:244::/64'] } });
-  expect(findingsOf(forward(), facts)).toMatchObject([{ reason: 'PodCIDRShared', blocks: ['PodCIDRs'] }]);
+  expect(findingsOf(forward(), facts)).toMatchObject([
+    {
+      reason: 'PodCIDRShared',
+      remedy: expect.stringMatching(/-o json > worker-\d\.json.*--cascade=orphan/u),
+      blocks: ['PodCIDRs'],
+    },
+  ]);
 });
 
 test('in a plan: between the control plane and kube-proxy, and back before the controller manager, with nothing in the way', () => {

@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import type { ServiceFacts } from '../../../src/model/facts.ts';
 import { known } from '../../../src/model/reader.ts';
 import { FAMILIES } from '../../../src/net/family.ts';
 import { answerToPatch } from '../../../src/services/api-server.ts';
-import { firstStateOf, firstStateText, undoChange, undoing } from '../../../src/services/back.ts';
+import { backWay, firstStateOf, firstStateText, undoChange, undoing } from '../../../src/services/back.ts';
 import { toBothFamilies } from '../../../src/services/rules.ts';
 import { serviceFacts } from '../../support/facts.ts';
 import { factsOf, storedBy } from '../../support/service-shapes.ts';
@@ -75,4 +76,22 @@ test('one that has lost its selector since, and is headless, keeps to SingleStac
   const single = { families: ['IPv4'], headless: true, selector: false } as const;
   expect(undoChange(first, single, ['IPv4'])).toEqual({ policy: 'SingleStack', families: ['IPv4'] });
   expect(undoChange(first, { ...single, selector: true }, ['IPv4'])).toEqual(first);
+});
+
+const remadeText = (change: Partial<ServiceFacts>): string => {
+  const service = serviceFacts({ namespace: 'shop', name: 'web', families: ['IPv6'], ...change });
+  const verdict = backWay(service, { wanted: ['IPv4'], served: known(FAMILIES) });
+  return verdict.is === 'Blocked' ? verdict.remedy : verdict.is;
+};
+
+test('a Service whose first family leaves is saved before it is made anew, without what was chosen for the old one', () => {
+  const text = remadeText({});
+  expect(text).toMatch(
+    /get service web -o yaml > web\.yaml.*spec\.clusterIP, spec\.clusterIPs, spec\.ipFamilies, spec\.ipFamilyPolicy, metadata\.uid, metadata\.resourceVersion and status.*kubectl replace --force -f web\.yaml/u,
+  );
+  expect(text).not.toContain('external address');
+  expect(remadeText({ type: 'LoadBalancer' })).toContain('Its external address may change too');
+  const headless = remadeText({ headless: true, clusterIPs: ['None'] });
+  expect(headless).toContain('leave clusterIP: None');
+  expect(headless).not.toContain('spec.clusterIP');
 });

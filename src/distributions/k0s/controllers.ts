@@ -48,12 +48,15 @@ function controllerStep(
     },
     timeoutSeconds: 300,
     command: commandFor(wanted, facts, own, controller, changes),
-    watches: watchText(wanted, controller),
+    watches: watchText(wanted, own, controller),
     snippets: isDone ? [] : snippetsFor(file, changes),
-    // On the way back only ServiceCIDR `kubernetes` made anew shows what became of a file that nobody sees, and that is the next thing asked for.
-    ...(report === null && wanted.direction === 'Back' ? {} : { holdsUp: true as const }),
+    ...(isShownLater(wanted, own, controller) ? {} : { holdsUp: true as const }),
   };
 }
+
+/** On the way back only ServiceCIDR `kubernetes` made anew shows what became of a file that nobody sees, and that is the next thing asked for. */
+const isShownLater = ({ direction }: Wanted, { serviceCIDR }: K0sFacts, { report }: Controller): boolean =>
+  direction === 'Back' && report === null && serviceCIDR.known && serviceCIDR.value !== null;
 
 const isDynamic = (own: K0sFacts): boolean => clusterSettings(own) !== null;
 
@@ -81,9 +84,10 @@ function commandFor(
   return `on ${name}: ${edit}${unseen}; then: ${restart}. With k0sctl: put the same below spec.k0s.config and run k0sctl apply --config k0sctl.yaml. One controller at a time.`;
 }
 
-function watchText(wanted: Wanted, { name, report }: Controller): string {
+function watchText(wanted: Wanted, own: K0sFacts, controller: Controller): string {
+  const { name, report } = controller;
   const services = cidrList(wanted.families, wanted.services).join(',');
-  if (report === null && wanted.direction === 'Back') {
+  if (isShownLater(wanted, own, controller)) {
     return `ServiceCIDR kubernetes with ${services} alone, once it is made anew: an API server that still has two networks adds the second again`;
   }
   return report === null

@@ -231,6 +231,8 @@ describe('the file of a controller', () => {
     );
     // It is seen only by what comes next, so it does not keep that from being asked for.
     expect(handoff).not.toHaveProperty('holdsUp');
+    const older: Case = { controllers: 0, hidden: 1, dual: true, wanted, own: { serviceCIDR: known(null) } };
+    expect(step(older, 'k0s-config/x1')).toHaveProperty('holdsUp', true);
   });
 
   test('what checks and restarts is one command for each init system', () => {

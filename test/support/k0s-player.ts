@@ -5,6 +5,7 @@ import type { ClusterFacts, NodeFacts } from '../../src/model/facts.ts';
 import { readK0sSettings } from '../../src/model/k0s.ts';
 import { managerFlags, podRange, serviceRange, without } from './k0s-rules.ts';
 import { mergePatch, type Plain } from './merge-patch.ts';
+import { at } from '../../src/model/object.ts';
 import { known } from '../../src/model/reader.ts';
 import type { Step } from '../../src/model/step.ts';
 import { unreachable } from '../../src/result.ts';
@@ -95,7 +96,7 @@ export class K0sWorld {
     const settings = readK0sSettings(host.file);
     host.starts += 1;
     host.startedAt = this.at;
-    host.apiRange = serviceRange(settings);
+    host.apiRange = settings['spec.api.extraArgs.service-cluster-ip-range'] ?? serviceRange(settings);
     const cidrs = host.apiRange.split(',');
     if (cidrs.length === 2 && this.serviceCIDR.length === 1 && cidrs[0] === this.serviceCIDR[0])
       this.serviceCIDR = cidrs;
@@ -168,6 +169,7 @@ export class K0sWorld {
     const part = step.snippets?.find(({ file }) => file === '/etc/k0s/k0s.yaml');
     host.file = mergePatch(host.file, part === undefined ? {} : parse(part.text)) as Plain;
     for (const { path, after } of step.diff) if (after === null) host.file = without(host.file, path.split('.'));
+    host.file = seenTo(host.file, step.command);
     this.elapse(5);
     this.restart(name);
     this.elapse(60);
@@ -275,6 +277,19 @@ export class K0sWorld {
     if (host === undefined) throw new Error(`no controller ${name}`);
     return host;
   }
+}
+
+/** What the command says in words of settings that may be there. */
+function seenTo(file: Plain, command: string): Plain {
+  const part = (words: string): readonly string[] =>
+    (new RegExp(`${words} where it is set: ([^;)]+)`, 'u').exec(command)?.[1] ?? '').split(', ').filter(Boolean);
+  const shorter = part('remove').reduce((tree, path) => without(tree, path.split('.')), file);
+  return part('change').reduce((tree, pair) => {
+    const [path = '', value = ''] = pair.split(': ');
+    if (at(tree, ...path.split('.')) === undefined) return tree;
+    const patch = path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), value);
+    return mergePatch(tree, patch) as Plain;
+  }, shorter);
 }
 
 const iso = (at: number): string => new Date(at).toISOString();

@@ -4,11 +4,11 @@ import { asString, at } from '../../model/object.ts';
 import type { Change, Handoff, Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import type { Controller, K0sFacts } from './facts.ts';
-import { editText, restartText, snippetsFor, validateText } from './handoff.ts';
+import { editText, restartText, snippetsFor, unseenText, validateText } from './handoff.ts';
 import { managerIsDown } from './lease.ts';
 import { clusterSettings, controllersOf, flagOf } from './network.ts';
 import { identityKey } from './records.ts';
-import { changesTo, fileTarget } from './target.ts';
+import { changesTo, fileTarget, unseenTarget } from './target.ts';
 
 const DEFAULT_FILE = '/etc/k0s/k0s.yaml';
 
@@ -47,33 +47,49 @@ function controllerStep(
       seconds: [10, 90],
     },
     timeoutSeconds: 300,
-    command: commandFor(controller, file, changes),
-    watches: watchText(wanted, controller),
+    command: commandFor(wanted, facts, own, controller, changes),
+    watches: watchText(wanted, own, controller),
     snippets: isDone ? [] : snippetsFor(file, changes),
-    holdsUp: true,
+    ...(isShownLater(wanted, own, controller) ? {} : { holdsUp: true as const }),
   };
 }
 
-/** Without a report nobody knows what the file says, so it is told whole; what may have to be taken out is told in words. */
-const fileChanges = (wanted: Wanted, facts: ClusterFacts, own: K0sFacts, { report }: Controller): readonly Change[] => {
-  const live = report?.settings ?? {};
-  const dynamic = clusterSettings(own) !== null;
-  return changesTo(fileTarget(wanted, facts, live, dynamic), live);
-};
+/** On the way back only ServiceCIDR `kubernetes` made anew shows what became of a file that nobody sees, and that is the next thing asked for. */
+const isShownLater = ({ direction }: Wanted, { serviceCIDR }: K0sFacts, { report }: Controller): boolean =>
+  direction === 'Back' && report === null && serviceCIDR.known && serviceCIDR.value !== null;
 
-function commandFor({ name, report }: Controller, file: string, changes: readonly Change[]): string {
-  const edit = editText(file, changes);
-  const restart = restartText('k0scontroller');
-  if (edit === '') return `on ${name}: ${restart}`;
-  const unseen =
-    report === null
-      ? ' (keep what is there already, and take out spec.controllerManager.extraArgs.node-cidr-mask-size if it is set)'
-      : '';
-  return `on ${name}: ${edit}${unseen}; then ${validateText(file)} && ${restart}. With k0sctl: put the same below spec.k0s.config and run k0sctl apply --config k0sctl.yaml. One controller at a time.`;
+const isDynamic = (own: K0sFacts): boolean => clusterSettings(own) !== null;
+
+/** Without a report nobody knows what the file says, so it is told whole; what is to be done with what may be there is told in words. */
+function fileChanges(wanted: Wanted, facts: ClusterFacts, own: K0sFacts, { report }: Controller): readonly Change[] {
+  if (report !== null) {
+    return changesTo(fileTarget(wanted, facts, report.settings, isDynamic(own)), report.settings);
+  }
+  const { set } = unseenTarget(wanted, facts, isDynamic(own));
+  return Object.entries(set).map(([path, after]) => ({ path, before: null, after }));
 }
 
-function watchText(wanted: Wanted, { name, report }: Controller): string {
+function commandFor(
+  wanted: Wanted,
+  facts: ClusterFacts,
+  own: K0sFacts,
+  { name, report }: Controller,
+  changes: readonly Change[],
+): string {
+  const file = report?.file ?? DEFAULT_FILE;
+  const edit = editText(file, changes);
+  if (edit === '') return `on ${name}: ${restartText('k0scontroller')}`;
+  const unseen = report === null ? ` (${unseenText(unseenTarget(wanted, facts, isDynamic(own)))})` : '';
+  const restart = restartText('k0scontroller', validateText(file));
+  return `on ${name}: ${edit}${unseen}; then: ${restart}. With k0sctl: put the same below spec.k0s.config and run k0sctl apply --config k0sctl.yaml. One controller at a time.`;
+}
+
+function watchText(wanted: Wanted, own: K0sFacts, controller: Controller): string {
+  const { name, report } = controller;
   const services = cidrList(wanted.families, wanted.services).join(',');
+  if (isShownLater(wanted, own, controller)) {
+    return `ServiceCIDR kubernetes with ${services} alone, once it is made anew: an API server that still has two networks adds the second again`;
+  }
   return report === null
     ? `another process of the API server on ${name}, and ServiceCIDR kubernetes with ${services}`
     : `kube-apiserver on ${name} with --service-cluster-ip-range=${services}`;

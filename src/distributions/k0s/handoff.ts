@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import type { Change, Snippet } from '../../model/step.ts';
-import { nested } from './target.ts';
+import { nested, type UnseenTarget } from './target.ts';
 
 /** Settings to be made, as a part of k0s.yaml and of k0sctl.yaml. Nothing where settings are only to be taken out. */
 export function snippetsFor(file: string, changes: readonly Change[]): readonly Snippet[] {
@@ -25,9 +25,25 @@ export function editText(file: string, changes: readonly Change[]): string {
   return parts.length === 0 ? '' : `${parts.join(' and ')} in ${file}`;
 }
 
+/** What else is to be seen to in a file that nobody sees. */
+export function unseenText({ whereSet, gone }: UnseenTarget): string {
+  const values = Object.entries(whereSet).map(([path, value]) => `${path}: ${value ?? ''}`);
+  return [
+    'keep what is there already',
+    ...(gone.length === 0 ? [] : [`remove where it is set: ${gone.join(', ')}`]),
+    ...(values.length === 0 ? [] : [`change where it is set: ${values.join(', ')}`]),
+  ].join('; ');
+}
+
 /** k0s checks a file without running it (`k0s config validate`). */
 export const validateText = (file: string): string => `k0s config validate --config ${file}`;
 
-/** The service that `k0s install controller` makes, in the words of either init system. */
-export const restartText = (service: 'k0scontroller' | 'k0sworker'): string =>
-  `systemctl restart ${service} (OpenRC: rc-service ${service} restart)`;
+/**
+ * The service that `k0s install` makes is restarted: one command for each init system, as it can be pasted.
+ *
+ * @param check A command that must succeed before.
+ */
+export function restartText(service: 'k0scontroller' | 'k0sworker', check = ''): string {
+  const before = check === '' ? '' : `${check} && `;
+  return `${before}systemctl restart ${service}; where there is OpenRC: ${before}rc-service ${service} restart`;
+}

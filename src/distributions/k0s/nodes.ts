@@ -17,9 +17,15 @@ export const nodeSteps = (wanted: Wanted, facts: ClusterFacts): readonly Step[] 
     return {
       command: `on ${node.name}: give ${service} the argument ${argument} (beside what --kubelet-extra-args has there already): systemctl edit --full ${service}; then ${restartText(service)}. With k0sctl: add it to installFlags of that host and run k0sctl apply --config k0sctl.yaml.`,
       interrupts: `the kubelet and containerd on ${node.name} restart; its pods go on, Services may leave them out for some seconds`,
-      snippets: [{ file: `k0sctl.yaml, host ${node.name}`, text: stringify({ installFlags: [argument] }) }],
+      snippets: [
+        { file: `k0sctl.yaml, host ${node.name}`, text: `${ONE_ONLY}${stringify({ installFlags: [argument] })}` },
+      ],
     };
   });
+
+const ONE_ONLY = `# Where the host has --kubelet-extra-args already, add --node-ip to that one and write no second:
+# k0s takes the last alone, and the kubelet would lose the other arguments.
+`;
 
 const runsController = ({ controlPlane, agent }: NodeFacts): boolean =>
   controlPlane || agent?.report?.k0s !== undefined;

@@ -3,6 +3,7 @@ import { remakeServiceCIDR } from '../../model/service-networks.ts';
 import type { Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import type { K0sFacts } from './facts.ts';
+import { controllersOf } from './network.ts';
 
 /** What the API keeps of the Service networks, where the server has such objects (from Kubernetes 1.33 on). */
 export function serviceCIDRSteps(wanted: Wanted, own: K0sFacts, isReady: boolean): readonly Step[] {
@@ -15,7 +16,7 @@ export function serviceCIDRSteps(wanted: Wanted, own: K0sFacts, isReady: boolean
   }
   const held = live.join(',');
   const isHeld = sameRange(held, range);
-  if (wanted.direction === 'Back') return [remakeStep(range, held, isHeld)];
+  if (wanted.direction === 'Back') return [remakeStep(range, held, isHeld, own)];
   if (isHeld) return [waitStep(range, held, { is: 'Satisfied', evidence: `ServiceCIDR kubernetes holds ${held}` })];
   return [waitStep(range, held, isReady ? { is: 'InProgress', why: `it holds ${held}` } : { is: 'Pending' })];
 }
@@ -38,13 +39,22 @@ const waitStep = (range: string, held: string | null, state: StepState): Step =>
   what: `ServiceCIDR kubernetes holds ${range}`,
 });
 
-/** Needs every API server to have one network before: the last of them is seen by nobody here. */
-const remakeStep = (range: string, held: string, isHeld: boolean): Step => ({
-  kind: 'Handoff',
-  ...base(range, held),
-  why: 'It still offers addresses of the family that leaves; the API servers make it again from their flags.',
-  state: isHeld ? { is: 'Satisfied', evidence: `ServiceCIDR kubernetes holds ${held}` } : { is: 'Pending' },
-  ...remakeServiceCIDR(range),
-  // The proof at the end would fail on it, and nobody be asked for it.
-  holdsUp: true,
-});
+/** Needs every API server to have one network before: where no agent is, nobody sees that, so it is asked for once more. */
+function remakeStep(range: string, held: string, isHeld: boolean, own: K0sFacts): Step {
+  const unseen = controllersOf(own).flatMap(({ name, report }) => (report === null ? [name] : []));
+  const remake = remakeServiceCIDR(range);
+  const first =
+    unseen.length === 0
+      ? ''
+      : `first the file and the restart of k0s controller ${unseen.join(', ')}, as the plan has them (kubectl dualstack plan): no agent sees whether that is done; `;
+  return {
+    kind: 'Handoff',
+    ...base(range, held),
+    why: 'It still offers addresses of the family that leaves; the API servers make it again from their flags.',
+    state: isHeld ? { is: 'Satisfied', evidence: `ServiceCIDR kubernetes holds ${held}` } : { is: 'Pending' },
+    ...remake,
+    command: `${first}${remake.command}`,
+    // The proof at the end would fail on it, and nobody be asked for it.
+    holdsUp: true,
+  };
+}

@@ -69,6 +69,32 @@ export const CLUSTER_ARGS: readonly K0sSetting[] = OF_CLUSTER.filter((path) =>
 export const fileTarget = (wanted: Wanted, facts: ClusterFacts, live: K0sSettings, dynamic: boolean): Target =>
   dynamic ? only(wholeTarget(wanted, facts, live), 'Controller') : wholeTarget(wanted, facts, live);
 
+/** Arguments that beat what k0s works out from the networks, so they must be right where somebody has set them. */
+const BEATING_ARGS: readonly K0sSetting[] = [API_SERVICES, CLUSTER_CIDR, MANAGER_SERVICES, MASK.IPv4, MASK.IPv6];
+
+export interface UnseenTarget {
+  /** What it shall say whatever it says now: a value that k0s would take by itself may be another one there. */
+  readonly set: Target;
+  /** Values for settings that need not be there. */
+  readonly whereSet: Target;
+  /** What must not be there. */
+  readonly gone: readonly string[];
+}
+
+/** The same for a file that nobody sees. */
+export function unseenTarget(wanted: Wanted, facts: ClusterFacts, dynamic: boolean): UnseenTarget {
+  const target = fileTarget(wanted, facts, {}, dynamic);
+  const everyArg = Object.fromEntries(BEATING_ARGS.map((path) => [path, '']));
+  const all = Object.entries(target);
+  return {
+    set: Object.fromEntries(all.filter(([, value]) => value !== null)),
+    whereSet: Object.fromEntries(
+      Object.entries(fileTarget(wanted, facts, everyArg, dynamic)).filter(([path]) => !(path in target)),
+    ),
+    gone: all.flatMap(([path, value]) => (value === null ? [path] : [])),
+  };
+}
+
 /** What ClusterConfig in the API shall say. */
 export const clusterTarget = (wanted: Wanted, facts: ClusterFacts, live: K0sSettings): Target =>
   only(wholeTarget(wanted, facts, live), 'Cluster');

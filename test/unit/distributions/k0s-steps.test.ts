@@ -4,6 +4,7 @@ import { k0s } from '../../../src/distributions/k0s/index.ts';
 import { identityKey } from '../../../src/distributions/k0s/records.ts';
 import type { ClusterFacts } from '../../../src/model/facts.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
+import type { Handoff, Step } from '../../../src/model/step.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import {
   APISERVER_DUAL,
@@ -31,6 +32,11 @@ const restarted = (own: K0sFacts): K0sFacts =>
 const recorded = (...names: readonly string[]): Partial<ClusterFacts> => ({
   records: known(Object.fromEntries(names.map((name) => [identityKey(name), { holder: firstIdentity(name) }]))),
 });
+
+function asHandoff(found: Step): Step & Handoff {
+  if (found.kind !== 'Handoff') throw new Error(`${found.id} is no handoff`);
+  return found;
+}
 
 describe('recognised', () => {
   const nodes = [nodeFacts(1)];
@@ -188,12 +194,52 @@ describe('the file of a controller', () => {
     expect(step({ controllers: 0, ...scene }, 'k0s-config/x1').state.is).toBe(expected),
   );
 
-  test('without an agent it is told whole, with what may have to go', () => {
+  test('without an agent it is told whole, with what may have to go, and every argument that would beat it', () => {
     const handoff = step({ controllers: 0, hidden: 1 }, 'k0s-config/x1');
-    expect(handoff).toMatchObject({
-      command: expect.stringContaining('take out spec.controllerManager.extraArgs.node-cidr-mask-size'),
-    });
+    const { command } = asHandoff(handoff);
+    expect(command).toContain(`(keep what is there already; remove where it is set: ${ARGS}.node-cidr-mask-size; `);
+    expect(command).toContain(
+      `; change where it is set: ${[
+        `spec.api.extraArgs.service-cluster-ip-range: ${SERVICE_RANGES.dual}`,
+        `${ARGS}.service-cluster-ip-range: ${SERVICE_RANGES.dual}`,
+        `${ARGS}.cluster-cidr: ${POD_RANGES.dual}`,
+        `${ARGS}.node-cidr-mask-size-ipv4: 24`,
+      ].join(', ')}); then: `,
+    );
     expect(handoff.diff.map(({ path }) => path)).toContain('spec.network.serviceCIDR');
+  });
+
+  test('without an agent the way back tells the switch and both networks, though k0s would take them by itself', () => {
+    const wanted = merge<Wanted>(wantedSingle(), {
+      pods: { IPv4: '10.244.0.0/16' },
+      services: { IPv4: '10.96.0.0/12' },
+    });
+    const handoff = step({ controllers: 0, hidden: 1, dual: true, wanted }, 'k0s-config/x1');
+    expect(handoff.state.is).toBe('Pending');
+    const { command, snippets } = asHandoff(handoff);
+    expect(snippets?.[0]?.text).toBe(`spec:
+  network:
+    podCIDR: 10.244.0.0/16
+    serviceCIDR: 10.96.0.0/12
+    dualStack:
+      enabled: false
+`);
+    const gone = ['cluster-cidr', 'node-cidr-mask-size-ipv4', 'node-cidr-mask-size-ipv6'];
+    expect(command).toContain(`; remove where it is set: ${gone.map((flag) => `${ARGS}.${flag}`).join(', ')}; `);
+    expect(command).toContain(
+      `; change where it is set: spec.api.extraArgs.service-cluster-ip-range: 10.96.0.0/12, ${ARGS}.service-cluster-ip-range: 10.96.0.0/12); then: `,
+    );
+    // It is seen only by what comes next, so it does not keep that from being asked for.
+    expect(handoff).not.toHaveProperty('holdsUp');
+    const older: Case = { controllers: 0, hidden: 1, dual: true, wanted, own: { serviceCIDR: known(null) } };
+    expect(step(older, 'k0s-config/x1')).toHaveProperty('holdsUp', true);
+  });
+
+  test('what checks and restarts is one command for each init system', () => {
+    const check = 'k0s config validate --config /etc/k0s/k0s.yaml';
+    expect(asHandoff(step({}, 'k0s-config/c1')).command).toContain(
+      `; then: ${check} && systemctl restart k0scontroller; where there is OpenRC: ${check} && rc-service k0scontroller restart. `,
+    );
   });
 });
 
@@ -299,6 +345,17 @@ describe('addresses of nodes', () => {
     });
   });
 
+  test('the part for k0sctl says that a second --kubelet-extra-args would replace the first', () => {
+    expect(asHandoff(step({}, 'node-ips/w1')).snippets).toEqual([
+      {
+        file: 'k0sctl.yaml, host w1',
+        text: expect.stringMatching(
+          /^# .*--kubelet-extra-args already.*\n# .*\ninstallFlags:\n {2}- --kubelet-extra-args=--node-ip=192\.0\.2\.12,2001:db8::12\n$/u,
+        ),
+      },
+    ]);
+  });
+
   test.each<[string, Case, string]>([
     ['it has them', { dual: true }, 'Satisfied'],
     ['they are left alone', { wanted: wantedDual({ nodes: { nodeIP: 'Leave' } }) }, 'Satisfied'],
@@ -313,6 +370,13 @@ describe('addresses of nodes', () => {
     ['it has one too many on the way back', { dual: true, wanted: wantedSingle() }, 'Pending'],
     ['it has one alone on the way back', { wanted: wantedSingle() }, 'Satisfied'],
   ])('%s', (_name, scene, expected) => expect(step(scene, 'node-ips/w1').state.is).toBe(expected));
+});
+
+test('controllers without an agent are named again before ServiceCIDR kubernetes is made anew', () => {
+  const wanted = wantedSingle();
+  const command = (scene: Case): string => asHandoff(step({ dual: true, wanted, ...scene }, 'service-cidr')).command;
+  expect(command({ hidden: 2 })).toContain('first the file and the restart of k0s controller x1, x2, as the plan has');
+  expect(command({})).not.toContain('first the file');
 });
 
 test('on the way back ServiceCIDR kubernetes is made anew by hand, with a keeper for the addresses in use', () => {

@@ -106,6 +106,8 @@ export interface ServiceFacts {
   /** Who has applied it by server-side apply, this program left out. */
   readonly appliedBy: readonly string[];
   readonly loadBalancerClass: string;
+  /** Empty: it asks for none there. */
+  readonly loadBalancerIP: string;
   readonly sourceRanges: readonly string[];
   /** `Local` or `Cluster`; empty: it is not set. */
   readonly externalTrafficPolicy: string;

@@ -10,7 +10,17 @@ export interface Backends {
    * Pods that its selector selects and that are ready, and how many of these have an address of a family. A slice of a family is there only when the
    * Service has that family, so of a family to come the pods alone can tell. Null: it has no selector.
    */
-  readonly pods: { readonly ready: number; readonly having: Readonly<Record<Family, number>> } | null;
+  readonly pods: PodsBehind | null;
+}
+
+export interface PodsBehind {
+  readonly ready: number;
+  /** Ready ones that have an address of the family. */
+  readonly having: Readonly<Record<Family, number>>;
+  /** Ready or not, with an address of some family; those that have ended or are being deleted are not counted. */
+  readonly addressed: number;
+  /** How many of the addressed have none of the family. */
+  readonly lacking: Readonly<Record<Family, number>>;
 }
 
 /** That the API server did not take a change of a Service, and what it said. It holds for that very version: another one is judged anew. */

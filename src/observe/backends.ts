@@ -44,6 +44,8 @@ interface Count {
   readonly selector: Readonly<Record<string, string>> | null;
   ready: number;
   readonly having: Record<Family, number>;
+  addressed: number;
+  readonly lacking: Record<Family, number>;
 }
 
 /** Services by their namespace and one label that their pods have: so a pod is held against few selectors only. */
@@ -63,6 +65,8 @@ function begin(service: KubeObject, counts: Map<string, Count>, byLabel: Selecto
     selector: rarest === undefined ? null : selector,
     ready: 0,
     having: { IPv4: 0, IPv6: 0 },
+    addressed: 0,
+    lacking: { IPv4: 0, IPv6: 0 },
   };
   counts.set(keyOf(service), count);
   if (rarest === undefined) return;
@@ -88,14 +92,18 @@ const isServing = (endpoint: unknown): boolean => at(endpoint, 'conditions', 're
 
 function addPod(pod: KubeObject, byLabel: Selectors): void {
   const phase = at(pod, 'status', 'phase');
-  if (pod.metadata.deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed' || !isReady(pod))
-    return;
+  if (pod.metadata.deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed') return;
   const labels = pod.metadata.labels ?? {};
+  const families = familiesOf(pod);
+  const isAddressed = families.size > 0;
   for (const [key, value] of Object.entries(labels)) {
     for (const count of byLabel.get(labelKey(pod.metadata.namespace ?? '', key, value)) ?? []) {
       if (!selects(count.selector ?? {}, labels)) continue;
+      if (isAddressed) count.addressed += 1;
+      for (const family of FAMILIES) if (isAddressed && !families.has(family)) count.lacking[family] += 1;
+      if (!isReady(pod)) continue;
       count.ready += 1;
-      for (const family of familiesOf(pod)) count.having[family] += 1;
+      for (const family of families) count.having[family] += 1;
     }
   }
 }
@@ -108,8 +116,8 @@ function familiesOf(pod: KubeObject): ReadonlySet<Family> {
   return new Set(addresses.map((ip): Family => (ip.includes(':') ? 'IPv6' : 'IPv4')));
 }
 
-const toBackends = ({ slices, endpoints, selector, ready, having }: Count): Backends => ({
+const toBackends = ({ slices, endpoints, selector, ready, having, addressed, lacking }: Count): Backends => ({
   slices,
   endpoints,
-  pods: selector === null ? null : { ready, having },
+  pods: selector === null ? null : { ready, having, addressed, lacking },
 });

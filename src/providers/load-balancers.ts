@@ -2,19 +2,41 @@ import { CLOUDS, type CloudID } from './clouds.ts';
 
 /**
  * What becomes of a LoadBalancer Service that gets a second family. `Can`: an address of the second family beside the first. `Needs`: that, if it carries an
- * annotation. `FirstOnly`: it keeps what it has. `Cannot`: it is known not to work. `NotKnown`: nobody has told.
+ * annotation. `NeedsTogether`: that, if the annotation and the second family come by one write; before it, the annotation takes its address away.
+ * `FirstOnly`: it keeps what it has. `Cannot`: it is known not to work. `NotKnown`: nobody has told.
  */
 export type BalancerAnswer =
   | { readonly is: 'Can'; readonly source: string }
   | { readonly is: 'Needs'; readonly annotation: string; readonly says: string; readonly source: string }
+  | {
+      readonly is: 'NeedsTogether';
+      readonly key: string;
+      /** Words in capitals are for the user to fill in. */
+      readonly value: string;
+      readonly says: string;
+      readonly source: string;
+    }
   | { readonly is: 'FirstOnly'; readonly says: string; readonly source: string }
-  | { readonly is: 'Cannot'; readonly says: string; readonly source: string }
-  | { readonly is: 'NotKnown'; readonly says: string };
+  | {
+      readonly is: 'Cannot';
+      readonly says: string;
+      /** A way for clients of the second family that leaves its families alone; absent: none of its own. */
+      readonly instead?: string;
+      readonly source: string;
+    }
+  | {
+      readonly is: 'NotKnown';
+      readonly says: string;
+      /** The cloud's own load balancer is meant, not one of another controller. */
+      readonly ofCloud: boolean;
+    };
 
 /** What is looked at of a Service. */
 export interface Balanced {
   readonly annotations: Readonly<Record<string, string>>;
   readonly loadBalancerClass: string;
+  /** `spec.loadBalancerIP`; empty: it asks for none there. */
+  readonly loadBalancerIP: string;
 }
 
 /** Where the nodes are. */
@@ -28,7 +50,7 @@ export interface Site {
 const KKP = 'https://docs.kubermatic.com/kubermatic/main/tutorials-howtos/networking/dual-stack';
 
 /** MetalLB writes on a Service from which pool its address is. */
-const METALLB_MARKS = ['metallb.io/ip-allocated-from-pool', 'metallb.universe.tf/ip-allocated-from-pool'];
+const METALLB_MARKS = ['metallb.io/ip-allocated-from-pool', 'metallb.universe.tf/ip-allocated-from-pool'] as const;
 const METALLB_ADDRESSES = ['metallb.io/loadBalancerIPs', 'metallb.universe.tf/loadBalancerIPs'] as const;
 
 const AWS_CLASSES = ['service.k8s.aws/nlb', 'eks.amazonaws.com/nlb'];
@@ -47,10 +69,17 @@ export const BALANCER_ANNOTATIONS: readonly string[] = [
 ];
 
 export function balancerAnswer(service: Balanced, site: Site): BalancerAnswer {
-  const balancer = METALLB_MARKS.some((mark) => mark in service.annotations) ? 'metallb' : site.cloud;
-  switch (balancer) {
-    case 'metallb':
-      return metallb(service);
+  const { annotations, loadBalancerClass } = service;
+  // MetalLB takes its mark off a Service that it has no address for.
+  if ([...METALLB_MARKS, ...METALLB_ADDRESSES].some((key) => key in annotations)) return metallb(service);
+  if (loadBalancerClass !== '' && !AWS_CLASSES.includes(loadBalancerClass)) {
+    return {
+      is: 'NotKnown',
+      says: `whether the load balancer of class ${loadBalancerClass} keeps the address that the Service has`,
+      ofCloud: false,
+    };
+  }
+  switch (site.cloud) {
     case 'aws':
       return aws(service);
     case 'azure':
@@ -60,9 +89,11 @@ export function balancerAnswer(service: Balanced, site: Site): BalancerAnswer {
             says: `cloud-provider-azure makes dual-stack load balancers from 1.${AZURE_SINCE} on`,
             source: 'https://github.com/kubernetes-sigs/cloud-provider-azure/pull/4397',
           }
-        : { is: 'NotKnown', says: 'whether this cloud-provider-azure keeps the address that the Service has' };
-    case 'gcp':
-      return { is: 'Cannot', says: 'its load balancers are of one family', source: KKP };
+        : {
+            is: 'NotKnown',
+            says: 'whether this cloud-provider-azure keeps the address that the Service has',
+            ofCloud: true,
+          };
     case 'hetzner':
       return hetzner(service);
     case 'openstack':
@@ -79,9 +110,14 @@ export function balancerAnswer(service: Balanced, site: Site): BalancerAnswer {
           };
     case 'digitalocean':
     case 'equinixmetal':
+    case 'gcp':
     case 'vsphere':
     case null:
-      return { is: 'NotKnown', says: `whether ${nameOf(balancer)} keeps the address that the Service has` };
+      return {
+        is: 'NotKnown',
+        says: `whether ${nameOf(site.cloud)} keeps the address that the Service has`,
+        ofCloud: true,
+      };
   }
 }
 
@@ -93,24 +129,51 @@ const nameOf = (cloud: CloudID | null): string =>
   `the load balancer${cloud === null ? '' : ` of ${CLOUDS.find(({ id }) => id === cloud)?.name ?? cloud}`}`;
 
 /**
- * When the families of a Service and of its address differ, MetalLB takes the address away and allocates anew: another one, or none where the pool has
- * no IPv6 (https://github.com/metallb/metallb/issues/2482). Addresses that the Service asks for by name it gets again.
+ * A Service that asks MetalLB for addresses has to ask for those of all its families: else MetalLB takes away what it has and allocates nothing, and two
+ * addresses are as wrong for one family as one for two. One that asks for none keeps its address with PreferDualStack and gets the second from the same
+ * pool, by newer versions (https://github.com/metallb/metallb/pull/2587); older ones allocate both anew, or none where the pool has no IPv6
+ * (https://github.com/metallb/metallb/issues/2482).
  */
-function metallb({ annotations }: Balanced): BalancerAnswer {
-  const [annotation] = METALLB_ADDRESSES;
-  const source = 'https://github.com/metallb/metallb/blob/v0.14.9/controller/service.go#L109';
-  const asked = METALLB_ADDRESSES.flatMap((key) => annotations[key]?.split(',') ?? []);
-  const isBoth = asked.some((ip) => ip.includes(':')) && asked.some((ip) => ip.includes('.') && !ip.includes(':'));
-  return isBoth
-    ? { is: 'Can', source }
-    : {
-        is: 'Needs',
-        annotation: `${annotation}=IPV4,IPV6`,
-        says: 'MetalLB would allocate its addresses anew, so name the one that it has and one of the other family',
-        source,
-      };
+function metallb({ annotations, loadBalancerIP }: Balanced): BalancerAnswer {
+  const source = 'https://github.com/metallb/metallb/blob/main/controller/service.go';
+  const named = METALLB_ADDRESSES.find((key) => key in annotations);
+  const asked = [...(named === undefined ? [] : (annotations[named]?.split(',') ?? [])), loadBalancerIP]
+    .map((ip) => ip.trim())
+    .filter((ip) => ip !== '');
+  if (asked.length === 0) {
+    return {
+      is: 'NotKnown',
+      says: 'whether this MetalLB keeps the address that the Service has: newer versions do and add one of the same pool, older ones allocate both anew',
+      ofCloud: false,
+    };
+  }
+  const ipv4 = asked.find((ip) => IPV4.test(ip));
+  const ipv6 = asked.find((ip) => IPV6.test(ip));
+  if (ipv4 !== undefined && ipv6 !== undefined && loadBalancerIP === '') return { is: 'Can', source };
+  return {
+    is: 'NeedsTogether',
+    key: named ?? addressesKey(annotations),
+    value: `${ipv4 ?? 'IPV4'},${ipv6 ?? 'IPV6'}`,
+    says: 'it asks MetalLB for a fixed address, so it has to ask for one of each family by the very write that gives it both families, or its address is taken away',
+    source,
+  };
 }
 
+/** What somebody wrote there is printed in a command: nothing but an address is taken. */
+const IPV4 = /^[\d.]+$/u;
+const IPV6 = /^[\da-f.]*:[\da-f:.]*$/iu;
+
+/** Versions that write the older mark know no newer annotation. */
+function addressesKey(annotations: Balanced['annotations']): string {
+  const [mark] = METALLB_MARKS;
+  const [key, olderKey] = METALLB_ADDRESSES;
+  return mark in annotations ? key : olderKey;
+}
+
+/**
+ * Its target groups are of one family: IPv6 as soon as `spec.ipFamilies` has it (https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/2668),
+ * where it then tries to register IPv4 addresses of pods too. A load balancer of both families in front of IPv4 targets serves clients of both.
+ */
 function aws({ annotations, loadBalancerClass }: Balanced): BalancerAnswer {
   const isController =
     AWS_CLASSES.includes(loadBalancerClass) || ['external', 'nlb-ip'].includes(annotations[AWS_TYPE] ?? '');
@@ -121,15 +184,19 @@ function aws({ annotations, loadBalancerClass }: Balanced): BalancerAnswer {
       source: KKP,
     };
   }
-  const source = 'https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/service/annotations/';
-  return annotations[AWS_ADDRESSES] === 'dualstack'
-    ? { is: 'Can', source }
-    : {
-        is: 'Needs',
-        annotation: `${AWS_ADDRESSES}=dualstack`,
-        says: 'the AWS Load Balancer Controller makes it dual-stack by that alone, in subnets that have an IPv6 CIDR',
-        source,
-      };
+  return {
+    is: 'Cannot',
+    says: 'the AWS Load Balancer Controller makes its target groups IPv6 as soon as spec.ipFamilies names IPv6, and since v3.3.0 tries to register IPv4 addresses of pods there: IPv4 clients may be cut off',
+    ...(annotations[AWS_ADDRESSES] === 'dualstack'
+      ? {
+          instead:
+            'Leave its families as they are: it is annotated to be dual-stack, and serves IPv6 clients by that alone.',
+        }
+      : {
+          instead: `Leave its families as they are, and annotate it ${AWS_ADDRESSES}=dualstack: in subnets that have an IPv6 CIDR it serves IPv6 clients by that alone.`,
+        }),
+    source: 'https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/4775',
+  };
 }
 
 /** Its load balancers have an address of each family from the first; they are only made where the Service says where. */

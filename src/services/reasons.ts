@@ -8,7 +8,7 @@ export const SERVICE_REASONS = {
   ServerSingleStack: 'The API servers do not give out addresses of the second family yet.',
   ServedUnknown: 'Which families the API servers give out addresses of could not be read.',
   BackendsUnknown: 'Its pods or EndpointSlices could not be read.',
-  PodsLackFamily: 'Too many of its ready pods have no address of the second family yet.',
+  PodsLackFamily: 'Too many of its pods have no address of the second family yet.',
   EndpointsLackFamily: 'It has no selector, and nobody has made EndpointSlices of the second family for it.',
   KeptByOther: 'Something else keeps it and would put its own values back.',
   PutBack: 'It was migrated, and somebody has put it back: that is told instead of fought.',

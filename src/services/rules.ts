@@ -134,12 +134,20 @@ function whyBalancerBlocks(service: ServiceFacts, site: Site): Verdict | null {
         why: `${answer.says}.`,
         remedy: `Annotate it: kubectl -n ${namespace} annotate service ${name} ${answer.annotation}`,
       };
+    case 'NeedsTogether':
+      return {
+        is: 'Blocked',
+        reason: 'LoadBalancerNeeds',
+        why: `${answer.says}.`,
+        remedy: `When its pods have addresses of both families, change all at once: kubectl -n ${namespace} patch service ${name} --type merge -p '${patchWith(service, answer.key, answer.value)}'`,
+      };
     case 'Cannot':
       return {
         is: 'Blocked',
         reason: 'LoadBalancerCannot',
         why: `${answer.says}.`,
         remedy:
+          answer.instead ??
           'Leave it as it is, and make a second Service of type NodePort or ClusterIP with both families for the same pods.',
       };
     case 'NotKnown':
@@ -153,6 +161,19 @@ function whyBalancerBlocks(service: ServiceFacts, site: Site): Verdict | null {
     default:
       return unreachable(answer);
   }
+}
+
+/** MetalLB refuses a Service that asks for addresses in both places. */
+function patchWith(service: ServiceFacts, key: string, value: string): string {
+  const { policy, families } = toBothFamilies(service);
+  return JSON.stringify({
+    metadata: { annotations: { [key]: value } },
+    spec: {
+      ipFamilyPolicy: policy,
+      ipFamilies: families,
+      ...(service.loadBalancerIP === '' ? {} : { loadBalancerIP: null }),
+    },
+  });
 }
 
 /** An address in DNS on which nobody answers yet is what clients would see of a migration that comes too soon. */
@@ -174,6 +195,13 @@ function whyTooFew(
   if (first === undefined || second === undefined) return null;
   if (pods !== null) {
     const having = pods.having[second];
+    const lacking = pods.lacking[second];
+    if (pods.ready === 0 && lacking > 0) {
+      return wait(
+        'PodsLackFamily',
+        `none of its pods is ready now, and ${lacking} of the ${pods.addressed} that have an address have no ${second} address`,
+      );
+    }
     return isEnough(pods.ready, having)
       ? null
       : wait('PodsLackFamily', `${pods.ready - having} of its ${pods.ready} ready pods have no ${second} address`);
@@ -191,6 +219,6 @@ function whyTooFew(
 /**
  * A quarter may be missing, rounded down: as many as a Deployment may be short of while it is rolled out, unless told otherwise
  * (https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable). Clients that prefer the second family all go to those that have
- * it. Where nothing is behind a Service nothing can break.
+ * it. Pods that are not ready may be so the next moment: where none is ready, all that have an address are asked before.
  */
 const isEnough = (ready: number, having: number): boolean => ready - having <= Math.floor(ready / 4);

@@ -1,6 +1,7 @@
 import type { Basics, ClusterFacts, NodeFacts, PodFacts, ServiceFacts, WorkloadFacts } from '../../src/model/facts.ts';
 import type { AgentFacts, HostAddress, HostReport, RunningProcess } from '../../src/model/host.ts';
 import { known } from '../../src/model/reader.ts';
+import type { PodsBehind } from '../../src/model/service.ts';
 import type { Wanted } from '../../src/model/wanted.ts';
 
 /**
@@ -211,6 +212,14 @@ export const coreDNSFacts = (change: Partial<WorkloadFacts> = {}): WorkloadFacts
     ...change,
   });
 
+/** Pods behind a Service, all of them ready. */
+export const readyPods = (ready: number, having: PodsBehind['having']): PodsBehind => ({
+  ready,
+  having,
+  addressed: ready,
+  lacking: { IPv4: Math.max(0, ready - having.IPv4), IPv6: Math.max(0, ready - having.IPv6) },
+});
+
 export const serviceFacts = (
   change: Partial<ServiceFacts> & { readonly namespace: string; readonly name: string },
 ): ServiceFacts => ({
@@ -226,6 +235,7 @@ export const serviceFacts = (
   owner: null,
   appliedBy: [],
   loadBalancerClass: '',
+  loadBalancerIP: '',
   sourceRanges: [],
   selects: { app: change.name },
   externalTrafficPolicy: '',

@@ -117,11 +117,13 @@ function limitOf(service: ServiceFacts, site: Site): string | null {
       return null;
     case 'Needs':
       return `${answer.says}: annotation ${answer.annotation}`;
+    case 'NeedsTogether':
+      return `${answer.says}: annotation ${answer.key}`;
     case 'Cannot':
     case 'FirstOnly':
       return answer.says;
     case 'NotKnown':
-      return OF_KKP[site.cloud ?? 'none'] ?? `it is not known ${answer.says}`;
+      return (answer.ofCloud ? OF_KKP[site.cloud ?? 'none'] : undefined) ?? `it is not known ${answer.says}`;
     default:
       return unreachable(answer);
   }
@@ -130,6 +132,7 @@ function limitOf(service: ServiceFacts, site: Site): string | null {
 /** What KKP's documentation says where clouds themselves have told nothing. */
 const OF_KKP: Readonly<Record<string, string>> = {
   digitalocean: 'KKP supports none on DigitalOcean, of no family',
+  gcp: 'its load balancers are of one family',
   vsphere: 'vSphere has none by itself; something like MetalLB is needed',
   none: 'machines that are brought have none by themselves; something like MetalLB is needed',
 };

@@ -108,6 +108,7 @@ const CORE: Readonly<Record<string, Shape>> = {
         type: [4, 'word'],
         externalIPs: [5, 'texts'],
         sessionAffinity: [7, 'word'],
+        loadBalancerIP: [8, 'text'],
         loadBalancerSourceRanges: [9, 'texts'],
         externalTrafficPolicy: [11, 'word'],
         loadBalancerClass: [21, 'word'],

@@ -5,7 +5,7 @@ import { known } from '../../../src/model/reader.ts';
 import { type Backends, serviceKey } from '../../../src/model/service.ts';
 import { isAmong, serviceViews } from '../../../src/services/inventory.ts';
 import type { Only } from '../../../src/services/only.ts';
-import { clusterFacts, serviceFacts, wantedDual } from '../../support/facts.ts';
+import { clusterFacts, readyPods, serviceFacts, wantedDual } from '../../support/facts.ts';
 import { play } from './fake-session.ts';
 import { screen, tooLong } from './support.ts';
 
@@ -25,7 +25,7 @@ const ALL: readonly ServiceFacts[] = [
 const behind = (ready: number, ipv6: number): Backends => ({
   slices: { IPv4: 1, IPv6: 0 },
   endpoints: { IPv4: ready, IPv6: 0 },
-  pods: { ready, having: { IPv4: ready, IPv6: ipv6 } },
+  pods: readyPods(ready, { IPv4: ready, IPv6: ipv6 }),
 });
 
 const backends = Object.fromEntries(
@@ -60,7 +60,7 @@ test('those that wait for somebody come first', () => {
 test('below the table: how many, and what stands in the way', () => {
   const text = printServices(views, screen());
   expect(text).toContain('1 of 7 Services dual-stack, 2 pending, 1 blocked, 1 trapped');
-  expect(text.replace(/\s+/gu, ' ')).toContain('shop/slow: Too many of its ready pods have no address');
+  expect(text.replace(/\s+/gu, ' ')).toContain('shop/slow: Too many of its pods have no address');
   expect(text.replace(/\s+/gu, ' ')).toContain('2 of its 3 ready pods have no IPv6 address');
   expect(tooLong(text)).toEqual([]);
 });
@@ -92,7 +92,7 @@ test('the document for machines', () => {
         state: 'Single',
         endpointSlices: { IPv4: 1, IPv6: 0 },
         endpoints: { IPv4: 3, IPv6: 0 },
-        pods: { ready: 3, having: { IPv4: 3, IPv6: 3 } },
+        pods: readyPods(3, { IPv4: 3, IPv6: 3 }),
         owner: 'label x',
         appliedBy: ['ci'],
         migration: 'Migrate',

@@ -192,6 +192,12 @@ describe('what a new dual-stack cluster would meet', () => {
     expect(advice({ node: machine({ providerID: '' }), facts: { services: known([marked]) } })).toEqual([]);
   });
 
+  test('what is told of a cloud is not told of MetalLB on it', () => {
+    const marked = balancer('web', { 'metallb.io/ip-allocated-from-pool': 'p' });
+    const [told] = advice({ node: machine({ providerID: 'gce://p/z/i' }), facts: { services: known([marked]) } });
+    expect(told).toMatch(/whether this MetalLB keeps the address/u);
+  });
+
   test('nothing of that is said on the way to fewer families', () => {
     expect(advice({ dual: true, wanted: wantedSingle(), node: machine({ providerID: 'openstack:///1' }) })).toEqual([]);
   });

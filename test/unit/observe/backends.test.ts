@@ -99,6 +99,24 @@ test.each<[string, PodShape, { readonly ready: number; readonly IPv6: number }]>
   expect(found['shop/web']?.pods).toMatchObject({ ready, having: { IPv6 } });
 });
 
+test('pods that are not ready are counted beside the ready ones, once they have an address', async () => {
+  const found = await behind(
+    service('web', WEB),
+    pod('a', { ready: false, ips: ['10.0.0.1'] }),
+    pod('b', { ready: false }),
+    pod('c', { ips: ['10.0.0.3'] }),
+    pod('pending', { ready: false, ips: [], phase: 'Pending' }),
+    pod('ended', { phase: 'Failed', ready: false, ips: ['10.0.0.4'] }),
+    pod('leaving', { deleted: true, ips: ['10.0.0.5'] }),
+  );
+  expect(found['shop/web']?.pods).toEqual({
+    ready: 1,
+    having: { IPv4: 1, IPv6: 0 },
+    addressed: 3,
+    lacking: { IPv4: 0, IPv6: 2 },
+  });
+});
+
 test('every label of a selector counts, and Services may share pods', async () => {
   const found = await behind(
     service('all', WEB),

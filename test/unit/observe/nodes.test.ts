@@ -139,6 +139,7 @@ test.each<[string, object, object]>([
     { type: 'ExternalName', families: [], clusterIPs: [], selector: false, policy: '' },
   ],
   ['a family of the future', { ipFamilies: ['IPv4', 'IPv8'] }, { families: ['IPv4'] }],
+  ['an address that it asks for', { loadBalancerIP: '192.0.2.1' }, { loadBalancerIP: '192.0.2.1' }],
 ])('a Service, %s', (_name, spec, facts) => {
   expect(toServiceFacts(service(spec))).toMatchObject({ namespace: 'n', name: 's', resourceVersion: '5', ...facts });
 });

@@ -6,7 +6,7 @@ import type { Step } from '../../../src/model/step.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import { serviceSteps } from '../../../src/plan/service-steps.ts';
 import { firstStateText } from '../../../src/services/back.ts';
-import { clusterFacts, serviceFacts, wantedDual, wantedSingle } from '../../support/facts.ts';
+import { clusterFacts, readyPods, serviceFacts, wantedDual, wantedSingle } from '../../support/facts.ts';
 
 const SINGLE = { policy: 'SingleStack', families: ['IPv4'] } as const;
 const TRAPPED = { policy: 'PreferDualStack', families: ['IPv4'] } as const;
@@ -19,7 +19,7 @@ const shop = (name: string, change: Partial<ServiceFacts> = {}): ServiceFacts =>
 const behind = (ipv6: number, slices = 1): Backends => ({
   slices: { IPv4: 1, IPv6: slices },
   endpoints: { IPv4: 2, IPv6: ipv6 },
-  pods: { ready: 2, having: { IPv4: 2, IPv6: ipv6 } },
+  pods: readyPods(2, { IPv4: 2, IPv6: ipv6 }),
 });
 
 function factsWith(

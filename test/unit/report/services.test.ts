@@ -4,7 +4,7 @@ import type { ServiceFacts } from '../../../src/model/facts.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import { vocabulary } from '../../../src/registry.ts';
 import { refusalsIn, servicesStatus } from '../../../src/report/services.ts';
-import { clusterFacts, serviceFacts, wantedDual } from '../../support/facts.ts';
+import { clusterFacts, readyPods, serviceFacts, wantedDual } from '../../support/facts.ts';
 
 const shop = (name: string, change: Partial<ServiceFacts> = {}): ServiceFacts =>
   serviceFacts({ namespace: 'shop', name, ...change });
@@ -50,7 +50,7 @@ test('a change that was not taken is told with what was said, so that commands k
   const asked = shop('web', { labels: { 'dualstack.dev/migrate': 'true' } });
   const refusals = { 'shop/web': { resourceVersion: '100', why: 'could not patch: frozen', isDue: false } };
   const behind = { IPv4: 1, IPv6: 1 };
-  const backends = known({ 'shop/web': { slices: behind, endpoints: behind, pods: { ready: 1, having: behind } } });
+  const backends = known({ 'shop/web': { slices: behind, endpoints: behind, pods: readyPods(1, behind) } });
   const facts = clusterFacts({ dual: true }, { services: known([asked]), backends, refusals });
   const status = servicesStatus(facts, wantedDual());
   expect(status).toMatchObject({ blocked: 1, pending: 0 });

@@ -9,7 +9,7 @@ import { firstStateText } from '../../../src/services/back.ts';
 import { SERVICE_REASONS, type ServiceReason } from '../../../src/services/reasons.ts';
 import { judge } from '../../../src/services/rules.ts';
 import type { Situation, Verdict } from '../../../src/services/verdict.ts';
-import { serviceFacts } from '../../support/facts.ts';
+import { readyPods, serviceFacts } from '../../support/facts.ts';
 import { factsOf, SERVED, shapeText, storedBy } from '../../support/service-shapes.ts';
 
 const ASKED = { 'dualstack.dev/migrate': 'true' };
@@ -21,7 +21,7 @@ const web = (change: Partial<ServiceFacts> = {}): ServiceFacts =>
 const podsBehind = (ready: number, ipv6: number): Backends => ({
   slices: { IPv4: 1, IPv6: 0 },
   endpoints: { IPv4: ready, IPv6: 0 },
-  pods: { ready, having: { IPv4: ready, IPv6: ipv6 } },
+  pods: readyPods(ready, { IPv4: ready, IPv6: ipv6 }),
 });
 const slicesBehind = (ipv4: number, ipv6: number): Backends => ({
   slices: { IPv4: 1, IPv6: 1 },
@@ -29,7 +29,12 @@ const slicesBehind = (ipv4: number, ipv6: number): Backends => ({
   pods: null,
 });
 const WHOLE = podsBehind(3, 3);
-const ONLY_IPV6: Backends = { ...WHOLE, pods: { ready: 3, having: { IPv4: 0, IPv6: 3 } } };
+const ONLY_IPV6: Backends = { ...WHOLE, pods: readyPods(3, { IPv4: 0, IPv6: 3 }) };
+/** Pods of which none is ready at the moment. */
+const unready = (addressed: number, lacking: number): Backends => ({
+  ...podsBehind(0, 0),
+  pods: { ...readyPods(0, NONE), addressed, lacking: { IPv4: 0, IPv6: lacking } },
+});
 
 const SITUATION: Situation = {
   served: known(['IPv4', 'IPv6']),
@@ -75,6 +80,8 @@ test.each<[string, ServiceFacts, Backends, Partial<Situation>, string]>([
   ['one of four lacks it', web(), podsBehind(4, 3), {}, 'Migrate'],
   ['two of four lack it', web(), podsBehind(4, 2), {}, 'Wait PodsLackFamily'],
   ['no pod is behind it', web(), podsBehind(0, 0), {}, 'Migrate'],
+  ['none is ready, and one lacks it', web(), unready(4, 1), {}, 'Wait PodsLackFamily'],
+  ['none is ready, and all have it', web(), unready(4, 0), {}, 'Migrate'],
   ['headless', web({ headless: true, clusterIPs: ['None'] }), podsBehind(3, 0), {}, 'Wait PodsLackFamily'],
   ['endpoints of one family by hand', web({ selector: false }), slicesBehind(2, 0), {}, 'Blocked EndpointsLackFamily'],
   ['endpoints of both by hand', web({ selector: false }), slicesBehind(2, 2), {}, 'Migrate'],
@@ -90,6 +97,21 @@ test.each<[string, ServiceFacts, Backends, Partial<Situation>, string]>([
     'Blocked LoadBalancerNotKnown',
   ],
   ['nobody knows it, and it is labelled', balanced(), WHOLE, {}, 'Migrate'],
+  [
+    'on AWS, of a class that another controller serves',
+    balanced({ loadBalancerClass: 'io.cilium/l2-announcer' }),
+    WHOLE,
+    { site: { cloud: 'aws', minor: 36 } },
+    'Migrate',
+  ],
+  ['on Google Cloud, and labelled', balanced(), WHOLE, { site: { cloud: 'gcp', minor: 36 } }, 'Migrate'],
+  [
+    'on Google Cloud',
+    balanced({ labels: {} }),
+    WHOLE,
+    { migration: 'All', site: { cloud: 'gcp', minor: 36 } },
+    'Blocked LoadBalancerNotKnown',
+  ],
   ['on AWS', balanced(), WHOLE, { site: { cloud: 'aws', minor: 36 } }, 'Blocked LoadBalancerCannot'],
   ['on Hetzner', balanced(), WHOLE, { site: { cloud: 'hetzner', minor: 36 } }, 'Blocked LoadBalancerNeeds'],
   ['a node port on AWS', web({ type: 'NodePort' }), WHOLE, { site: { cloud: 'aws', minor: 36 } }, 'Migrate'],
@@ -128,12 +150,36 @@ test.each<[string, ServiceFacts, Backends, Partial<Situation>, string]>([
   expect(judged(service, backends, change)).toBe(expected);
 });
 
+const remedyOf = (service: ServiceFacts, cloud: 'aws' | null = null): string => {
+  const verdict = judge(service, known(WHOLE), { ...SITUATION, site: { cloud, minor: 36 } });
+  return verdict.is === 'Blocked' ? verdict.remedy : verdict.is;
+};
+
+const patch = (value: object): string => `kubectl -n shop patch service web --type merge -p '${JSON.stringify(value)}'`;
+
+test('MetalLB is asked for both addresses by the write that gives both families, and in one place', () => {
+  const annotations = { 'metallb.io/ip-allocated-from-pool': 'p', 'metallb.io/loadBalancerIPs': '192.0.2.1' };
+  const spec = { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv4', 'IPv6'] };
+  const metadata = { annotations: { 'metallb.io/loadBalancerIPs': '192.0.2.1,IPV6' } };
+  expect(remedyOf(balanced({ annotations }))).toContain(patch({ metadata, spec }));
+  const inSpec = balanced({
+    annotations: { 'metallb.io/ip-allocated-from-pool': 'p' },
+    loadBalancerIP: '192.0.2.1',
+  });
+  expect(remedyOf(inSpec)).toContain(patch({ metadata, spec: { ...spec, loadBalancerIP: null } }));
+});
+
+test('of the AWS Load Balancer Controller: a dual-stack load balancer, and the Service as it is', () => {
+  const owned = balanced({ loadBalancerClass: 'service.k8s.aws/nlb' });
+  expect(remedyOf(owned, 'aws')).toMatch(/^Leave its families as they are, and annotate it \S+=dualstack/u);
+});
+
 test('what is not known of pods is waited for', () => {
   expect(judge(web(), unknown('403'), SITUATION)).toMatchObject({ is: 'Wait', reason: 'BackendsUnknown' });
 });
 
 test('its own first family stays first, and RequireDualStack is kept', () => {
-  const pods = { ready: 1, having: { IPv4: 1, IPv6: 1 } };
+  const pods = readyPods(1, { IPv4: 1, IPv6: 1 });
   const verdict = judge(web({ families: ['IPv6'] }), known({ ...WHOLE, pods }), SITUATION);
   expect(verdict).toEqual({ is: 'Migrate', change: { policy: 'PreferDualStack', families: ['IPv6', 'IPv4'] } });
   const required = judge(web({ policy: 'RequireDualStack' }), known(WHOLE), SITUATION);
@@ -194,7 +240,7 @@ test('in every situation: what is changed is what the API server takes, asked fo
         annotations: first === null ? {} : { 'dualstack.dev/first-state': first },
         owner,
       });
-      const pods = shape.selector ? { ready, having } : null;
+      const pods = shape.selector ? readyPods(ready, having) : null;
       const backends = known({ slices: NONE, endpoints: having, pods });
       const situation: Situation = { served: known(served), wanted, migration, site: { cloud, minor: 36 } };
       const verdict = judge(service, backends, situation);
@@ -238,7 +284,7 @@ test('every reason is given by some Service', () => {
   note(web(), WHOLE, { refusals: { 'shop/web': { resourceVersion: '100', why: 'no', isDue: false } } });
   note(balanced({ labels: {} }));
   note(balanced(), WHOLE, { site });
-  note(balanced(), WHOLE, { site: { ...site, cloud: 'gcp' } });
+  note(balanced(), WHOLE, { site: { ...site, cloud: 'aws' } });
   note(web({ families: ['IPv6'] }), WHOLE, { wanted: ['IPv4'] });
   note(web({ families: ['IPv4', 'IPv6'] }), WHOLE, { wanted: ['IPv4'] });
   expect([...seen].sort()).toEqual(Object.keys(SERVICE_REASONS).sort());

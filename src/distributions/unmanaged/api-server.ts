@@ -43,15 +43,23 @@ function podStep(wanted: Wanted, facts: ClusterFacts, { name, node, flags, ready
         ? { is: 'Satisfied', evidence: `Pod kube-system/${name} runs with ${flags['service-cluster-ip-range'] ?? ''}` }
         : { is: 'InProgress', why: `Pod kube-system/${name} is not ready` };
   const where = node === '' ? name : node;
-  return step(wanted, where, target, changes, state, `Pod kube-system/${name} with these flags, and ready`);
+  return {
+    ...step(wanted, where, target, changes, state, `Pod kube-system/${name} with these flags, and ready`),
+    holdsUp: true,
+  };
 }
 
 function unseenStep(wanted: Wanted, facts: ClusterFacts, own: UnmanagedFacts, name: string | null): Step {
   const target = wantedFlags(wanted, facts, null);
   const state = unseenState(wanted, facts, own, name);
   const changes = state.is === 'Satisfied' ? [] : flagChanges(target, null);
-  return step(wanted, name, target, changes, state, unseenWatch(wanted, own, name));
+  const asked = step(wanted, name, target, changes, state, unseenWatch(wanted, own, name));
+  // On the way back only ServiceCIDR `kubernetes` made anew shows what they have, and that is the next thing asked for.
+  return wanted.direction === 'Back' && hasServiceCIDR(own) ? asked : { ...asked, holdsUp: true };
 }
+
+const hasServiceCIDR = ({ serviceCIDR }: UnmanagedFacts): boolean =>
+  serviceCIDR.known && serviceCIDR.value !== null && serviceCIDR.value.length > 0;
 
 function unseenWatch(wanted: Wanted, { serviceCIDR, apiServers }: UnmanagedFacts, name: string | null): string {
   const shown =
@@ -92,7 +100,6 @@ function step(
     command: `on ${on}: ${editText(target, changes) || 'restart kube-apiserver'} for kube-apiserver, then see that it is ready before the next`,
     watches,
     snippets: isDone ? [] : flagSnippets('kube-apiserver', changes),
-    holdsUp: true,
   };
 }
 
@@ -154,6 +161,8 @@ export function serviceCIDRSteps(wanted: Wanted, { serviceCIDR }: UnmanagedFacts
       disrupts: null,
       timeoutSeconds: 300,
       ...remakeServiceCIDR(range),
+      // The proof at the end would fail on it, and nobody be asked for it.
+      holdsUp: true,
     },
   ];
 }

@@ -153,6 +153,14 @@ describe('API server', () => {
     expect(stepOf(ID, { ...scene, dual: false }).watches).toContain('another process of the API server on cp-1');
   });
 
+  test('on the way back they do not hold up the step whose outcome alone shows what they have', () => {
+    const scene = { ...hidden, servers: 2, dual: true, wanted: wantedSingle() };
+    expect([stepOf(ID, scene).holdsUp, stepOf('service-cidr', scene).holdsUp]).toEqual([undefined, true]);
+    expect(stepOf(ID, { ...hidden, servers: 2 }).holdsUp).toBe(true);
+    const noObject = { ...scene, own: { serviceCIDR: known(null) } };
+    expect(stepOf(ID, noObject).holdsUp).toBe(true);
+  });
+
   test('which process it is, is recorded before', () => {
     const { facts, own } = unmanagedCluster(hidden);
     expect(unmanaged.records(facts, own)).toEqual([

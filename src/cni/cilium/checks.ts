@@ -18,7 +18,7 @@ import {
   type ConfigFacts,
 } from './facts.ts';
 import { isConvertible, sceneOf } from './scene.ts';
-import { changesOf, commandFor, type IPAMMode, listOf, modeOf } from './settings.ts';
+import { changesOf, CHARTS, commandFor, type IPAMMode, listOf, modeOf } from './settings.ts';
 import { versionOf } from './version.ts';
 
 /** All phases that change Cilium. */
@@ -104,10 +104,13 @@ function checkOwner(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts, image
   const keeper =
     release === null ? scene.config.owner.text : `Helm release ${release.name} in namespace ${release.namespace}`;
   const command = commandFor(scene.config, scene.goal, versionOf(image));
+  const source = command.includes(CHARTS)
+    ? ` (where the chart is not from ${CHARTS}: with your own source instead, which may be an oci:// reference)`
+    : '';
   return [
     finding('AnotherOwner', CONFIG_MAP, CILIUM_PHASES, {
       message: `${refText(CONFIG_MAP)} is kept by something else (${keeper}), so ${differs.join(', ')} must be changed there`,
-      remedy: `${wanted.direction === 'Forward' ? 'When every Node has an IPv6 address' : 'Now'}: ${command}. The restarts that follow are made by this operator.`,
+      remedy: `${wanted.direction === 'Forward' ? 'When every Node has an IPv6 address' : 'Now'}: ${command}${source}. The restarts that follow are made by this operator.`,
     }),
   ];
 }

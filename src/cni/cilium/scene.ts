@@ -10,7 +10,7 @@ import {
   type CiliumNodeFacts,
   type ConfigFacts,
 } from './facts.ts';
-import { changesOf, goalOf, type IPAMMode, modeOf, type Settings } from './settings.ts';
+import { awaitedOf, changesOf, goalOf, type IPAMMode, modeOf, type Settings } from './settings.ts';
 
 const CONFIG_RECORD = 'ConfigMap/kube-system/cilium-config';
 const AGENT_RECORD = 'DaemonSet/kube-system/cilium';
@@ -69,7 +69,7 @@ export function sceneOf(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): 
     operator: operator.value,
     nodes: nodes.value,
     goal,
-    isConfigured: changesOf(config.value, goal).length === 0,
+    isConfigured: (config.value.owner === null ? changesOf : awaitedOf)(config.value, goal).length === 0,
     first: { agent: firstMark(AGENT_RECORD), operator: firstMark(OPERATOR_RECORD) },
   };
 }

@@ -70,6 +70,15 @@ export function changesOf({ data }: ConfigFacts, goal: Settings): readonly Chang
   });
 }
 
+/**
+ * What somebody else must change before it goes on. Not `ipv6-native-routing-cidr` where IPv6 is off: the chart writes it by a value of its own, whatever
+ * `ipv6.enabled` says, and no agent reads it then.
+ */
+export const awaitedOf = (config: ConfigFacts, goal: Settings): readonly Change[] => {
+  const isOff = config.data['enable-ipv6'] !== 'true' && goal['enable-ipv6'] !== 'true';
+  return changesOf(config, goal).filter(({ path }) => !isOff || path !== 'data["ipv6-native-routing-cidr"]');
+};
+
 /** The part of a merge patch that makes these changes. */
 export const patchOf = (config: ConfigFacts, goal: Settings): Readonly<Record<string, string | null>> => {
   const changed = new Set(changesOf(config, goal).map(({ path }) => path));
@@ -78,11 +87,14 @@ export const patchOf = (config: ConfigFacts, goal: Settings): Readonly<Record<st
   );
 };
 
-/** Values of the chart that become these settings. */
-function valuesOf(goal: Settings): readonly (readonly [name: string, value: string])[] {
+/** Values of the chart that become these settings. Pools of a family that is off it leaves out by itself. */
+function valuesOf({ data }: ConfigFacts, goal: Settings): readonly (readonly [name: string, value: string])[] {
   const cidr = goal['cluster-pool-ipv6-cidr'];
   const mask = goal['cluster-pool-ipv6-mask-size'];
-  const native = goal['ipv6-native-routing-cidr'];
+  const native =
+    goal['ipv6-native-routing-cidr'] === null && filled(data['ipv6-native-routing-cidr'])
+      ? ''
+      : goal['ipv6-native-routing-cidr'];
   return [
     ['ipv6.enabled', goal['enable-ipv6'] ?? 'false'],
     ...(typeof cidr === 'string'
@@ -93,19 +105,26 @@ function valuesOf(goal: Settings): readonly (readonly [name: string, value: stri
   ];
 }
 
+/** Where Cilium publishes its chart. */
+export const CHARTS = 'https://helm.cilium.io';
+
 /**
- * How the one who owns the ConfigMap is told the change. The version stands in the command because Helm would take the newest chart without it.
+ * How the one who owns the ConfigMap is told the change. The version stands in the command because Helm would take the newest chart without it, and
+ * the repository because nobody knows by which name it was added, if at all.
  * @param version Of Cilium; null: unknown.
  */
-export function commandFor({ owner, release }: ConfigFacts, goal: Settings, version: string | null): string {
-  const values = valuesOf(goal);
+export function commandFor(config: ConfigFacts, goal: Settings, version: string | null): string {
+  const { owner, release } = config;
+  const values = valuesOf(config, goal);
   if (release === null || owner === null || owner.watches) {
-    const text = values.map(([name, value]) => `${name}: ${value.replace(/^\{(.*)\}$/u, '[$1]')}`).join(', ');
+    const text = values
+      .map(([name, value]) => `${name}: ${value === '' ? '""' : value.replace(/^\{(.*)\}$/u, '[$1]')}`)
+      .join(', ');
     return `set in the values that it is made of (${owner?.text ?? 'its source'}): ${text}`;
   }
   const flags = values.map(([name, value]) => `--set '${name}=${value}'`);
   return [
-    `helm upgrade ${release.name} cilium/cilium`,
+    `helm upgrade ${release.name} cilium --repo ${CHARTS}`,
     `--namespace ${release.namespace}`,
     `--version ${version ?? '<the version that runs>'}`,
     '--reuse-values',

@@ -46,7 +46,7 @@ function configStep(scene: Scene): Step {
         : 'Cilium shall give pods no IPv6 address any more.',
     disrupts: null,
     timeoutSeconds: WRITE_SECONDS,
-    diff: changesOf(config, goal),
+    diff: scene.isConfigured ? [] : changesOf(config, goal),
     state: configState(scene),
   } as const;
   if (config.owner !== null) {

@@ -115,7 +115,9 @@ test(
       CONVERT_MS,
     );
     const command = blockersOf(told, 'AnotherOwner')[0]?.remedy ?? '';
-    expect(command).toContain('helm upgrade cilium cilium/cilium --namespace kube-system --version 1.18.4');
+    expect(command).toContain(
+      'helm upgrade cilium cilium --repo https://helm.cilium.io --namespace kube-system --version 1.18.4',
+    );
     expect(at(await cluster.api.get(CONFIG), 'data', 'enable-ipv6')).toBe('false');
 
     await cluster.api.mergePatch(CONFIG, { data: chartData(command) });

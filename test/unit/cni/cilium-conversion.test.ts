@@ -171,7 +171,7 @@ test('what Helm owns is handed over with exact values; the restarts that follow 
   expect(step).toMatchObject({ kind: 'Handoff', id: 'cilium/config', state: { is: 'Pending' } });
   expect(step).toMatchObject({
     command:
-      'helm upgrade cilium cilium/cilium --namespace kube-system --version 1.18.4 --reuse-values ' +
+      'helm upgrade cilium cilium --repo https://helm.cilium.io --namespace kube-system --version 1.18.4 --reuse-values ' +
       `--set 'ipv6.enabled=true' --set 'ipam.operator.clusterPoolIPv6PodCIDRList={${PODS.IPv6}}' ` +
       "--set 'ipam.operator.clusterPoolIPv6MaskSize=64'",
   });
@@ -188,6 +188,39 @@ test('what Helm owns is handed over with exact values; the restarts that follow 
     command: expect.stringContaining("'ipv6.enabled=false'"),
   });
   expect(cilium.check(back(model), model.facts, model.own)).toMatchObject([{ reason: 'AnotherOwner' }]);
+});
+
+test('Helm without a tunnel, back: the native routing CIDR is told to go, and where it stays the agents restart all the same', () => {
+  const data = { ...CILIUM_CONFIG, 'routing-mode': 'native' };
+  const config = { data, owner: HELM, release: { name: 'cilium', namespace: 'kube-system' } };
+  const converted = { ...data, ...CILIUM_DUAL, 'ipv6-native-routing-cidr': PODS.IPv6 };
+  const chartOff = {
+    'enable-ipv6': 'false',
+    'cluster-pool-ipv6-cidr': null,
+    'cluster-pool-ipv6-mask-size': null,
+  };
+  for (const leftover of [null, PODS.IPv6]) {
+    const model = new CiliumModel({}, { config });
+    model.configure(converted);
+    model.run(wanted);
+    model.done.length = 0;
+    expect(model.steps(back(model))[0]).toMatchObject({
+      command: expect.stringMatching(/--set 'ipv6\.enabled=false' --set 'ipv6NativeRoutingCIDR='$/u),
+      state: { is: 'Pending' },
+    });
+    expect(cilium.check(back(model), model.facts, model.own)).toMatchObject([
+      { reason: 'AnotherOwner', remedy: expect.stringContaining('--repo https://helm.cilium.io') },
+    ]);
+    model.configure({ ...chartOff, 'ipv6-native-routing-cidr': leftover });
+    expect(cilium.check(back(model), model.facts, model.own)).toEqual([]);
+    expect(model.steps(back(model))[0]).toMatchObject({ state: { is: 'Satisfied' }, diff: [] });
+    model.run(back(model));
+    expect(model.done[0]).toBe('cilium/agents');
+    expect(model.nodes.some((node) => hasIPv6([...node.podCIDRs, ...node.internalIPs]))).toBe(false);
+  }
+  const tunnel = new CiliumModel({}, { config: { owner: HELM, release: config.release } });
+  tunnel.configure(CILIUM_DUAL);
+  expect(JSON.stringify(tunnel.steps(back(tunnel))[0])).not.toContain('ipv6NativeRoutingCIDR');
 });
 
 test('what GitOps keeps is told as values, not as a command that would be undone', () => {

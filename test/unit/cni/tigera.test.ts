@@ -1,14 +1,16 @@
 import { expect, test } from '@jest/globals';
 import { tigera } from '../../../src/cni/tigera/index.ts';
 import { unmanaged } from '../../../src/cni/unmanaged/index.ts';
-import type { KubeObject } from '../../../src/model/object.ts';
-import { basics, clusterFacts, PODS, wantedDual, wantedSingle } from '../../support/facts.ts';
+import type { WorkloadFacts } from '../../../src/model/facts.ts';
+import { at, type KubeObject } from '../../../src/model/object.ts';
+import { known, unknown } from '../../../src/model/reader.ts';
+import { basics, clusterFacts, podFacts, PODS, wantedDual, wantedSingle, workloadFacts } from '../../support/facts.ts';
 import { fakeReader } from '../../support/fake-reader.ts';
 
 const installation = (ipPools: readonly unknown[]): KubeObject => ({
   apiVersion: 'operator.tigera.io/v1',
   kind: 'Installation',
-  metadata: { name: 'default' },
+  metadata: { name: 'default', generation: 3 },
   spec: { calicoNetwork: { ipPools } },
 });
 const pool = { name: 'default-ipv4-ippool', cidr: PODS.IPv4, encapsulation: 'VXLANCrossSubnet', blockSize: 26 };
@@ -17,6 +19,9 @@ async function findings(objects: readonly KubeObject[], wanted = wantedDual()) {
   const own = await tigera.observe(fakeReader(objects), basics({ nodes: [] }));
   return tigera.check(wanted, clusterFacts(), own);
 }
+
+const poolsAsked = (remedy: string): unknown =>
+  at(JSON.parse(/-p '(.*)'$/u.exec(remedy)?.[1] ?? '{}'), 'spec', 'calicoNetwork', 'ipPools');
 
 const detect = (
   change: Partial<ReturnType<typeof basics>['objects']>,
@@ -58,7 +63,8 @@ test('nothing of it is changed; the patch to make is shown whole', async () => {
       },
     },
   });
-  expect(tigera.steps(wantedDual(), clusterFacts(), { known: true, value: null })).toEqual([]);
+  const own = await tigera.observe(fakeReader([installation([pool])]), basics({ nodes: [] }));
+  expect(tigera.steps(wantedDual(), clusterFacts(), own)).toEqual([]);
 });
 
 test('IPIP, the default too, is not carried over to IPv6', async () => {
@@ -76,7 +82,121 @@ test('once its pools are as wanted there is nothing to say', async () => {
     { remedy: expect.stringContaining('Remove the pool') },
   ]);
   expect(await findings([installation([pool])], wantedSingle())).toEqual([]);
-  expect(await findings([])).toHaveLength(1);
+  expect(await findings([])).toMatchObject([{ reason: 'CNIConfigUnsupported' }]);
+});
+
+test('there may be more pools than families, and smaller ones than the networks asked for', async () => {
+  const [low, high] = ['10.244.0.0/17', '10.244.128.0/17'].map((cidr, n) => ({ ...pool, name: `low-${n}`, cidr }));
+  const ipv6 = { cidr: 'fd00:10:244::/64', encapsulation: 'VXLAN' };
+  expect(await findings([installation([pool, { cidr: '10.250.0.0/16' }, { cidr: PODS.IPv6 }])])).toEqual([]);
+  expect(await findings([installation([low, high, ipv6])])).toEqual([]);
+  const [asked] = await findings([installation([low, high])]);
+  expect(poolsAsked(asked!.remedy)).toEqual([low, high, expect.objectContaining({ cidr: PODS.IPv6 })]);
+  expect(await findings([installation([low, high])], wantedSingle())).toEqual([]);
+  expect(await findings([installation([low, high, ipv6])], wantedSingle())).toMatchObject([{ reason: 'AnotherOwner' }]);
+});
+
+test('one more pool of a family has the form of those that are there', async () => {
+  const elsewhere = { ...pool, cidr: '10.250.0.0/16', natOutgoing: 'Disabled', nodeSelector: 'zone == "a"' };
+  const [asked] = await findings([installation([elsewhere])]);
+  expect(poolsAsked(asked!.remedy)).toMatchObject([
+    elsewhere,
+    {
+      cidr: PODS.IPv4,
+      blockSize: 26,
+      encapsulation: 'VXLANCrossSubnet',
+      natOutgoing: 'Disabled',
+      nodeSelector: 'zone == "a"',
+    },
+    { cidr: PODS.IPv6 },
+  ]);
+});
+
+test.each([
+  ['an empty list', installation([])],
+  ['no list', { ...installation([]), spec: {} }],
+  ['pools of the other family alone', installation([{ cidr: PODS.IPv6 }])],
+])('%s: no pool of the first family is invented', async (_name, given) => {
+  const found = await findings([given]);
+  expect(found).toMatchObject([{ reason: 'CNIConfigUnsupported', blocks: ['Pools', 'CNIConfig', 'CNIAgents'] }]);
+  expect(found[0]!.remedy).toContain('kubectl get ippools -o yaml');
+  expect(found[0]!.remedy).not.toContain('kubectl patch');
+});
+
+const DUAL = installation([pool, { cidr: PODS.IPv6 }]);
+
+const status = (name: string, state: string, observedGeneration?: number): KubeObject => ({
+  apiVersion: 'operator.tigera.io/v1',
+  kind: 'TigeraStatus',
+  metadata: { name },
+  status: {
+    conditions: ['Available', 'Progressing', 'Degraded'].map((type) => ({
+      type,
+      status: type === state ? 'True' : 'False',
+      message: type === state ? `says ${name}` : '',
+      ...(observedGeneration === undefined ? {} : { observedGeneration }),
+    })),
+  },
+});
+
+async function rollOut(statuses: readonly KubeObject[], change: Partial<WorkloadFacts> = {}, wanted = wantedDual()) {
+  const facts = clusterFacts({ dual: true });
+  const own = await tigera.observe(fakeReader([DUAL, ...statuses]), basics({ nodes: [] }));
+  const names = facts.nodes.map(({ name }) => name);
+  const agent = known(workloadFacts('calico-node', names, change));
+  return tigera.steps(wanted, facts, { ...own, agent });
+}
+
+test.each<[string, readonly KubeObject[], Partial<WorkloadFacts>, unknown]>([
+  ['nothing is said yet', [], {}, { is: 'InProgress', why: expect.stringContaining('not there yet') }],
+  ['of the Installation as it was', [status('calico', 'Available', 2)], {}, { is: 'InProgress' }],
+  [
+    'it progresses',
+    [status('calico', 'Progressing', 3)],
+    {},
+    { is: 'InProgress', why: expect.stringContaining('says') },
+  ],
+  ['it is degraded', [status('calico', 'Degraded', 3)], {}, { is: 'InProgress', why: expect.stringContaining('says') }],
+  [
+    'a pool is refused',
+    [status('ippools', 'Degraded', 3), status('calico', 'Available', 3)],
+    {},
+    { is: 'InProgress', why: 'TigeraStatus ippools is Degraded: says ippools' },
+  ],
+  ['calico-node is rolled out', [status('calico', 'Available', 3)], { generation: 2 }, { is: 'InProgress' }],
+  [
+    'all is said and done',
+    [status('ippools', 'Available', 3), status('calico', 'Available', 3), status('apiserver', 'Degraded', 1)],
+    {},
+    { is: 'Satisfied' },
+  ],
+  ['an operator that names no generation', [status('calico', 'Available')], {}, { is: 'Satisfied' }],
+])('the phases stay closed until the tigera operator is through: %s', async (_name, statuses, change, state) => {
+  expect(await rollOut(statuses, change)).toMatchObject([
+    { kind: 'WaitFor', id: 'tigera/roll-out', phase: 'CNIAgents', state },
+  ]);
+});
+
+test('nodes that are away keep it Progressing, and nothing else from going on', async () => {
+  const facts = clusterFacts({ dual: true });
+  const nodes = facts.nodes.map((node, n) => (n === 2 ? { ...node, ready: false } : node));
+  const names = nodes.map(({ name }) => name);
+  const pods = names.map((node, n) => podFacts({ name: node, node, ready: n !== 2 }));
+  const own = await tigera.observe(fakeReader([DUAL, status('calico', 'Progressing', 3)]), basics({ nodes: [] }));
+  const agent = known(workloadFacts('calico-node', names, { pods }));
+  expect(tigera.steps(wantedDual(), { ...facts, nodes }, { ...own, agent })).toMatchObject([
+    { state: { is: 'Deferred', why: expect.stringContaining(names[2]!) } },
+  ]);
+});
+
+test('what cannot be read is unknown', async () => {
+  const own = await tigera.observe(fakeReader([DUAL]), basics({ nodes: [] }));
+  expect(tigera.steps(wantedDual(), clusterFacts(), { ...own, statuses: unknown('forbidden') })).toMatchObject([
+    { state: { is: 'Unknown', why: expect.stringContaining('forbidden') } },
+  ]);
+  const unread = { ...own, installation: unknown('forbidden') };
+  expect(tigera.steps(wantedDual(), clusterFacts(), unread)).toEqual([]);
+  expect(tigera.check(wantedDual(), clusterFacts(), unread)).toMatchObject([{ reason: 'ComponentUnreadable' }]);
 });
 
 test('a pool of public addresses needs no NAT, one of private addresses that has none is told of', async () => {

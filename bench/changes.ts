@@ -99,8 +99,12 @@ async function sayIdle(bench: ChangesBench, operator: Operator): Promise<void> {
   bench.progress(`idle for ${bench.idleSeconds} s`);
   const [writes, renewals] = [await writesServed(bench.client), operator.renewals()];
   await sleep(bench.idleSeconds * 1000);
-  const written = (await writesServed(bench.client)) - writes;
-  say(bench, `idle-${bench.idleSeconds}-seconds-writes`, written, operator.renewals() - renewals, '');
+  const written = [...(await writesServed(bench.client))].map(
+    ([what, count]) => [what, count - (writes.get(what) ?? 0)] as const,
+  );
+  for (const [what, count] of written) if (count > 0) bench.progress(`written while idle: ${count} ${what}`);
+  const sum = written.reduce((all, [, count]) => all + count, 0);
+  say(bench, `idle-${bench.idleSeconds}-seconds-writes`, sum, operator.renewals() - renewals, '');
 }
 
 function say(bench: ChangesBench, name: string, ours: number, reference: number, unit: string, digits = 0): void {
@@ -257,18 +261,25 @@ async function countOf(client: KubeClient, kind: string): Promise<number> {
   return page.ok ? page.value.items.length : -1;
 }
 
-/** Writes that the API server has carried out so far, but of Leases, among which is one of its own. */
-async function writesServed(client: KubeClient): Promise<number> {
+/** Writes that the API server has carried out so far, by verb and resource; but of Leases, among which is one of its own. */
+async function writesServed(client: KubeClient): Promise<ReadonlyMap<string, number>> {
   const metrics = await client.text('/metrics');
   if (!metrics.ok) throw new Error(errorText(metrics.error));
-  const counts = metrics.value.split('\n').flatMap((line) => {
+  const counts = new Map<string, number>();
+  for (const line of metrics.value.split('\n')) {
     const count = /^apiserver_request_total\{(?<labels>.*)\} (?<count>\S+)$/u.exec(line)?.groups;
     const labels = count?.['labels'] ?? '';
-    const isWrite = /verb="(?:POST|PUT|PATCH|APPLY|DELETE|DELETECOLLECTION)"/u.test(labels);
-    return isWrite && !labels.includes('resource="leases"') ? [Number(count?.['count'])] : [];
-  });
-  return counts.reduce((sum, count) => sum + count, 0);
+    const [verb = '', resource] = ['verb', 'resource'].map(
+      (name) => new RegExp(`\\b${name}="(.*?)"`, 'u').exec(labels)?.[1] ?? '',
+    );
+    if (!WRITES.has(verb) || resource === 'leases') continue;
+    const what = `${verb} ${resource}`;
+    counts.set(what, (counts.get(what) ?? 0) + Number(count?.['count']));
+  }
+  return counts;
 }
+
+const WRITES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'APPLY', 'DELETE', 'DELETECOLLECTION']);
 
 /** The kinds, a namespace, and a resource of which nothing is to be carried out. */
 async function install(client: KubeClient): Promise<void> {

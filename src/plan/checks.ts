@@ -242,13 +242,15 @@ function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps:
     }),
   );
   const lacking = nodes.filter((node) => {
-    const missing = missingFamilies(wanted.families, node);
+    if (wanted.families.every((family) => hasFamily(node.internalIPs, family))) return false;
     const step = open.get(node.name);
-    if (missing.length === 0 || step === undefined) return missing.length > 0;
+    if (step === undefined) return true;
     // Which addresses these are is in what the user is told to do.
     if (step.kind === 'Handoff') return false;
     const given = step.settings.kubelet?.nodeIPs ?? [];
-    return node.agent?.report != null && missing.some((family) => !hasFamily(given, family));
+    return (
+      node.agent?.report != null && missingFamilies(wanted.families, node).some((family) => !hasFamily(given, family))
+    );
   });
   const [first] = lacking;
   if (first === undefined) return [];

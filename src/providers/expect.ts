@@ -73,11 +73,14 @@ const BY_SCHEME: ReadonlyMap<string, Cloud> = new Map(
   CLOUDS.flatMap((cloud) => cloud.schemes.map((scheme) => [scheme, cloud] as const)),
 );
 
-export function expectationOf({ providerID, osImage, labels }: Place): Expectation {
-  const cloud =
-    BY_SCHEME.get(providerID.slice(0, Math.max(0, providerID.indexOf(':')))) ??
-    CLOUDS.find((each) => each.labels.some((label) => label in labels)) ??
-    null;
+export const cloudOf = ({ providerID, labels }: Omit<Place, 'osImage'>): Cloud | null =>
+  BY_SCHEME.get(providerID.slice(0, Math.max(0, providerID.indexOf(':')))) ??
+  CLOUDS.find((each) => each.labels.some((label) => label in labels)) ??
+  null;
+
+export function expectationOf(place: Place): Expectation {
+  const { osImage } = place;
+  const cloud = cloudOf(place);
   const system = SYSTEMS.find(({ image }) => image.test(osImage)) ?? null;
   return {
     cloud,

@@ -99,9 +99,8 @@ export function sinceWhen(previous: NodesStatus | undefined, now: number): (node
   return ({ name, createdAt }) => {
     const before = said.get(name);
     if (before !== undefined) return before;
-    const age = now - Date.parse(createdAt);
     // A Node that has just joined was not there to be named.
-    return allNamed && age > JOINING_MS ? secondsOf(now) : null;
+    return allNamed && now - Date.parse(createdAt) > JOINING_MS ? secondsOf(now) : null;
   };
 }
 

@@ -89,11 +89,12 @@ export function checkLinks(
 
 /** The networks of a Node's addresses: IPv6 by the usual /64, IPv4 by the prefix that its host reports. */
 function linksOf({ internalIPs, agent }: NodeFacts, family: Family): readonly string[] {
-  const reported = new Map((agent?.report?.addresses ?? []).map((entry) => [entry.address, entry.prefixLength]));
+  const prefixOf = (text: string): number | undefined =>
+    agent?.report?.addresses.find(({ address }) => address === text)?.prefixLength;
   return internalIPs.flatMap((text) => {
     const address = parseAddress(text);
     if (!address.ok || address.value.family !== family) return [];
-    const prefix = family === 'IPv6' ? 64 : reported.get(text);
+    const prefix = family === 'IPv6' ? 64 : prefixOf(text);
     return prefix === undefined ? [] : [networkOf(address.value, prefix).text];
   });
 }

@@ -27,8 +27,9 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { agent }: Calic
     workload.pods.filter((pod) => !pod.terminating),
     (pod) => pod.node,
   );
+  const search = { primary, second, keys: [primary, second].map((family) => NAMES[family].proof), inForce };
   const nodes = agentNodes(facts, agent.value).map(
-    (node) => [node.name, proofOf(node, pods.get(node.name) ?? [], { primary, second, inForce }, facts.at)] as const,
+    (node) => [node.name, proofOf(node, pods.get(node.name) ?? [], search, facts.at)] as const,
   );
   return known({ inForce, nodes: new Map(nodes) });
 }
@@ -36,13 +37,15 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { agent }: Calic
 interface Search {
   readonly primary: Family;
   readonly second: Family;
+  /** Of the annotations with the address of each. */
+  readonly keys: readonly string[];
   /** calico-node looks for the second. */
   readonly inForce: boolean;
 }
 
 function proofOf(node: NodeFacts, pods: readonly PodFacts[], search: Search, now: number): NodeProof {
-  const { primary, second, inForce } = search;
-  const missing = [primary, second].map((family) => NAMES[family].proof).filter((key) => !isSet(node, key));
+  const { primary, second, keys, inForce } = search;
+  const missing = keys.filter((key) => !isSet(node, key));
   if (missing.length === 0 && pods.some((pod) => pod.ready)) {
     return { is: 'Proven', evidence: `calico-node on ${node.name} has found both of its addresses.`, remedy: '' };
   }

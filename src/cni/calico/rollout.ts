@@ -1,5 +1,5 @@
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
-import { oncePer } from '../../model/once.ts';
+import { once, oncePer } from '../../model/once.ts';
 import type { StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import type { CalicoNodeFacts } from './facts.ts';
@@ -82,7 +82,7 @@ export const agentNodes: (facts: ClusterFacts, agent: CalicoNodeFacts) => readon
 
 type Nodes = ReadonlyMap<string, NodeFacts>;
 
-const byName = (nodes: readonly NodeFacts[]): Nodes => new Map(nodes.map((node) => [node.name, node]));
+const byName: (nodes: readonly NodeFacts[]) => Nodes = once((nodes) => new Map(nodes.map((node) => [node.name, node])));
 
 interface Groups {
   readonly old: readonly PodFacts[];
@@ -96,9 +96,9 @@ interface Groups {
 
 function groupPods(nodes: Nodes, { workload }: CalicoNodeFacts, goal: Goal): Groups {
   const isNew = (pod: PodFacts) => pod.hash === workload.newestHash && !pod.terminating;
-  const isAway = (pod: PodFacts) => nodes.get(pod.node)?.ready === false;
-  const away = workload.pods.filter(isAway);
-  const here = workload.pods.filter((pod) => !isAway(pod));
+  const notReady = new Set([...nodes.values()].flatMap(({ name, ready }) => (ready ? [] : [name])));
+  const away = workload.pods.filter((pod) => notReady.has(pod.node));
+  const here = away.length === 0 ? workload.pods : workload.pods.filter((pod) => !notReady.has(pod.node));
   return {
     old: here.filter((pod) => !isNew(pod) && !pod.terminating),
     unproven: here.filter(

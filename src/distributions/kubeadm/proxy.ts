@@ -123,7 +123,7 @@ function rolloutOf(
 
   const away = new Set(facts.nodes.filter((node) => !node.ready).map((node) => node.name));
   const here = workload.pods.filter((pod) => !away.has(pod.node));
-  const areFresh = here.every((pod) => isFresh(pod, workload, config));
+  const areFresh = here.every(freshness(workload, config));
   const isOurs = live === target || (wanted.direction === 'Back' && live === first);
   const isTold = isOurs || (wanted.direction === 'Forward' && areFresh && live === null);
   if (isTold && areFresh && isRolledOut(workload)) {
@@ -145,9 +145,11 @@ function rolloutOf(
 }
 
 /** A pod of the newest template that began after the configuration was written: it has read the configuration of now. */
-const isFresh = (pod: PodFacts, workload: WorkloadFacts, { changedAt }: ConfigText): boolean =>
-  pod.hash === workload.newestHash &&
-  (changedAt === null || pod.startedAt === '' || Date.parse(pod.startedAt) >= Date.parse(changedAt));
+function freshness({ newestHash }: WorkloadFacts, { changedAt }: ConfigText): (pod: PodFacts) => boolean {
+  const since = changedAt === null ? Number.NEGATIVE_INFINITY : Date.parse(changedAt);
+  return ({ hash, startedAt }) =>
+    hash === newestHash && (changedAt === null || startedAt === '' || Date.parse(startedAt) >= since);
+}
 
 /**
  * The DaemonSet's own strategy replaces the pods. It stops at a node that is down, which counts as its one unavailable pod: then
@@ -159,7 +161,8 @@ function underWay(
   config: ConfigText,
   someAreAway: boolean,
 ): Pick<Rollout, 'state' | 'next'> {
-  const stale = here.filter((pod) => !pod.terminating && !isFresh(pod, workload, config));
+  const isFresh = freshness(workload, config);
+  const stale = here.filter((pod) => !pod.terminating && !isFresh(pod));
   const troubled = here.find((pod) => pod.waiting !== null && pod.waiting !== 'ContainerCreating');
   const isQuiet = here.every((pod) => pod.ready && !pod.terminating);
   const isStuck = workload.observedGeneration >= workload.generation && isQuiet && stale.length > 0;

@@ -298,6 +298,8 @@ async function install(client: KubeClient): Promise<void> {
       ipFamilies: ['IPv4', 'IPv6'],
       clusterNetwork: { pods: { cidrBlocks: ['fd00:10:200::/48'] }, services: { cidrBlocks: ['fd00:10:96::/112'] } },
       mode: 'Plan',
+      // That a node has now been without for longer is a change, and would be told while nothing else happens.
+      nodes: { gracePeriod: '1h' },
     },
   };
   await until('the new kind is served', async () => (await client.create(cluster)).ok);

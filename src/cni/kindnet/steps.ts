@@ -7,9 +7,7 @@ import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import type { Family } from '../../net/family.ts';
 import { unreachable } from '../../result.ts';
-import { DAEMON_SET, type KindnetFacts, ROLLOUT_ANNOTATION, SUBNET_ENV } from './facts.ts';
-
-type Agent = NonNullable<Extract<KindnetFacts, { readonly known: true }>['value']>;
+import { type AgentFacts, DAEMON_SET, type KindnetFacts, ROLLOUT_ANNOTATION, SUBNET_ENV } from './facts.ts';
 
 const WRITE_SECONDS = 120;
 const RECORD = 'DaemonSet/kube-system/kindnet';
@@ -29,7 +27,7 @@ export function records(own: KindnetFacts): readonly Recordable[] {
   ];
 }
 
-const markOf = ({ workload }: Agent): string | null => workload.templateAnnotations[ROLLOUT_ANNOTATION] ?? null;
+const markOf = ({ workload }: AgentFacts): string | null => workload.templateAnnotations[ROLLOUT_ANNOTATION] ?? null;
 
 /**
  * kindnetd writes the CNI configuration from its Node's podCIDRs by itself; routes to the other nodes and masquerading of a family
@@ -47,7 +45,7 @@ export function steps(wanted: Wanted, facts: ClusterFacts, own: KindnetFacts): r
   return [env, rolloutStep(facts, agent, rolling, wanted)];
 }
 
-function envStep(wanted: Wanted, facts: ClusterFacts, agent: Agent, live: string): Step {
+function envStep(wanted: Wanted, facts: ClusterFacts, agent: AgentFacts, live: string): Step {
   const value = wantedSubnet(wanted, live);
   return {
     id: 'kindnet/env',
@@ -127,7 +125,7 @@ const canonical = (list: string): string =>
     .join(',');
 
 /** Without POD_SUBNET nothing of the template has to change: new pods are made so that each reads its Nodes as they are now. */
-function markedState(wanted: Wanted, facts: ClusterFacts, agent: Agent): StepState {
+function markedState(wanted: Wanted, facts: ClusterFacts, agent: AgentFacts): StepState {
   const live = markOf(agent);
   if (live === targetMark(wanted)) return rolloutState(facts, agent);
   return waitsForPodCIDRs(wanted, facts.nodes) ?? { is: 'Pending' };
@@ -138,7 +136,7 @@ const targetMark = (wanted: Wanted): string | null =>
     ? (asString(at(wanted.restore[RECORD], ROLLOUT_ANNOTATION)) ?? null)
     : wanted.families.join(',');
 
-function rolloutStep(facts: ClusterFacts, agent: Agent, state: StepState, wanted: Wanted): Step {
+function rolloutStep(facts: ClusterFacts, agent: AgentFacts, state: StepState, wanted: Wanted): Step {
   const live = markOf(agent);
   const mark = agent.subnet === null ? targetMark(wanted) : live;
   const progress = progressOf(agent.workload, facts.nodes, facts.at);
@@ -171,7 +169,7 @@ function rolloutStep(facts: ClusterFacts, agent: Agent, state: StepState, wanted
   };
 }
 
-function rolloutState(facts: ClusterFacts, { workload }: Agent): StepState {
+function rolloutState(facts: ClusterFacts, { workload }: AgentFacts): StepState {
   const progress = progressOf(workload, facts.nodes, facts.at);
   switch (progress.is) {
     case 'Done':

@@ -1,5 +1,5 @@
 import type { FindingReason } from './finding-reasons.ts';
-import type { ObjectRef } from './object.ts';
+import { type ObjectRef, refText } from './object.ts';
 import type { Phase } from './phase.ts';
 
 /** Something about the cluster that the administrator must know. */
@@ -13,5 +13,30 @@ export interface Finding {
   /** The phases that must not begin while this holds. None: it is a warning. */
   readonly blocks: readonly Phase[];
 }
+
+/** What it says to people. */
+export type FindingWords = Pick<Finding, 'message' | 'remedy'>;
+
+/** Arguments in the order in which one reads them: what, where, what waits for it, and the words. */
+export const finding = (
+  reason: FindingReason,
+  object: ObjectRef | null,
+  blocks: readonly Phase[],
+  words: FindingWords,
+): Finding => ({ reason, object, blocks, ...words });
+
+/** @param what An object, or what people call several. */
+export const unreadable = (what: ObjectRef | string, why: string, blocks: readonly Phase[]): Finding =>
+  finding('ComponentUnreadable', typeof what === 'string' ? null : what, blocks, {
+    message: `${typeof what === 'string' ? what : refText(what)} could not be read: ${why}`,
+    remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
+  });
+
+/** @param where What the CNI would have been installed by, if the object were there. */
+export const notInstalled = (object: ObjectRef, where: string, blocks: readonly Phase[]): Finding =>
+  finding('CNIConfigUnsupported', object, blocks, {
+    message: `${refText(object)} is not there, as it is where ${where}`,
+    remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
+  });
 
 export const isBlocker = (finding: Finding): boolean => finding.blocks.length > 0;

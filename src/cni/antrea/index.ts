@@ -1,6 +1,5 @@
 import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { FindingReason } from '../../model/finding-reasons.ts';
+import { type Finding, finding, unreadable } from '../../model/finding.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
@@ -45,14 +44,7 @@ export const antrea: CNI<AntreaFacts> = {
 
 function check(wanted: Wanted, nodes: readonly NodeFacts[], own: AntreaFacts): readonly Finding[] {
   if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
-  if (!own.known) {
-    return [
-      finding('ComponentUnreadable', ANTREA_PHASES, {
-        message: `${refText(AGENT)} could not be read: ${own.why}`,
-        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-      }),
-    ];
-  }
+  if (!own.known) return [unreadable(AGENT, own.why, ANTREA_PHASES)];
   const stale = own.value === null ? [] : staleNodes(wanted, nodes, own.value);
   if (own.value !== null && stale.length === 0) return [];
   const names = stale.slice(0, 5).map((node) => node.name);
@@ -63,7 +55,7 @@ function check(wanted: Wanted, nodes: readonly NodeFacts[], own: AntreaFacts): r
   const families = wanted.families.join(' and ');
   return [
     // On the way back the podCIDRs go only after the agents' turn.
-    finding('Unmanaged', wanted.direction === 'Forward' ? ANTREA_PHASES : [], {
+    finding('Unmanaged', AGENT, wanted.direction === 'Forward' ? ANTREA_PHASES : [], {
       message: `Antrea is recognised and left to you: its agents take up ${families} from the podCIDRs of their Nodes when they start anew${where}`,
       remedy:
         `When every Node has podCIDRs of ${families}: where AntreaProxy is switched off, set serviceCIDRv6 of antrea-agent.conf in ${refText(CONFIG_MAP)} to ${wanted.services.IPv6 ?? 'nothing'}; ` +
@@ -84,9 +76,3 @@ function staleNodes({ families }: Wanted, nodes: readonly NodeFacts[], { pods }:
     return !isSame || !pod.ready || Date.parse(pod.startedAt) < Date.parse(node.createdAt);
   });
 }
-
-const finding = (
-  reason: FindingReason,
-  blocks: readonly Phase[],
-  words: { readonly message: string; readonly remedy: string },
-): Finding => ({ reason, object: AGENT, blocks, ...words });

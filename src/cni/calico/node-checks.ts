@@ -1,8 +1,5 @@
-import type { FindingReason } from '../../api/reasons.ts';
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { ObjectRef } from '../../model/object.ts';
-import type { Phase } from '../../model/phase.ts';
+import { type Finding, finding } from '../../model/finding.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseAddress } from '../../net/address.ts';
 import { networkOf } from '../../net/cidr.ts';
@@ -97,13 +94,6 @@ function linksOf({ internalIPs, agent }: NodeFacts, family: Family): readonly st
     return prefix === undefined ? [] : [networkOf(address.value, prefix).text];
   });
 }
-
-const finding = (
-  reason: FindingReason,
-  object: ObjectRef | null,
-  blocks: readonly Phase[],
-  words: { readonly message: string; readonly remedy: string },
-): Finding => ({ reason, object, blocks, ...words });
 
 const list = (all: readonly string[]): string =>
   all.length <= 5 ? all.join(', ') : `${all.slice(0, 5).join(', ')} and ${all.length - 5} more`;

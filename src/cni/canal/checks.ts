@@ -1,7 +1,6 @@
 import semver from 'semver';
 import type { ClusterFacts } from '../../model/facts.ts';
-import type { FindingReason } from '../../model/finding-reasons.ts';
-import type { Finding } from '../../model/finding.ts';
+import { type Finding, finding, type FindingWords, notInstalled, unreadable } from '../../model/finding.ts';
 import { checkEgress } from '../../model/egress.ts';
 import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
 import { type NetConf, readNetConf } from '../../model/net-conf.ts';
@@ -57,21 +56,8 @@ function checkReadable({ config, agent }: CanalFacts): readonly Finding[] {
     { ref: DAEMON_SET, fact: agent },
   ];
   return parts.flatMap(({ ref, fact }): readonly Finding[] => {
-    if (!fact.known) {
-      return [
-        finding('ComponentUnreadable', ref, CANAL_PHASES, {
-          message: `${refText(ref)} could not be read: ${fact.why}`,
-          remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-        }),
-      ];
-    }
-    if (fact.value !== null) return [];
-    return [
-      unsupported(ref, {
-        message: `${refText(ref)} is not there, as it is where Canal was installed by its manifest`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
+    if (!fact.known) return [unreadable(ref, fact.why, CANAL_PHASES)];
+    return fact.value === null ? [notInstalled(ref, 'Canal was installed by its manifest', CANAL_PHASES)] : [];
   });
 }
 
@@ -259,17 +245,5 @@ function sameNetwork(a: string, b: string): boolean {
   return left.ok && right.ok && left.value.text === right.value.text;
 }
 
-interface Words {
-  readonly message: string;
-  readonly remedy: string;
-}
-
-const finding = (reason: FindingReason, object: ObjectRef | null, blocks: readonly Phase[], words: Words): Finding => ({
-  reason,
-  object,
-  blocks,
-  ...words,
-});
-
-const unsupported = (object: ObjectRef, words: Words): Finding =>
+const unsupported = (object: ObjectRef, words: FindingWords): Finding =>
   finding('CNIConfigUnsupported', object, CANAL_PHASES, words);

@@ -1,8 +1,7 @@
 import semver from 'semver';
 import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
-import type { FindingReason } from '../../model/finding-reasons.ts';
-import type { Finding } from '../../model/finding.ts';
+import { type Finding, finding, notInstalled, unreadable } from '../../model/finding.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
@@ -26,13 +25,13 @@ const CILIUM_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
 
 export function check(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): readonly Finding[] {
   if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
-  const unreadable = checkReadable(own);
+  const unread = checkReadable(own);
   const config = own.config.known ? own.config.value : null;
   const agent = own.agent.known ? own.agent.value : null;
-  if (config === null || agent === null) return unreadable;
+  if (config === null || agent === null) return unread;
   const mode = modeOf(config);
-  if (mode === null) return [...unreadable, unsupportedMode(config)];
-  const common = [...unreadable, ...checkFamilies(wanted), ...checkOwner(wanted, facts, own, agent.image)];
+  if (mode === null) return [...unread, unsupportedMode(config)];
+  const common = [...unread, ...checkFamilies(wanted), ...checkOwner(wanted, facts, own, agent.image)];
   if (wanted.direction === 'Back') return common;
   return [
     ...common,
@@ -61,21 +60,9 @@ const KINDS: readonly (readonly [part: 'config' | 'agent' | 'nodes' | 'operator'
 function checkReadable(own: CiliumFacts): readonly Finding[] {
   return KINDS.flatMap(([part, ref]): readonly Finding[] => {
     const fact: Known<unknown> = own[part];
-    if (!fact.known) {
-      return [
-        finding('ComponentUnreadable', ref, CILIUM_PHASES, {
-          message: `${ref === null ? 'CiliumNodes' : refText(ref)} could not be read: ${fact.why}`,
-          remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-        }),
-      ];
-    }
+    if (!fact.known) return [unreadable(ref ?? 'CiliumNodes', fact.why, CILIUM_PHASES)];
     if (fact.value !== null || ref === null || part === 'operator') return [];
-    return [
-      finding('CNIConfigUnsupported', ref, CILIUM_PHASES, {
-        message: `${refText(ref)} is not there, as it is where Cilium was installed by its chart or its command line`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
+    return [notInstalled(ref, 'Cilium was installed by its chart or its command line', CILIUM_PHASES)];
   });
 }
 
@@ -175,14 +162,7 @@ function checkPool({ pods }: Wanted, mode: IPAMMode, { data }: ConfigFacts): rea
 function checkMultiPool({ pods, nodeMask }: Wanted, mode: IPAMMode, { pool }: CiliumFacts): readonly Finding[] {
   if (mode !== 'multi-pool') return [];
   const ref: ObjectRef = { apiVersion: POOL_API, kind: 'CiliumPodIPPool', name: DEFAULT_POOL };
-  if (!pool.known) {
-    return [
-      finding('ComponentUnreadable', ref, CILIUM_PHASES, {
-        message: `${refText(ref)} could not be read: ${pool.why}`,
-        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-      }),
-    ];
-  }
+  if (!pool.known) return [unreadable(ref, pool.why, CILIUM_PHASES)];
   if ((pool.value?.ipv6.length ?? 0) > 0) return [];
   const patch = { spec: { ipv6: { cidrs: [pods.IPv6 ?? ''], maskSize: nodeMask.IPv6 ?? 64 } } };
   return [
@@ -197,15 +177,3 @@ function sameNetwork(a: string, b: string): boolean {
   const [left, right] = [parseCidr(a), parseCidr(b)];
   return left.ok && right.ok && left.value.text === right.value.text;
 }
-
-interface Words {
-  readonly message: string;
-  readonly remedy: string;
-}
-
-const finding = (reason: FindingReason, object: ObjectRef | null, blocks: readonly Phase[], words: Words): Finding => ({
-  reason,
-  object,
-  blocks,
-  ...words,
-});

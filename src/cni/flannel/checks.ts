@@ -1,7 +1,6 @@
 import semver from 'semver';
-import type { FindingReason } from '../../model/finding-reasons.ts';
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import type { Finding } from '../../model/finding.ts';
+import { type Finding, finding, type FindingWords, notInstalled, unreadable } from '../../model/finding.ts';
 import { checkEgress } from '../../model/egress.ts';
 import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
@@ -62,21 +61,10 @@ function checkReadable({ namespace, config, agent }: FlannelFacts): readonly Fin
     { ref: daemonSetRef(namespace), fact: agent },
   ];
   return parts.flatMap(({ ref, fact }): readonly Finding[] => {
-    if (!fact.known) {
-      return [
-        finding('ComponentUnreadable', ref, FLANNEL_PHASES, {
-          message: `${refText(ref)} could not be read: ${fact.why}`,
-          remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-        }),
-      ];
-    }
-    if (fact.value !== null) return [];
-    return [
-      unsupported(ref, {
-        message: `${refText(ref)} is not there, as it is where flannel was installed by its manifest or chart`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
+    if (!fact.known) return [unreadable(ref, fact.why, FLANNEL_PHASES)];
+    return fact.value === null
+      ? [notInstalled(ref, 'flannel was installed by its manifest or chart', FLANNEL_PHASES)]
+      : [];
   });
 }
 
@@ -231,14 +219,5 @@ function sameNetwork(a: string, b: string): boolean {
 
 const nodeRef = (node: NodeFacts): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name: node.name });
 
-interface Words {
-  readonly message: string;
-  readonly remedy: string;
-}
-
-function finding(reason: FindingReason, object: ObjectRef, blocks: readonly Phase[], words: Words): Finding {
-  return { reason, object, blocks, ...words };
-}
-
-const unsupported = (object: ObjectRef, words: Words): Finding =>
+const unsupported = (object: ObjectRef, words: FindingWords): Finding =>
   finding('CNIConfigUnsupported', object, FLANNEL_PHASES, words);

@@ -1,8 +1,7 @@
 import semver from 'semver';
 import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
-import type { FindingReason } from '../../model/finding-reasons.ts';
-import type { Finding } from '../../model/finding.ts';
+import { type Finding, finding, notInstalled, unreadable } from '../../model/finding.ts';
 import { refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -14,21 +13,9 @@ const PHASES: readonly Phase[] = ['CNIAgents'];
 
 export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts): readonly Finding[] {
   if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
-  if (!own.known) {
-    return [
-      finding('ComponentUnreadable', PHASES, {
-        message: `${refText(DAEMON_SET)} could not be read: ${own.why}`,
-        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-      }),
-    ];
-  }
+  if (!own.known) return [unreadable(DAEMON_SET, own.why, PHASES)];
   if (own.value === null) {
-    return [
-      finding('CNIConfigUnsupported', PHASES, {
-        message: `${refText(DAEMON_SET)} is not there, as it is where kube-router was installed by one of its manifests`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
+    return [notInstalled(DAEMON_SET, 'kube-router was installed by one of its manifests', PHASES)];
   }
   const agent = own.value;
   const common = [...checkFamilies(wanted), ...checkForm(agent), ...checkOwner(wanted, agent)];
@@ -51,7 +38,7 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
 function checkFamilies(wanted: Wanted): readonly Finding[] {
   if (isConvertible(wanted)) return [];
   return [
-    finding('OptionNotCarriedOut', PHASES, {
+    finding('OptionNotCarriedOut', DAEMON_SET, PHASES, {
       message: `spec.ipFamilies: with kube-router only IPv6 is added to IPv4, or taken away again; asked for is ${wanted.families.join(', ')}`,
       remedy: 'Change --enable-ipv4 and --enable-ipv6 by hand, and set spec.cni: Unmanaged.',
     }),
@@ -61,7 +48,7 @@ function checkFamilies(wanted: Wanted): readonly Finding[] {
 function checkForm({ args, flagsInCommand }: AgentFacts): readonly Finding[] {
   if (flagsInCommand) {
     return [
-      finding('CNIConfigUnsupported', PHASES, {
+      finding('CNIConfigUnsupported', DAEMON_SET, PHASES, {
         message: `${refText(DAEMON_SET)}: flags stand in the command of its container, where they cannot be told from a program's own words`,
         remedy: 'Move them to args, as in the manifests.',
       }),
@@ -70,7 +57,7 @@ function checkForm({ args, flagsInCommand }: AgentFacts): readonly Finding[] {
   const off = ['run-router', 'enable-cni'].filter((name) => !isOn(args, name));
   if (off.length === 0) return [];
   return [
-    finding('CNIConfigUnsupported', PHASES, {
+    finding('CNIConfigUnsupported', DAEMON_SET, PHASES, {
       message: `${refText(DAEMON_SET)}: --${off.join(' and --')} ${off.length > 1 ? 'are' : 'is'} false, so something else makes the network of pods`,
       remedy: `Set spec.cni to what that is, or to Unmanaged; give kube-router --${IPV6_FLAG}=true beside it by hand.`,
     }),
@@ -84,7 +71,7 @@ function checkOwner(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
   const message = `${refText(DAEMON_SET)} is kept by something else (${owner.text})`;
   if (isOfK0s(agent)) {
     return [
-      finding('AnotherOwner', PHASES, {
+      finding('AnotherOwner', DAEMON_SET, PHASES, {
         message: `${message}: k0s makes its arguments from spec.network.dualStack of its configuration`,
         remedy: 'Set spec.network.dualStack.enabled: true there; k0s then changes kube-router itself.',
       }),
@@ -93,11 +80,11 @@ function checkOwner(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
   const wants = args.filter((arg) => !agent.args.includes(arg)).join(' ') || args.join(' ');
   return [
     owner.watches
-      ? finding('AnotherOwner', PHASES, {
+      ? finding('AnotherOwner', DAEMON_SET, PHASES, {
           message: `${message}, which would undo every change`,
           remedy: `Give its container these arguments there: ${wants}.`,
         })
-      : finding('AnotherOwner', [], {
+      : finding('AnotherOwner', DAEMON_SET, [], {
           message: `${message}: its next upgrade will undo the change, which is then made again`,
           remedy: `Give its container these arguments there too: ${wants}.`,
         }),
@@ -112,7 +99,7 @@ function checkVersion({ image }: AgentFacts): readonly Finding[] {
   const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
   if (version === null) {
     return [
-      finding('UnknownVersion', [], {
+      finding('UnknownVersion', DAEMON_SET, [], {
         message: `${refText(DAEMON_SET)}: the version of kube-router cannot be told from image ${image}`,
         remedy: `See that it is ${LEAST} or newer.`,
       }),
@@ -120,7 +107,7 @@ function checkVersion({ image }: AgentFacts): readonly Finding[] {
   }
   if (semver.gte(version, LEAST)) return [];
   return [
-    finding('UnsupportedVersion', PHASES, {
+    finding('UnsupportedVersion', DAEMON_SET, PHASES, {
       message: `kube-router ${version.version} cannot do both families: that came with ${LEAST}`,
       remedy: 'Upgrade it first, and boot the nodes one by one: its tunnels have other names since then.',
     }),
@@ -132,7 +119,7 @@ function checkServices(wanted: Wanted, { args }: AgentFacts): readonly Finding[]
   const live = serviceRanges(args).find((range) => familyOf(range) === 'IPv6');
   if (!isOn(args, 'run-firewall') || asked === undefined || live === undefined || live.trim() === asked) return [];
   return [
-    finding('ServiceCIDRMismatch', PHASES, {
+    finding('ServiceCIDRMismatch', DAEMON_SET, PHASES, {
       message: `${refText(DAEMON_SET)}: --service-cluster-ip-range names ${live}, but the IPv6 service network is ${asked}: policies would cut Services off`,
       remedy: `Give both the same: spec.clusterNetwork.services.cidrBlocks, or --service-cluster-ip-range.`,
     }),
@@ -150,7 +137,7 @@ function checkK0sServices({ services }: Wanted, agent: AgentFacts): readonly Fin
   const hasRange = serviceRanges(args).some((range) => familyOf(range) === 'IPv6');
   if (!isOfK0s(agent) || hasRange || !isOn(args, IPV6_FLAG) || !isOn(args, 'run-firewall')) return [];
   return [
-    finding('AnotherOwner', [], {
+    finding('AnotherOwner', DAEMON_SET, [], {
       message: `${refText(DAEMON_SET)}: k0s gives kube-router the IPv4 network of Services alone, so where kube-proxy runs in mode ipvs its firewall drops what pods send to Services over IPv6`,
       remedy: `Set ${K0S_RANGES}: ${[services.IPv4, services.IPv6].filter(Boolean).join(',')} in the configuration of k0s; and take it out again before dual-stack is switched off.`,
     }),
@@ -162,7 +149,7 @@ function checkGrace(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
   const isDone = goalArgs(wanted, agent).join('\n') === args.join('\n');
   if (isDone || !isOn(args, 'run-router') || isOn(args, 'bgp-graceful-restart')) return [];
   return [
-    finding('TrafficInterrupted', [], {
+    finding('TrafficInterrupted', DAEMON_SET, [], {
       message: `${refText(DAEMON_SET)}: --bgp-graceful-restart is ${flag(args, 'bgp-graceful-restart')}: routes to a node's pods go away while kube-router restarts there, and without it IPv6 routes between nodes have been seen missing (kube-router#1992)`,
       remedy: 'Add --bgp-graceful-restart=true to its arguments first.',
     }),
@@ -173,7 +160,7 @@ function checkGrace(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
 function checkK0sRanges(agent: AgentFacts): readonly Finding[] {
   if (!isOfK0s(agent) || serviceRanges(agent.args).length < 2) return [];
   return [
-    finding('AnotherOwner', ['ControllerManager', 'APIServer'], {
+    finding('AnotherOwner', DAEMON_SET, ['ControllerManager', 'APIServer'], {
       message: `${refText(DAEMON_SET)}: it has Service networks of both families from ${K0S_RANGES}, with which kube-router does not start once k0s has dual-stack switched off`,
       remedy: `Take ${K0S_RANGES} out of the configuration of k0s.`,
     }),
@@ -184,7 +171,7 @@ function checkK0sRanges(agent: AgentFacts): readonly Finding[] {
 function checkHostFiles({ args }: AgentFacts): readonly Finding[] {
   if (!isOn(args, 'enable-cni')) return [];
   return [
-    finding('Unmanaged', [], {
+    finding('Unmanaged', DAEMON_SET, [], {
       message:
         'kube-router never takes a range out of the CNI configuration that it has written to the hosts, so new pods get IPv6 addresses without routes there as long as it stands in the file',
       remedy:
@@ -192,9 +179,3 @@ function checkHostFiles({ args }: AgentFacts): readonly Finding[] {
     }),
   ];
 }
-
-const finding = (
-  reason: FindingReason,
-  blocks: readonly Phase[],
-  words: { readonly message: string; readonly remedy: string },
-): Finding => ({ reason, object: DAEMON_SET, blocks, ...words });

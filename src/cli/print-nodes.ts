@@ -1,4 +1,5 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
+import { listText } from '../model/list-text.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
 import { type Diagnosis, fixText, triedText } from '../nodes/cause.ts';
 import { isGuarded } from '../plan/guard-steps.ts';
@@ -164,16 +165,11 @@ function fixLines(rows: readonly NodeRow[], options: PrintOptions): readonly str
     ...sorted
       .slice(0, TOLD)
       .flatMap(({ diagnosis, names }) => [
-        ...indented(`${diagnosis.cause} (${namesText(names)}): ${detailText(diagnosis)}`, '  ', options.width),
+        ...indented(`${diagnosis.cause} (${listText(names, NAMED)}): ${detailText(diagnosis)}`, '  ', options.width),
         ...indented(doText(diagnosis, names), '    ', options.width),
       ]),
     ...(more > 0 ? [`  and ${plural(more, 'other cause')}: -o wide`] : []),
   ];
-}
-
-function namesText(names: readonly string[]): string {
-  const more = names.length - NAMED;
-  return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** A command for a node names its own addresses: of several nodes that of the first is shown. */

@@ -2,6 +2,7 @@ import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { FindingReason } from '../model/finding-reasons.ts';
 import type { Finding } from '../model/finding.ts';
+import { listText } from '../model/list-text.ts';
 import { once } from '../model/once.ts';
 import { fromPhase, type Phase, PHASES } from '../model/phase.ts';
 import { serviceKey } from '../model/service.ts';
@@ -292,14 +293,12 @@ function checkDualStackServices(wanted: Wanted, facts: ClusterFacts): readonly F
   );
   const [first] = using;
   if (first === undefined) return [];
-  const names = using.slice(0, 5).map((service) => `${service.namespace}/${service.name}`);
-  const more = using.length > names.length ? ` and ${using.length - names.length} more` : '';
   const patch = `{"spec":{"ipFamilyPolicy":"SingleStack","ipFamilies":["${wanted.families[0] ?? ''}"]}}`;
   return [
     {
       reason: 'DualStackServicesRemain',
       object: { apiVersion: 'v1', kind: 'Service', namespace: first.namespace, name: first.name },
-      message: `${using.length} Services still use the family that leaves: ${names.join(', ')}${more}.`,
+      message: `${using.length} Services still use the family that leaves: ${listText(using.map(serviceKey))}.`,
       remedy: `Make each single-stack: kubectl -n ${first.namespace} patch service ${first.name} -p '${patch}'.`,
       blocks: fromPhase('CNIConfig', 'Back'),
     },
@@ -318,10 +317,7 @@ const nodeRef = (node: NodeFacts) => ({ apiVersion: 'v1', kind: 'Node', name: no
 const countOf = (some: readonly NodeFacts[], all: readonly NodeFacts[]): string =>
   `${some.length} of ${all.length} Nodes`;
 
-function listOf(nodes: readonly NodeFacts[]): string {
-  const names = nodes.slice(0, 5).map((node) => node.name);
-  return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
-}
+const listOf = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));
 
 function named(name: string, text: string | undefined, field: string): readonly Named[] {
   const cidr = parseCidr(text ?? '');

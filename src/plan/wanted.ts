@@ -7,7 +7,7 @@ import type { Known } from '../model/reader.ts';
 import type { Recorded } from '../model/record.ts';
 import type { Request } from '../model/request.ts';
 import type { Wanted } from '../model/wanted.ts';
-import { parseCidr } from '../net/cidr.ts';
+import { parseCidr, sameNetwork } from '../net/cidr.ts';
 import type { Family, PerFamily } from '../net/family.ts';
 import { FIRST_FAMILIES_KEY } from './record-step.ts';
 
@@ -145,11 +145,6 @@ function networkFindings(
       },
     ];
   });
-}
-
-function sameNetwork(a: string, b: string): boolean {
-  const [left, right] = [parseCidr(a), parseCidr(b)];
-  return left.ok && right.ok && left.value.text === right.value.text;
 }
 
 function byFamily(networks: Known<readonly string[]>): PerFamily<string> {

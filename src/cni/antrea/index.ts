@@ -1,5 +1,6 @@
 import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
 import { type Finding, finding, unreadable } from '../../model/finding.ts';
+import { listText } from '../../model/list-text.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
@@ -47,11 +48,7 @@ function check(wanted: Wanted, nodes: readonly NodeFacts[], own: AntreaFacts): r
   if (!own.known) return [unreadable(AGENT, own.why, ANTREA_PHASES)];
   const stale = own.value === null ? [] : staleNodes(wanted, nodes, own.value);
   if (own.value !== null && stale.length === 0) return [];
-  const names = stale.slice(0, 5).map((node) => node.name);
-  const where =
-    names.length === 0
-      ? ''
-      : `; not yet on ${names.join(', ')}${stale.length > names.length ? ` and ${stale.length - names.length} more` : ''}`;
+  const where = stale.length === 0 ? '' : `; not yet on ${listText(stale.map(({ name }) => name))}`;
   const families = wanted.families.join(' and ');
   return [
     // On the way back the podCIDRs go only after the agents' turn.

@@ -1,6 +1,7 @@
 import semver from 'semver';
 import type { ClusterFacts } from '../../model/facts.ts';
 import { type Finding, unreadable } from '../../model/finding.ts';
+import { imageVersion } from '../../model/image.ts';
 import { refText } from '../../model/object.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import type { Family } from '../../net/family.ts';
@@ -231,8 +232,7 @@ function checkVersion(
   agent: CalicoNodeFacts,
   family: Family,
 ): readonly Finding[] {
-  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(agent.image)?.[1];
-  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  const version = imageVersion(agent.image);
   if (version === null) {
     return [
       warning('UnknownVersion', DAEMON_SET, {
@@ -246,7 +246,7 @@ function checkVersion(
       ? []
       : [
           blocker('UnsupportedVersion', DAEMON_SET, {
-            message: `Calico ${version.version} cannot do ${what}: that came with ${least}`,
+            message: `Calico ${version} cannot do ${what}: that came with ${least}`,
             remedy: 'Upgrade Calico first.',
           }),
         ];

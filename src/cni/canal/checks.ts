@@ -3,11 +3,12 @@ import type { ClusterFacts } from '../../model/facts.ts';
 import { type Finding, finding, type FindingWords, notInstalled, unreadable } from '../../model/finding.ts';
 import { checkEgress } from '../../model/egress.ts';
 import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
+import { imageVersion } from '../../model/image.ts';
 import { type NetConf, readNetConf } from '../../model/net-conf.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { parseCidr } from '../../net/cidr.ts';
+import { sameNetwork } from '../../net/cidr.ts';
 import {
   CONFIG_MAP,
   DAEMON_SET,
@@ -187,8 +188,7 @@ function checkVersions({ images }: AgentFacts): readonly Finding[] {
 }
 
 function checkVersion(name: string, image: string, least: string): readonly Finding[] {
-  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(image)?.[1];
-  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  const version = imageVersion(image);
   if (version === null) {
     return [
       finding('UnknownVersion', DAEMON_SET, [], {
@@ -200,7 +200,7 @@ function checkVersion(name: string, image: string, least: string): readonly Find
   if (semver.gte(version, least)) return [];
   return [
     finding('UnsupportedVersion', DAEMON_SET, CANAL_PHASES, {
-      message: `${name} ${version.version} cannot do both families in Canal: that came with ${least}`,
+      message: `${name} ${version} cannot do both families in Canal: that came with ${least}`,
       remedy: 'Upgrade Canal first.',
     }),
   ];
@@ -238,11 +238,6 @@ function checkAway(facts: ClusterFacts, agent: AgentFacts): readonly Finding[] {
       remedy: 'Bring the nodes back, or remove their Nodes.',
     }),
   ];
-}
-
-function sameNetwork(a: string, b: string): boolean {
-  const [left, right] = [parseCidr(a), parseCidr(b)];
-  return left.ok && right.ok && left.value.text === right.value.text;
 }
 
 const unsupported = (object: ObjectRef, words: FindingWords): Finding =>

@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { isProven, nodeAnnotations } from '../../model/flanneld.ts';
+import { listText } from '../../model/list-text.ts';
 import { readNetConf, sameButFamily, withFamily, withoutFamily } from '../../model/net-conf.ts';
 import { asString, at, type Json } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
@@ -113,7 +114,4 @@ export function hasTold(node: NodeFacts, { flags }: AgentFacts, { flannel }: Con
 
 export const hasIPv6 = (texts: readonly string[]): boolean => texts.some((text) => text.includes(':'));
 
-export const nameList = (nodes: readonly NodeFacts[]): string => {
-  const names = nodes.slice(0, 5).map((node) => node.name);
-  return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
-};
+export const nameList = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));

@@ -2,11 +2,12 @@ import semver from 'semver';
 import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
 import { type Finding, finding, notInstalled, unreadable } from '../../model/finding.ts';
+import { imageVersion } from '../../model/image.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { parseCidr } from '../../net/cidr.ts';
+import { sameNetwork } from '../../net/cidr.ts';
 import {
   CONFIG_MAP,
   DAEMON_SET,
@@ -18,7 +19,6 @@ import {
 } from './facts.ts';
 import { isConvertible, sceneOf } from './scene.ts';
 import { changesOf, CHARTS, commandFor, type IPAMMode, listOf, modeOf } from './settings.ts';
-import { versionOf } from './version.ts';
 
 /** All phases that change Cilium. */
 const CILIUM_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
@@ -90,7 +90,7 @@ function checkOwner(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts, image
   const release = scene.config.release;
   const keeper =
     release === null ? scene.config.owner.text : `Helm release ${release.name} in namespace ${release.namespace}`;
-  const command = commandFor(scene.config, scene.goal, versionOf(image));
+  const command = commandFor(scene.config, scene.goal, imageVersion(image));
   const source = command.includes(CHARTS)
     ? ` (where the chart is not from ${CHARTS}: with your own source instead, which may be an oci:// reference)`
     : '';
@@ -127,7 +127,7 @@ function checkOperator(mode: IPAMMode, { operator }: CiliumFacts): readonly Find
 const LEAST = { 'cluster-pool': '1.8.0', kubernetes: '1.8.0', 'multi-pool': '1.14.0' } as const;
 
 function checkVersion(mode: IPAMMode, image: string): readonly Finding[] {
-  const version = versionOf(image);
+  const version = imageVersion(image);
   if (version === null) {
     return [
       finding('UnknownVersion', DAEMON_SET, [], {
@@ -171,9 +171,4 @@ function checkMultiPool({ pods, nodeMask }: Wanted, mode: IPAMMode, { pool }: Ci
       remedy: `kubectl patch ciliumpodippool ${DEFAULT_POOL} --type=merge -p '${JSON.stringify(patch)}'; and every other pool that pods name likewise, with a network of its own.`,
     }),
   ];
-}
-
-function sameNetwork(a: string, b: string): boolean {
-  const [left, right] = [parseCidr(a), parseCidr(b)];
-  return left.ok && right.ok && left.value.text === right.value.text;
 }

@@ -1,11 +1,12 @@
 import type { WorkloadFacts } from '../../model/facts.ts';
+import { listText } from '../../model/list-text.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
 import { progressOf } from '../../model/rollout.ts';
 import type { RolloutWorkload, Step, StepState } from '../../model/step.ts';
 import { endedText, isRolledOut } from '../../model/workload.ts';
 import { unreachable } from '../../result.ts';
 import { DAEMON_SET, MARKS, OPERATOR, ROLLOUT_ANNOTATION } from './facts.ts';
-import { agentNodes, isIPv6, markOf, nameList, runsIPv6, type Scene, staleNodes } from './scene.ts';
+import { agentNodes, isIPv6, markOf, runsIPv6, type Scene, staleNodes } from './scene.ts';
 
 /** A roll-out as it stands, and what the template shall be marked with. */
 interface Rolling {
@@ -96,7 +97,7 @@ function agentsForward(scene: Scene): Rolling {
       waits:
         unproven.length === 0
           ? null
-          : `waits until cilium-agent has an IPv6 address of its own on ${nameList(unproven)}`,
+          : `waits until cilium-agent has an IPv6 address of its own on ${listText(unproven)}`,
       evidence: `all ${agent.workload.pods.length} pods are ready, and their CiliumNodes have an IPv6 CiliumInternalIP`,
     });
   if (live === MARKS.with) return { state: told(), mark: live };
@@ -112,7 +113,7 @@ function agentsBack(scene: Scene): Rolling {
     .filter((name) => runsIPv6(scene.nodes[name]));
   const told = (): StepState =>
     toldState(scene, agent.workload, {
-      waits: still.length === 0 ? null : `waits until cilium-agent has given up its IPv6 address on ${nameList(still)}`,
+      waits: still.length === 0 ? null : `waits until cilium-agent has given up its IPv6 address on ${listText(still)}`,
       evidence: `all ${agent.workload.pods.length} pods are ready, and no CiliumNode has an IPv6 CiliumInternalIP`,
     });
   // A mark of ours goes, and with that come new pods. One that is to stay, because nobody could tell it from a first state, is turned round.
@@ -137,7 +138,7 @@ function operatorForward(scene: Scene, operator: WorkloadFacts): Rolling {
       return refusedState(refused, nodes[refused]?.operatorError ?? '');
     return toldState(scene, operator, {
       waits:
-        lacking.length === 0 ? null : `waits until cilium-operator has given an IPv6 pod CIDR to ${nameList(lacking)}`,
+        lacking.length === 0 ? null : `waits until cilium-operator has given an IPv6 pod CIDR to ${listText(lacking)}`,
       evidence: mode === 'cluster-pool' ? 'every CiliumNode has an IPv6 pod CIDR' : 'its pods are new and ready',
     });
   };

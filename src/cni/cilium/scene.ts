@@ -103,6 +103,3 @@ export function staleNodes(scene: Scene, workload: WorkloadFacts, nodes: readonl
 /** It started after the configuration became what it shall be, or has yet to start; in the same second counts as before. */
 const isFresh = ({ startedAt }: PodFacts, { isConfigured, config: { changedAt } }: Scene): boolean =>
   isConfigured && changedAt !== null && (startedAt === '' || Date.parse(startedAt) > Date.parse(changedAt));
-
-export const nameList = (names: readonly string[]): string =>
-  names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;

@@ -1,12 +1,13 @@
 import type { ClusterFacts } from '../../model/facts.ts';
+import { imageVersion } from '../../model/image.ts';
+import { listText } from '../../model/list-text.ts';
 import { refText } from '../../model/object.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { CONFIG_MAP, NODE_API, type CiliumFacts, type CiliumNodeFacts } from './facts.ts';
 import { agentStep, operatorStep } from './rollouts.ts';
-import { agentNodes, isIPv6, nameList, sceneOf, type Scene } from './scene.ts';
+import { agentNodes, isIPv6, sceneOf, type Scene } from './scene.ts';
 import { changesOf, commandFor, patchOf } from './settings.ts';
-import { versionOf } from './version.ts';
 
 /** Seconds for one write to be seen again. */
 const WRITE_SECONDS = 120;
@@ -50,7 +51,7 @@ function configStep(scene: Scene): Step {
     state: configState(scene),
   } as const;
   if (config.owner !== null) {
-    const command = commandFor(config, goal, versionOf(scene.agent.image));
+    const command = commandFor(config, goal, imageVersion(scene.agent.image));
     return { ...base, kind: 'Handoff', command, watches: refText(CONFIG_MAP) };
   }
   return {
@@ -82,7 +83,7 @@ function configState(scene: Scene): StepState {
 
 const waitsFor = (what: string, nodes: readonly { readonly name: string }[]): StepState => ({
   is: 'InProgress',
-  why: `waits until every Node has ${what}; without: ${nameList(nodes.map(({ name }) => name))}`,
+  why: `waits until every Node has ${what}; without: ${listText(nodes.map(({ name }) => name))}`,
 });
 
 /** Only the operator gives these pod CIDRs, and it never takes one back from a node that is there. */

@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { isProven, nodeAnnotations } from '../../model/flanneld.ts';
+import { listText } from '../../model/list-text.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
 import { progressOf } from '../../model/rollout.ts';
 import type { Disruption, RolloutWorkload, Step, StepState } from '../../model/step.ts';
@@ -120,7 +121,10 @@ function toldState(scene: Scene, unproven: readonly NodeFacts[], evidence: strin
     case 'Done':
       return unproven.length === 0
         ? { is: 'Satisfied', evidence }
-        : { is: 'InProgress', why: `waits until flanneld has told of ${goal.family} on ${names(unproven)}` };
+        : {
+            is: 'InProgress',
+            why: `waits until flanneld has told of ${goal.family} on ${listText(unproven.map(({ name }) => name))}`,
+          };
     case 'DoneButAway':
       return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };
     case 'Waiting':
@@ -167,11 +171,3 @@ function backendOf({ config }: Scene): string {
   const read = readNetConf(config.text ?? '');
   return read.ok ? read.value.backend : '';
 }
-
-const names = (nodes: readonly NodeFacts[]): string =>
-  nodes.length <= 5
-    ? nodes.map((node) => node.name).join(', ')
-    : `${nodes
-        .slice(0, 5)
-        .map((node) => node.name)
-        .join(', ')} and ${nodes.length - 5} more`;

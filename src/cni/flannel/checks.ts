@@ -3,10 +3,12 @@ import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { type Finding, finding, type FindingWords, notInstalled, unreadable } from '../../model/finding.ts';
 import { checkEgress } from '../../model/egress.ts';
 import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
+import { imageVersion } from '../../model/image.ts';
+import { listText } from '../../model/list-text.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { parseCidr } from '../../net/cidr.ts';
+import { sameNetwork } from '../../net/cidr.ts';
 import { configMapRef, daemonSetRef, type ConfigFacts, type FlannelAgentFacts, type FlannelFacts } from './facts.ts';
 import { type NetConf, readNetConf } from '../../model/net-conf.ts';
 
@@ -152,8 +154,7 @@ function checkNetwork({ families, pods }: Wanted, namespace: string, conf: NetCo
 
 function checkVersion(namespace: string, { backend }: NetConf, { image }: FlannelAgentFacts): readonly Finding[] {
   const ref = daemonSetRef(namespace);
-  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(image)?.[1];
-  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  const version = imageVersion(image);
   if (version === null) {
     return [
       finding('UnknownVersion', ref, [], {
@@ -166,7 +167,7 @@ function checkVersion(namespace: string, { backend }: NetConf, { image }: Flanne
   if (semver.gte(version, least)) return [];
   return [
     finding('UnsupportedVersion', ref, FLANNEL_PHASES, {
-      message: `flannel ${version.version} cannot do both families: that came with ${least}`,
+      message: `flannel ${version} cannot do both families: that came with ${least}`,
       remedy: 'Upgrade flannel first.',
     }),
   ];
@@ -203,18 +204,12 @@ function checkAway({ nodes }: ClusterFacts, namespace: string, { workload }: Fla
   const away = nodes.filter((node) => !node.ready && running.has(node.name));
   const [first] = away;
   if (first === undefined) return [];
-  const some = away.slice(0, 5).map((node) => node.name);
   return [
     finding('NodesNotReady', nodeRef(first), ['CNIAgents'], {
-      message: `${some.join(', ')}${away.length > 5 ? ` and ${away.length - 5} more` : ''}: not Ready, and the roll-out of ${refText(daemonSetRef(namespace))} must reach every node`,
+      message: `${listText(away.map(({ name }) => name))}: not Ready, and the roll-out of ${refText(daemonSetRef(namespace))} must reach every node`,
       remedy: 'Bring the nodes back, or remove their Nodes.',
     }),
   ];
-}
-
-function sameNetwork(a: string, b: string): boolean {
-  const [left, right] = [parseCidr(a), parseCidr(b)];
-  return left.ok && right.ok && left.value.text === right.value.text;
 }
 
 const nodeRef = (node: NodeFacts): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name: node.name });

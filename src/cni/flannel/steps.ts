@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { nodeAnnotations, type NodeAnnotations } from '../../model/flanneld.ts';
+import { listText } from '../../model/list-text.ts';
 import { refText } from '../../model/object.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -70,10 +71,9 @@ function configState(
   const lacking = wanted.direction === 'Forward' ? nodes.filter((node) => !hasPodCIDR(node, goal)) : [];
   // Before that flanneld would crash there: "IPv6 is enabled but the lease has no IPv6".
   if (lacking.length === 0 || isToldAsFinding(wanted, lacking)) return { is: 'Pending' };
-  const some = lacking.slice(0, 5).map((node) => node.name);
   return {
     is: 'InProgress',
-    why: `waits until every Node has an ${goal.family} podCIDR; without: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}`,
+    why: `waits until every Node has an ${goal.family} podCIDR; without: ${listText(lacking.map(({ name }) => name))}`,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import { listText } from '../../model/list-text.ts';
 import { asString, at, refText } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
 import { progressOf } from '../../model/rollout.ts';
@@ -97,10 +98,9 @@ function waitsForPodCIDRs(
   // Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps the step from being done.
   const isToldAsFinding = podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
   if (lacking.length === 0 || isToldAsFinding) return null;
-  const some = lacking.slice(0, 5).map((node) => node.name);
   return {
     is: 'InProgress',
-    why: `waits until every Node has a podCIDR of each family; not yet: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}`,
+    why: `waits until every Node has a podCIDR of each family; not yet: ${listText(lacking.map(({ name }) => name))}`,
   };
 }
 

@@ -2,6 +2,7 @@ import semver from 'semver';
 import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
 import { type Finding, finding, notInstalled, unreadable } from '../../model/finding.ts';
+import { imageVersion } from '../../model/image.ts';
 import { refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -95,8 +96,7 @@ function checkOwner(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
 const LEAST = '2.0.0';
 
 function checkVersion({ image }: AgentFacts): readonly Finding[] {
-  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(image)?.[1];
-  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  const version = imageVersion(image);
   if (version === null) {
     return [
       finding('UnknownVersion', DAEMON_SET, [], {
@@ -108,7 +108,7 @@ function checkVersion({ image }: AgentFacts): readonly Finding[] {
   if (semver.gte(version, LEAST)) return [];
   return [
     finding('UnsupportedVersion', DAEMON_SET, PHASES, {
-      message: `kube-router ${version.version} cannot do both families: that came with ${LEAST}`,
+      message: `kube-router ${version} cannot do both families: that came with ${LEAST}`,
       remedy: 'Upgrade it first, and boot the nodes one by one: its tunnels have other names since then.',
     }),
   ];

@@ -1,4 +1,5 @@
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
+import { listText } from '../../model/list-text.ts';
 import { asArray, asString, at, refText } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
 import { progressOf } from '../../model/rollout.ts';
@@ -124,9 +125,10 @@ function waits({ direction, nodes: { podCIDRs } }: Wanted, facts: ClusterFacts, 
 }
 
 function waitsFor(what: string, nodes: readonly NodeFacts[]): StepState {
-  const names = nodes.slice(0, 5).map((node) => node.name);
-  const more = nodes.length > names.length ? ` and ${nodes.length - names.length} more` : '';
-  return { is: 'InProgress', why: `waits until every Node has ${what}; without: ${names.join(', ')}${more}` };
+  return {
+    is: 'InProgress',
+    why: `waits until every Node has ${what}; without: ${listText(nodes.map((node) => node.name))}`,
+  };
 }
 
 interface Rolling {

@@ -1,4 +1,5 @@
 import type { FindingReason } from './finding-reasons.ts';
+import type { Network } from './networks.ts';
 import { type ObjectRef, refText } from './object.ts';
 import type { Phase } from './phase.ts';
 
@@ -12,6 +13,8 @@ export interface Finding {
   readonly remedy: string;
   /** The phases that must not begin while this holds. None: it is a warning. */
   readonly blocks: readonly Phase[];
+  /** What has a live network of the family already, where the spec asks for another one. */
+  readonly liveNetwork?: Network;
 }
 
 /** What it says to people. */

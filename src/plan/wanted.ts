@@ -1,6 +1,7 @@
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
+import type { Network } from '../model/networks.ts';
 import { at, asArray, asString } from '../model/object.ts';
 import { type Direction, PHASES } from '../model/phase.ts';
 import type { Known } from '../model/reader.ts';
@@ -111,7 +112,7 @@ function primaryFindings(families: readonly Family[], live: readonly Family[]): 
 }
 
 function networkFindings(
-  name: 'pods' | 'services',
+  name: Network,
   wanted: Wanted,
   live: PerFamily<string>,
   asked: PerFamily<string>,
@@ -128,6 +129,7 @@ function networkFindings(
           message: `${field} has ${wants}, but the live ${family} network for ${name} is ${has}, which cannot change on a running cluster.`,
           remedy: `Write ${has} in ${field}, or leave the ${family} network out.`,
           blocks: PHASES,
+          liveNetwork: name,
         },
       ];
     }

@@ -1,5 +1,6 @@
 import type { ClusterFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { Network } from '../../model/networks.ts';
 import { fromPhase, type Phase } from '../../model/phase.ts';
 import { DEFAULT_SERVICE_CIDR } from '../../model/service-networks.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
@@ -27,7 +28,7 @@ export function checkNetworks(wanted: Wanted, facts: ClusterFacts, own: KubeadmF
 
 function checkMentions(
   wanted: Wanted,
-  field: 'pods' | 'services',
+  field: Network,
   mentions: readonly Mention[],
   networks: readonly string[],
   phase: Phase,

@@ -1,6 +1,7 @@
 import type { FindingReason } from './finding-reasons.ts';
 import type { Network } from './networks.ts';
 import { type ObjectRef, refText } from './object.ts';
+import type { Owner } from './owner.ts';
 import type { Phase } from './phase.ts';
 
 /** Something about the cluster that the administrator must know. */
@@ -41,5 +42,24 @@ export const notInstalled = (object: ObjectRef, where: string, blocks: readonly 
     message: `${refText(object)} is not there, as it is where ${where}`,
     remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
   });
+
+/** @param remedy Where its owner undoes every change at once, and where only its next upgrade does. */
+export function keptElsewhere(
+  object: ObjectRef,
+  owner: Owner,
+  blocks: readonly Phase[],
+  remedy: { readonly atOnce: string; readonly later: string },
+): Finding {
+  const message = `${refText(object)} is kept by something else (${owner.text})`;
+  return owner.watches
+    ? finding('AnotherOwner', object, blocks, {
+        message: `${message}, which would undo every change`,
+        remedy: remedy.atOnce,
+      })
+    : finding('AnotherOwner', object, [], {
+        message: `${message}: its next upgrade will undo the change, which is then made again`,
+        remedy: remedy.later,
+      });
+}
 
 export const isBlocker = (finding: Finding): boolean => finding.blocks.length > 0;

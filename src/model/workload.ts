@@ -1,5 +1,5 @@
-import type { EndedContainer, PodFacts, WorkloadFacts } from './facts.ts';
-import { asArray, asNumber, asString, at, type KubeObject, type ObjectRef } from './object.ts';
+import type { Basics, EndedContainer, NodeFacts, PodFacts, WorkloadFacts } from './facts.ts';
+import { asArray, asNumber, asString, at, type KubeObject, type ObjectRef, refText } from './object.ts';
 import { known, unknown, type Known, type Reader } from './reader.ts';
 
 const CONTAINER_FIELDS = [
@@ -99,6 +99,16 @@ export function isRolledOut(workload: WorkloadFacts): boolean {
     workload.pods.length === workload.desired
   );
 }
+
+/** Nodes that one of its pods is on. */
+export function nodesWithPod(nodes: readonly NodeFacts[], { pods }: WorkloadFacts): readonly NodeFacts[] {
+  const running = new Set(pods.map((pod) => pod.node));
+  return nodes.filter((node) => running.has(node.name));
+}
+
+/** What tells that it runs in a cluster; null: it is not there. */
+export const signOf = ({ objects }: Basics, ref: WorkloadRef): string | null =>
+  objects[ref.kind].includes(`${ref.namespace}/${ref.name}`) ? refText(ref) : null;
 
 export function toPodFacts(pod: KubeObject): PodFacts {
   const statuses = asArray(at(pod, 'status', 'containerStatuses'));

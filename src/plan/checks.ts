@@ -10,7 +10,7 @@ import type { Step } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { parseAddress } from '../net/address.ts';
 import { type Cidr, contains, overlaps, parseCidr, subnetCount } from '../net/cidr.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, isOfFamily } from '../net/family.ts';
 import { carriesPods } from '../net/interfaces.ts';
 import { serviceViews } from '../services/inventory.ts';
 import { isTooOld } from './by-hand.ts';
@@ -277,7 +277,7 @@ const missingFamilies = (families: readonly Family[], node: NodeFacts): readonly
   families.filter((family) => !hasFamily(node.internalIPs, family));
 
 const hasFamily = (addresses: readonly string[], family: Family): boolean =>
-  addresses.some((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4') === family);
+  addresses.some((ip) => isOfFamily(ip, family));
 
 /** After the API server is back to one family, the addresses of the other could not be given back. */
 function checkDualStackServices(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {

@@ -3,7 +3,7 @@ import { HOPS } from '../model/connectivity.ts';
 import { listText } from '../model/list-text.ts';
 import { PROBE_FAILURES, type ProbedCheck, type ProbePath } from '../model/probe.ts';
 import type { DNSServer } from '../model/step.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, isOfFamily } from '../net/family.ts';
 import { unreachable } from '../result.ts';
 import { type Attempt, locate, type Located } from './locate.ts';
 import { remedyOf } from './remedies.ts';
@@ -286,7 +286,7 @@ const isUnanswered = ({ result }: Check): boolean => !result.ok && result.failur
 
 function dnsHops(family: Family, ledger: Ledger, servers: readonly DNSServer[]): readonly Draft[] {
   const drafts: Draft[] = [];
-  const server = servers.find(({ address }) => address.includes(':') === (family === 'IPv6'));
+  const server = servers.find(({ address }) => isOfFamily(address, family));
   if (server !== undefined && !server.hasEndpoint && ledger.open('DNS').some(isUnanswered)) {
     const message = `DNS over ${family}: Service kube-dns has the address ${server.address}, but its pods have no ${family} address, so nobody answers there.`;
     const hop = hopOf('DNSWithoutEndpoint', family, [], message);

@@ -1,4 +1,4 @@
-import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
+import type { NodeFacts, WorkloadFacts } from '../../model/facts.ts';
 import { type Finding, finding, unreadable } from '../../model/finding.ts';
 import { listText } from '../../model/list-text.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
@@ -6,10 +6,11 @@ import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
 import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { readWorkload } from '../../model/workload.ts';
+import { readWorkload, signOf, type WorkloadRef } from '../../model/workload.ts';
 import type { CNI } from '../contract.ts';
+import { isOfFamily } from '../../net/family.ts';
 
-const AGENT: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'antrea-agent' };
+const AGENT: WorkloadRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'antrea-agent' };
 const CONFIG_MAP: ObjectRef = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'antrea-config' };
 const ANTREA_PHASES: readonly Phase[] = ['CNIAgents'];
 
@@ -34,7 +35,7 @@ export const antrea: CNI<AntreaFacts> = {
     },
   ],
   usesNodeIPAM: true,
-  detect: ({ objects }: Basics) => (objects.DaemonSet.includes(`kube-system/${AGENT.name}`) ? refText(AGENT) : null),
+  detect: (basics) => signOf(basics, AGENT),
   observe: (reader) => readWorkload(reader, 'DaemonSet', 'kube-system', AGENT.name),
   components: () => [],
   check: (wanted, { nodes }, own) => check(wanted, nodes, own),
@@ -66,9 +67,7 @@ function staleNodes({ families }: Wanted, nodes: readonly NodeFacts[], { pods }:
   return nodes.filter((node) => {
     const pod = pods.find((each) => each.node === node.name && !each.terminating);
     if (pod === undefined) return false;
-    const held = (['IPv4', 'IPv6'] as const).filter((family) =>
-      node.podCIDRs.some((cidr) => cidr.includes(':') === (family === 'IPv6')),
-    );
+    const held = (['IPv4', 'IPv6'] as const).filter((family) => node.podCIDRs.some((cidr) => isOfFamily(cidr, family)));
     const isSame = held.length === families.length && families.every((family) => held.includes(family));
     return !isSame || !pod.ready || Date.parse(pod.startedAt) < Date.parse(node.createdAt);
   });

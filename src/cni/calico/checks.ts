@@ -1,6 +1,6 @@
 import semver from 'semver';
 import type { ClusterFacts } from '../../model/facts.ts';
-import { type Finding, unreadable } from '../../model/finding.ts';
+import { type Finding, keptElsewhere, unreadable } from '../../model/finding.ts';
 import { imageVersion } from '../../model/image.ts';
 import { refText } from '../../model/object.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -76,23 +76,15 @@ function checkMigration({ migrating }: CalicoFacts): readonly Finding[] {
 
 function checkOwner({ owner }: CalicoNodeFacts, family: Family): readonly Finding[] {
   if (owner === null) return [];
-  const message = `${refText(DAEMON_SET)} is kept by something else (${owner.text})`;
   const names = envOf(family)
     .join(', ')
     .replace(/, ([^,]+)$/u, ' and $1');
-  return owner.watches
-    ? [
-        blocker('AnotherOwner', DAEMON_SET, {
-          message: `${message}, which would undo every change`,
-          remedy: `Make the change there: ${names} in its source; or take calico-node out of its care.`,
-        }),
-      ]
-    : [
-        warning('AnotherOwner', DAEMON_SET, {
-          message: `${message}: its next upgrade will undo the change, which is then made again`,
-          remedy: `Set ${names} in its values too.`,
-        }),
-      ];
+  return [
+    keptElsewhere(DAEMON_SET, owner, CALICO_PHASES, {
+      atOnce: `Make the change there: ${names} in its source; or take calico-node out of its care.`,
+      later: `Set ${names} in its values too.`,
+    }),
+  ];
 }
 
 /** The variables that say whether calico-node carries that family. */

@@ -4,10 +4,10 @@ import { listText } from '../../model/list-text.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseAddress } from '../../net/address.ts';
 import { networkOf } from '../../net/cidr.ts';
-import { type Family, otherFamily } from '../../net/family.ts';
+import { type Family, isOfFamily, otherFamily } from '../../net/family.ts';
 import { nodesWithout } from './agents.ts';
 import { DAEMON_SET, poolsOf, type CalicoFacts, type CalicoNodeFacts, type ConfigFacts } from './facts.ts';
-import { isOfFamily, NAMES } from './family.ts';
+import { NAMES } from './family.ts';
 import { optionsOf } from './options.ts';
 import { agentNodes } from './rollout.ts';
 

@@ -6,6 +6,7 @@ import { imageVersion } from '../../model/image.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
+import { checkChangesIPv6 } from '../../model/second-ipv6.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { sameNetwork } from '../../net/cidr.ts';
 import {
@@ -17,7 +18,7 @@ import {
   type CiliumFacts,
   type ConfigFacts,
 } from './facts.ts';
-import { isConvertible, sceneOf } from './scene.ts';
+import { sceneOf } from './scene.ts';
 import { changesOf, CHARTS, commandFor, type IPAMMode, listOf, modeOf } from './settings.ts';
 
 /** All phases that change Cilium. */
@@ -31,7 +32,16 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): re
   if (config === null || agent === null) return unread;
   const mode = modeOf(config);
   if (mode === null) return [...unread, unsupportedMode(config)];
-  const common = [...unread, ...checkFamilies(wanted), ...checkOwner(wanted, facts, own, agent.image)];
+  const common = [
+    ...unread,
+    ...checkChangesIPv6(wanted, {
+      cni: 'Cilium',
+      object: null,
+      blocks: CILIUM_PHASES,
+      byHand: 'Change enable-ipv4 and its pool by hand',
+    }),
+    ...checkOwner(wanted, facts, own, agent.image),
+  ];
   if (wanted.direction === 'Back') return common;
   return [
     ...common,
@@ -71,16 +81,6 @@ const unsupportedMode = ({ data }: ConfigFacts): Finding =>
     message: `${refText(CONFIG_MAP)}: ipam is "${data['ipam'] ?? ''}": pods take their addresses neither from Cilium's own pools nor from podCIDRs of Nodes`,
     remedy: 'Give pods IPv6 addresses where they are handed out, and set spec.cni: Unmanaged.',
   });
-
-function checkFamilies(wanted: Wanted): readonly Finding[] {
-  if (isConvertible(wanted)) return [];
-  return [
-    finding('OptionNotCarriedOut', null, CILIUM_PHASES, {
-      message: `spec.ipFamilies: with Cilium only IPv6 is added to IPv4, or taken away again; asked for is ${wanted.families.join(', ')}`,
-      remedy: 'Change enable-ipv4 and its pool by hand, and set spec.cni: Unmanaged.',
-    }),
-  ];
-}
 
 /** Another owner's ConfigMap is not written: the next upgrade would switch IPv6 off under pods that use it. */
 function checkOwner(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts, image: string): readonly Finding[] {

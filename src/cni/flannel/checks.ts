@@ -1,6 +1,13 @@
 import semver from 'semver';
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import { type Finding, finding, type FindingWords, notInstalled, unreadable } from '../../model/finding.ts';
+import {
+  type Finding,
+  finding,
+  type FindingWords,
+  keptElsewhere,
+  notInstalled,
+  unreadable,
+} from '../../model/finding.ts';
 import { checkEgress } from '../../model/egress.ts';
 import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
 import { imageVersion } from '../../model/image.ts';
@@ -8,6 +15,7 @@ import { listText } from '../../model/list-text.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { nodesWithPod } from '../../model/workload.ts';
 import { sameNetwork } from '../../net/cidr.ts';
 import { configMapRef, daemonSetRef, type ConfigFacts, type FlannelAgentFacts, type FlannelFacts } from './facts.ts';
 import { type NetConf, readNetConf } from '../../model/net-conf.ts';
@@ -82,17 +90,11 @@ function checkOthers({ namespace, others }: FlannelFacts): readonly Finding[] {
 function checkOwner(namespace: string, { owner }: FlannelAgentFacts): readonly Finding[] {
   if (owner === null) return [];
   const ref = daemonSetRef(namespace);
-  const message = `${refText(ref)} is kept by something else (${owner.text})`;
   return [
-    owner.watches
-      ? finding('AnotherOwner', ref, FLANNEL_PHASES, {
-          message: `${message}, which would undo every change`,
-          remedy: 'Make the change there (podCidrv6 in the values of its chart), or take flannel out of its care.',
-        })
-      : finding('AnotherOwner', ref, [], {
-          message: `${message}: its next upgrade will undo the change, which is then made again`,
-          remedy: 'Set podCidrv6 in its values too.',
-        }),
+    keptElsewhere(ref, owner, FLANNEL_PHASES, {
+      atOnce: 'Make the change there (podCidrv6 in the values of its chart), or take flannel out of its care.',
+      later: 'Set podCidrv6 in its values too.',
+    }),
   ];
 }
 
@@ -183,9 +185,8 @@ function checkHosts(
   namespace: string,
   agent: FlannelAgentFacts,
 ): readonly Finding[] {
-  const running = new Set(agent.workload.pods.map((pod) => pod.node));
-  const lacking = nodes.flatMap((node) => {
-    const problem = running.has(node.name) ? whyNoInterface(node, families, agent.flags) : null;
+  const lacking = nodesWithPod(nodes, agent.workload).flatMap((node) => {
+    const problem = whyNoInterface(node, families, agent.flags);
     return problem === null ? [] : [{ node, problem }];
   });
   const [first] = lacking;
@@ -200,8 +201,7 @@ function checkHosts(
 
 /** The roll-outs must reach every node in turn: one that is away holds the DaemonSet up, and overlooks the others when it is back. */
 function checkAway({ nodes }: ClusterFacts, namespace: string, { workload }: FlannelAgentFacts): readonly Finding[] {
-  const running = new Set(workload.pods.map((pod) => pod.node));
-  const away = nodes.filter((node) => !node.ready && running.has(node.name));
+  const away = nodesWithPod(nodes, workload).filter((node) => !node.ready);
   const [first] = away;
   if (first === undefined) return [];
   return [

@@ -1,9 +1,11 @@
-import type { Basics, ComponentFacts } from '../../model/facts.ts';
+import type { ComponentFacts } from '../../model/facts.ts';
 import { type Finding, finding, notInstalled, unreadable } from '../../model/finding.ts';
 import { refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
+import { replacePods } from '../../model/plugin.ts';
 import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { signOf } from '../../model/workload.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import type { CNI } from '../contract.ts';
 import { DAEMON_SET, type KindnetFacts, ROLLOUT_ANNOTATION, SUBNET_ENV } from './facts.ts';
@@ -26,18 +28,11 @@ export const kindnet: CNI<KindnetFacts> = {
       resourceNames: [DAEMON_SET.name],
       verbs: ['get', 'patch'],
     },
-    {
-      why: 'replace a pod of kindnet where its DaemonSet does not go on by itself',
-      namespace: 'kube-system',
-      apiGroups: [''],
-      resources: ['pods'],
-      verbs: ['list', 'delete'],
-    },
+    replacePods('kindnet', 'kube-system'),
   ],
   workloads: [{ ref: DAEMON_SET, annotation: ROLLOUT_ANNOTATION, env: [SUBNET_ENV] }],
   usesNodeIPAM: true,
-  detect: ({ objects }: Basics) =>
-    objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,
+  detect: (basics) => signOf(basics, DAEMON_SET),
   observe,
   check,
   steps,

@@ -2,12 +2,11 @@ import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { listText } from '../../model/list-text.ts';
 import { asString, at, refText } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
-import { progressOf } from '../../model/rollout.ts';
-import type { RolloutWorkload, Step, StepState } from '../../model/step.ts';
-import { cidrList, type Wanted } from '../../model/wanted.ts';
+import { nextOfRollout, progressOf, rolloutState } from '../../model/rollout.ts';
+import type { Step, StepState } from '../../model/step.ts';
+import { cidrList, needNotWait, type Wanted } from '../../model/wanted.ts';
 import { parseCidr } from '../../net/cidr.ts';
-import type { Family } from '../../net/family.ts';
-import { unreachable } from '../../result.ts';
+import { type Family, isOfFamily } from '../../net/family.ts';
 import { type AgentFacts, DAEMON_SET, type KindnetFacts, ROLLOUT_ANNOTATION, SUBNET_ENV } from './facts.ts';
 
 const WRITE_SECONDS = 120;
@@ -42,7 +41,7 @@ export function steps(wanted: Wanted, facts: ClusterFacts, own: KindnetFacts): r
   if (agent.subnet === null) return [rolloutStep(facts, agent, markedState(wanted, facts, agent), wanted)];
 
   const env = envStep(wanted, facts, agent, agent.subnet.value);
-  const rolling = env.state.is === 'Satisfied' ? rolloutState(facts, agent) : ({ is: 'Pending' } as const);
+  const rolling = env.state.is === 'Satisfied' ? toldState(facts, agent) : ({ is: 'Pending' } as const);
   return [env, rolloutStep(facts, agent, rolling, wanted)];
 }
 
@@ -89,23 +88,18 @@ function envState(wanted: Wanted, { nodes }: ClusterFacts, live: string, value: 
 }
 
 /** Null: nothing to wait for. */
-function waitsForPodCIDRs(
-  { direction, families, nodes: { podCIDRs } }: Wanted,
-  nodes: readonly NodeFacts[],
-): StepState | null {
+function waitsForPodCIDRs(wanted: Wanted, nodes: readonly NodeFacts[]): StepState | null {
+  const { direction, families } = wanted;
   if (direction === 'Back') return null;
   const lacking = nodes.filter((node) => !families.every((family) => hasPodCIDR(node, family)));
-  // Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps the step from being done.
-  const isToldAsFinding = podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
-  if (lacking.length === 0 || isToldAsFinding) return null;
+  if (needNotWait(wanted, lacking)) return null;
   return {
     is: 'InProgress',
     why: `waits until every Node has a podCIDR of each family; not yet: ${listText(lacking.map(({ name }) => name))}`,
   };
 }
 
-const hasPodCIDR = (node: NodeFacts, family: Family): boolean =>
-  node.podCIDRs.some((cidr) => cidr.includes(':') === (family === 'IPv6'));
+const hasPodCIDR = (node: NodeFacts, family: Family): boolean => node.podCIDRs.some((cidr) => isOfFamily(cidr, family));
 
 /** The first text again on the way back, where it was recorded. The same networks in another spelling count as equal. */
 function wantedSubnet(wanted: Wanted, live: string): string {
@@ -127,7 +121,7 @@ const canonical = (list: string): string =>
 /** Without POD_SUBNET nothing of the template has to change: new pods are made so that each reads its Nodes as they are now. */
 function markedState(wanted: Wanted, facts: ClusterFacts, agent: AgentFacts): StepState {
   const live = markOf(agent);
-  if (live === targetMark(wanted)) return rolloutState(facts, agent);
+  if (live === targetMark(wanted)) return toldState(facts, agent);
   return waitsForPodCIDRs(wanted, facts.nodes) ?? { is: 'Pending' };
 }
 
@@ -140,13 +134,6 @@ function rolloutStep(facts: ClusterFacts, agent: AgentFacts, state: StepState, w
   const live = markOf(agent);
   const mark = agent.subnet === null ? targetMark(wanted) : live;
   const progress = progressOf(agent.workload, facts.nodes, facts.at);
-  const next: RolloutWorkload['next'] =
-    mark === live
-      ? {
-          is: 'DeletePods',
-          pods: progress.is === 'Stuck' ? [{ name: progress.next.name, uid: progress.next.uid }] : [],
-        }
-      : { is: 'Annotate', annotation: ROLLOUT_ANNOTATION, value: mark };
   return {
     kind: 'RolloutWorkload',
     id: 'kindnet/rollout',
@@ -165,28 +152,16 @@ function rolloutStep(facts: ClusterFacts, agent: AgentFacts, state: StepState, w
     },
     timeoutSeconds: 180 + 60 * agent.workload.desired,
     ref: DAEMON_SET,
-    next,
+    next: nextOfRollout(progress, ROLLOUT_ANNOTATION, live, mark),
   };
 }
 
-function rolloutState(facts: ClusterFacts, { workload }: AgentFacts): StepState {
-  const progress = progressOf(workload, facts.nodes, facts.at);
-  switch (progress.is) {
-    case 'Done':
-      return { is: 'Satisfied', evidence: `all ${workload.desired} pods are of the newest template and ready` };
-    case 'DoneButAway':
-      return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };
-    case 'Waiting':
-      return { is: 'InProgress', why: progress.why };
-    case 'Stuck':
-      return { is: 'Pending' };
-    case 'Crashing':
-      return {
-        is: 'Failed',
-        why: `kindnetd on ${progress.pod.node} does not start (${progress.pod.waiting ?? ''}); pods there keep the network that they have`,
-        remedy: `See why: kubectl -n kube-system logs ${progress.pod.name} --previous; mend it on that host.`,
-      };
-    default:
-      return unreachable(progress);
-  }
-}
+const toldState = (facts: ClusterFacts, { workload }: AgentFacts): StepState =>
+  rolloutState(progressOf(workload, facts.nodes, facts.at), {
+    done: { is: 'Satisfied', evidence: `all ${workload.desired} pods are of the newest template and ready` },
+    stuck: () => ({ is: 'Pending' }),
+    crashing: (pod) => ({
+      why: `kindnetd on ${pod.node} does not start (${pod.waiting ?? ''}); pods there keep the network that they have`,
+      remedy: `See why: kubectl -n kube-system logs ${pod.name} --previous; mend it on that host.`,
+    }),
+  });

@@ -1,14 +1,15 @@
 import semver from 'semver';
 import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
-import { type Finding, finding, notInstalled, unreadable } from '../../model/finding.ts';
+import { type Finding, finding, keptElsewhere, notInstalled, unreadable } from '../../model/finding.ts';
 import { imageVersion } from '../../model/image.ts';
 import { refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
+import { checkChangesIPv6 } from '../../model/second-ipv6.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { familyOf, flag, IPV6_FLAG, isOn, serviceRanges } from './args.ts';
 import { DAEMON_SET, type AgentFacts, type KubeRouterFacts } from './facts.ts';
-import { goalArgs, isConvertible, isOfK0s } from './steps.ts';
+import { goalArgs, isOfK0s } from './steps.ts';
 
 const PHASES: readonly Phase[] = ['CNIAgents'];
 
@@ -19,7 +20,16 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
     return [notInstalled(DAEMON_SET, 'kube-router was installed by one of its manifests', PHASES)];
   }
   const agent = own.value;
-  const common = [...checkFamilies(wanted), ...checkForm(agent), ...checkOwner(wanted, agent)];
+  const common = [
+    ...checkChangesIPv6(wanted, {
+      cni: 'kube-router',
+      object: DAEMON_SET,
+      blocks: PHASES,
+      byHand: 'Change --enable-ipv4 and --enable-ipv6 by hand',
+    }),
+    ...checkForm(agent),
+    ...checkOwner(wanted, agent),
+  ];
   if (wanted.direction === 'Back') return [...common, ...checkK0sRanges(agent), ...checkHostFiles(agent)];
   return [
     ...common,
@@ -32,16 +42,6 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
       object: DAEMON_SET,
       off: `--enable-pod-egress of ${refText(DAEMON_SET)} is false`,
       remedy: 'Give kube-router --enable-pod-egress=true',
-    }),
-  ];
-}
-
-function checkFamilies(wanted: Wanted): readonly Finding[] {
-  if (isConvertible(wanted)) return [];
-  return [
-    finding('OptionNotCarriedOut', DAEMON_SET, PHASES, {
-      message: `spec.ipFamilies: with kube-router only IPv6 is added to IPv4, or taken away again; asked for is ${wanted.families.join(', ')}`,
-      remedy: 'Change --enable-ipv4 and --enable-ipv6 by hand, and set spec.cni: Unmanaged.',
     }),
   ];
 }
@@ -69,26 +69,20 @@ function checkOwner(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
   const { owner } = agent;
   const args = goalArgs(wanted, agent);
   if (owner === null || args.join('\n') === agent.args.join('\n')) return [];
-  const message = `${refText(DAEMON_SET)} is kept by something else (${owner.text})`;
   if (isOfK0s(agent)) {
     return [
       finding('AnotherOwner', DAEMON_SET, PHASES, {
-        message: `${message}: k0s makes its arguments from spec.network.dualStack of its configuration`,
+        message: `${refText(DAEMON_SET)} is kept by something else (${owner.text}): k0s makes its arguments from spec.network.dualStack of its configuration`,
         remedy: 'Set spec.network.dualStack.enabled: true there; k0s then changes kube-router itself.',
       }),
     ];
   }
   const wants = args.filter((arg) => !agent.args.includes(arg)).join(' ') || args.join(' ');
   return [
-    owner.watches
-      ? finding('AnotherOwner', DAEMON_SET, PHASES, {
-          message: `${message}, which would undo every change`,
-          remedy: `Give its container these arguments there: ${wants}.`,
-        })
-      : finding('AnotherOwner', DAEMON_SET, [], {
-          message: `${message}: its next upgrade will undo the change, which is then made again`,
-          remedy: `Give its container these arguments there too: ${wants}.`,
-        }),
+    keptElsewhere(DAEMON_SET, owner, PHASES, {
+      atOnce: `Give its container these arguments there: ${wants}.`,
+      later: `Give its container these arguments there too: ${wants}.`,
+    }),
   ];
 }
 

@@ -163,12 +163,14 @@ function fixLines(rows: readonly NodeRow[], options: PrintOptions): readonly str
     ...sorted
       .slice(0, TOLD)
       .flatMap(({ diagnosis, names }) => [
-        ...indented(`${diagnosis.cause} (${listText(names, NAMED)}): ${detailText(diagnosis)}`, '  ', options.width),
+        ...indented(`${diagnosis.cause} (${namesText(names)}): ${detailText(diagnosis)}`, '  ', options.width),
         ...indented(doText(diagnosis, names), '    ', options.width),
       ]),
     ...(more > 0 ? [`  and ${plural(more, 'other cause')}: -o wide`] : []),
   ];
 }
+
+const namesText = (names: readonly string[]): string => listText(names, NAMED);
 
 /** A command for a node names its own addresses: of several nodes that of the first is shown. */
 function doText({ fix, operator }: Diagnosis, names: readonly string[]): string {

@@ -293,12 +293,14 @@ function checkDualStackServices(wanted: Wanted, facts: ClusterFacts): readonly F
   );
   const [first] = using;
   if (first === undefined) return [];
+  const names = using.slice(0, 5).map((service) => `${service.namespace}/${service.name}`);
+  const more = using.length > names.length ? ` and ${using.length - names.length} more` : '';
   const patch = `{"spec":{"ipFamilyPolicy":"SingleStack","ipFamilies":["${wanted.families[0] ?? ''}"]}}`;
   return [
     {
       reason: 'DualStackServicesRemain',
       object: { apiVersion: 'v1', kind: 'Service', namespace: first.namespace, name: first.name },
-      message: `${using.length} Services still use the family that leaves: ${listText(using.map(serviceKey))}.`,
+      message: `${using.length} Services still use the family that leaves: ${names.join(', ')}${more}.`,
       remedy: `Make each single-stack: kubectl -n ${first.namespace} patch service ${first.name} -p '${patch}'.`,
       blocks: fromPhase('CNIConfig', 'Back'),
     },

@@ -12,7 +12,7 @@ export type ProbedBy = 'operator' | 'command';
 const RUN_LABEL = 'dualstack.dev/probe-run';
 const ROLE_LABEL = 'dualstack.dev/probe-role';
 
-export const PROBE_PORT = 27874;
+const PROBE_PORT = 27874;
 /** Milliseconds. A Service's rules reach every node well within the deadline, also where kube-proxy paces itself. */
 const TIMEOUT = 3_000;
 const DEADLINE = 20_000;
@@ -198,7 +198,7 @@ export const targetsOf = (
   },
 });
 
-export const clusterIPsOf = (service: KubeObject): readonly string[] =>
+const clusterIPsOf = (service: KubeObject): readonly string[] =>
   asArray(at(service, 'spec', 'clusterIPs')).flatMap((ip) => asString(ip) ?? []);
 
 export const ofFamily = (addresses: readonly string[], family: Family): string | undefined =>

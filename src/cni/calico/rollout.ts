@@ -1,8 +1,8 @@
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
-import { listText } from '../../model/list-text.ts';
 import { oncePer } from '../../model/once.ts';
 import type { StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { listText } from '../../model/list-text.ts';
 import type { CalicoNodeFacts } from './facts.ts';
 import { NAMES } from './family.ts';
 import type { Goal } from './goal.ts';

@@ -21,7 +21,7 @@ import { configMapRef, daemonSetRef, type ConfigFacts, type FlannelAgentFacts, t
 import { type NetConf, readNetConf } from '../../model/net-conf.ts';
 
 /** All phases that change flannel. */
-export const FLANNEL_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
+const FLANNEL_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
 
 export function check(wanted: Wanted, facts: ClusterFacts, own: FlannelFacts): readonly Finding[] {
   const common = [...checkReadable(own), ...checkOthers(own)];

@@ -10,14 +10,14 @@ import { FAMILIES, type Family, type PerFamily } from '../../net/family.ts';
 
 const NAMESPACE = 'kube-system';
 
-export const CANAL_CONFIG: ObjectRef = {
+const CANAL_CONFIG: ObjectRef = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
   namespace: NAMESPACE,
   name: 'canal-config',
 };
-export const CANAL: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: NAMESPACE, name: 'canal' };
-export const CILIUM_CONFIG: ObjectRef = {
+const CANAL: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: NAMESPACE, name: 'canal' };
+const CILIUM_CONFIG: ObjectRef = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
   namespace: NAMESPACE,
@@ -25,7 +25,7 @@ export const CILIUM_CONFIG: ObjectRef = {
 };
 
 /** On Nodes that KKP's MachineDeployments make: the id of the Cluster on its Seed. */
-export const CLUSTER_LABEL = 'system/cluster';
+const CLUSTER_LABEL = 'system/cluster';
 
 /**
  * KKP's part of the facts. The Cluster object that says all of this lives on the Seed, out of reach of who is in the user cluster, so it is

@@ -2,7 +2,12 @@ import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
 import { parseFlags } from '../../model/flags.ts';
 import type { StaticPod } from '../../model/host.ts';
 import { PROXY_CONFIG } from '../../model/kube-proxy.ts';
-import { type LeaseFacts, readManagerLease } from '../../model/manager-lease.ts';
+import {
+  type LeaseFacts,
+  type LeaseTransferFacts,
+  readLeaseTransfer,
+  readManagerLease,
+} from '../../model/manager-lease.ts';
 import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import { ifThere, type Known, known, type Read, type Reader, unknown } from '../../model/reader.ts';
 import { DEFAULT_SERVICE_CIDR, networksOfServiceCIDR } from '../../model/service-networks.ts';
@@ -17,13 +22,6 @@ export const KUBEADM_CONFIG: ObjectRef = {
 };
 /** Holds the primary Service network while ServiceCIDR `kubernetes` is made anew. Ours, and gone again afterwards. */
 export const KEEPER_SERVICE_CIDR: ObjectRef = { ...DEFAULT_SERVICE_CIDR, name: 'dualstack-keeper' };
-/** Read by the admission policy that lets a Lease pass to one holder; written when a step asks for it. */
-export const LEASE_TRANSFER: ObjectRef = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  namespace: 'dualstack-system',
-  name: 'dualstack-lease-transfer',
-};
 
 /** kubeadm's part of the facts. Known null: the object is not there. */
 export interface KubeadmFacts {
@@ -51,12 +49,6 @@ export interface ConfigText {
   readonly changedAt: string | null;
 }
 
-export interface LeaseTransferFacts {
-  readonly holderPrefix: string;
-  /** RFC 3339. */
-  readonly until: string;
-}
-
 export interface ServiceCIDRFacts {
   readonly uid: string;
   readonly cidrs: readonly string[];
@@ -79,7 +71,7 @@ export async function observe(reader: Reader, basics: Basics): Promise<KubeadmFa
     reader.get(PROXY_CONFIG),
     readWorkload(reader, 'DaemonSet', 'kube-system', 'kube-proxy'),
     readManagerLease(reader),
-    reader.get(LEASE_TRANSFER),
+    readLeaseTransfer(reader),
     reader.get(DEFAULT_SERVICE_CIDR),
     reader.get(KEEPER_SERVICE_CIDR),
   ]);
@@ -90,7 +82,7 @@ export async function observe(reader: Reader, basics: Basics): Promise<KubeadmFa
     proxyConfig: ifThere(proxyConfig, (object) => toConfigText(object, 'config.conf')),
     proxy,
     lease,
-    transfer: transfer.is === 'Found' ? toTransfer(transfer.value) : null,
+    transfer,
     defaultServiceCIDR: ifThere(serviceCIDR, toServiceCIDR),
     keeperServiceCIDR: ifThere(keeper, toServiceCIDR),
   };
@@ -150,11 +142,6 @@ function toConfigText(object: KubeObject, key: string): ConfigText | null {
     changedAt: times.toSorted().at(-1) ?? null,
   };
 }
-
-const toTransfer = (object: KubeObject): LeaseTransferFacts => ({
-  holderPrefix: asString(at(object, 'data', 'holderPrefix')) ?? '',
-  until: asString(at(object, 'data', 'until')) ?? '',
-});
 
 const toServiceCIDR = (object: KubeObject): ServiceCIDRFacts => ({
   uid: object.metadata.uid ?? '',

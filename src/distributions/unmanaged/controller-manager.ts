@@ -32,7 +32,7 @@ export function unseenManager(wanted: Wanted, facts: ClusterFacts, own: Unmanage
   return editText(target, flagChanges(target, null));
 }
 
-export function wantedFlags(
+function wantedFlags(
   wanted: Wanted,
   { basics }: ClusterFacts,
   live: Readonly<Record<string, string>> | null,

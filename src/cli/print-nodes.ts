@@ -1,5 +1,4 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
-import { listText } from '../model/list-text.ts';
 import { FAMILIES, type Family, familyAtSight } from '../net/family.ts';
 import { type Diagnosis, fixText, triedText } from '../nodes/cause.ts';
 import { isGuarded } from '../plan/guard-steps.ts';
@@ -170,7 +169,10 @@ function fixLines(rows: readonly NodeRow[], options: PrintOptions): readonly str
   ];
 }
 
-const namesText = (names: readonly string[]): string => listText(names, NAMED);
+function namesText(names: readonly string[]): string {
+  const more = names.length - NAMED;
+  return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
 
 /** A command for a node names its own addresses: of several nodes that of the first is shown. */
 function doText({ fix, operator }: Diagnosis, names: readonly string[]): string {

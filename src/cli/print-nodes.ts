@@ -1,5 +1,5 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
-import { FAMILIES, type Family, familyAtSight } from '../net/family.ts';
+import { FAMILIES, type Family } from '../net/family.ts';
 import { type Diagnosis, fixText, triedText } from '../nodes/cause.ts';
 import { isGuarded } from '../plan/guard-steps.ts';
 import {
@@ -59,7 +59,9 @@ export function nodeRows(facts: ClusterFacts, diagnose: Diagnose): readonly Node
 
 const collator = new Intl.Collator('en');
 
-const familiesOf = (addresses: readonly string[]): readonly Family[] => [...new Set(addresses.map(familyAtSight))];
+const familiesOf = (addresses: readonly string[]): readonly Family[] => [
+  ...new Set(addresses.map((address): Family => (address.includes(':') ? 'IPv6' : 'IPv4'))),
+];
 
 /**
  * The table of `kubectl dualstack nodes`, and below it what to do about each cause. `wide` has that in the table, node by node, with roles, pod CIDRs

@@ -40,7 +40,7 @@ function apiServerStep(wanted: Wanted, instance: Instance, node: NodeFacts): Ste
   );
 }
 
-function apiServerPlan(wanted: Wanted, instance: Instance, node: NodeFacts): FlagPlan {
+export function apiServerPlan(wanted: Wanted, instance: Instance, node: NodeFacts): FlagPlan {
   const range = keepSpelling(flagOf(instance, FLAG), cidrList(wanted.families, wanted.services));
   const plan: FlagPlan = { set: { [FLAG]: range }, absent: [], defaults: {} };
   return wanted.direction === 'Forward'

@@ -83,7 +83,7 @@ function managerStep(wanted: Wanted, instance: Instance, node: NodeFacts, plan: 
 }
 
 /** What the flags of one controller manager shall be. */
-function managerPlan(wanted: Wanted, instance: Instance, node: NodeFacts): FlagPlan {
+export function managerPlan(wanted: Wanted, instance: Instance, node: NodeFacts): FlagPlan {
   if (wanted.direction === 'Forward') return forwardPlan(wanted, instance);
   return restored(node.agent?.report?.recorded.staticPods?.['kube-controller-manager'], backPlan(wanted, instance));
 }

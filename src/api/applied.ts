@@ -1,3 +1,4 @@
+import type { Network } from '../model/networks.ts';
 import type { Request } from '../model/request.ts';
 import { cidrList, type Wanted } from '../model/wanted.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
@@ -42,5 +43,5 @@ const nodesOf = ({ drain, ...nodes }: Request['nodes']): NonNullable<ClusterSpec
 });
 
 /** A network whose CIDR is not known is left out: the schema takes no empty list. */
-const networkOf = (name: 'pods' | 'services', cidrs: readonly string[]) =>
+const networkOf = (name: Network, cidrs: readonly string[]) =>
   cidrs.length === 0 ? {} : { [name]: { cidrBlocks: [...cidrs] } };

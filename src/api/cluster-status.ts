@@ -236,7 +236,7 @@ const services = z.strictObject({
 });
 
 /** What the operator tells, but for `applied`, which has the shape of the spec. */
-export const statusShape = {
+const statusShape = {
   observedGeneration: generation('Generation of the spec that this status is about; -1: no operator has looked yet.'),
   conditions: conditionsOf(CLUSTER_CONDITIONS, 'Conditions, compatible with kstatus.').exactOptional(),
   detected: z

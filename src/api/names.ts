@@ -31,9 +31,6 @@ export const CATEGORY = 'dualstack';
 /** Namespace of the operator, its agents, its Lease and its records. */
 export const NAMESPACE = 'dualstack-system';
 
-/** Secret in `NAMESPACE` that keeps the first state of every object that is changed. */
-export const RECORDS_SECRET = 'dualstack-records';
-
 /** Owner of every field that the operator writes by server-side apply. */
 export const FIELD_MANAGER = 'dualstack-operator';
 

@@ -1,6 +1,7 @@
 import { EDITABLE_FLAGS, EDITABLE_SYSCTLS, type HostSettings, STATIC_PODS, type StaticPod } from '../model/host.ts';
 import { addressBits, parseAddress } from '../net/address.ts';
 import { networkOf, parseCidr } from '../net/cidr.ts';
+import { familyAtSight } from '../net/family.ts';
 import { parseList } from '../net/list.ts';
 import { unusablePart } from '../net/special.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -32,7 +33,7 @@ const nodeIPs: NodeRule = {
       const message = nodeIPProblem(text);
       return message === null ? [] : [{ path: `${path}[${index}]`, message }];
     });
-    const families = texts.map((text) => (text.includes(':') ? 'IPv6' : 'IPv4'));
+    const families = texts.map(familyAtSight);
     if (wrong.length > 0 || new Set(families).size === families.length) return wrong;
     return [{ path, message: `[${texts.join(', ')}] are of one family: write one address per family` }];
   },

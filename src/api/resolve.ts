@@ -12,7 +12,7 @@ import { withoutNulls } from './nulls.ts';
 import { clusterSpecSchema, type Vocabulary } from './vocabulary.ts';
 
 /** What is meant where the spec says nothing. Options of distributions and CNIs have their own in their folders. */
-export const DEFAULTS = {
+const DEFAULTS = {
   mode: 'Apply',
   paused: false,
   approvedPlanHash: '',

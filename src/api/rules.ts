@@ -7,10 +7,10 @@ import { MAX_GRACE_SECONDS, secondsOf } from './duration.ts';
 import type { Problem, Rule } from './rule.ts';
 
 /** Prefix lengths of a Service network, shortest and longest. kube-apiserver takes at most 20 host bits and at least 8 addresses. */
-export const SERVICE_PREFIX: Readonly<Record<Family, readonly [number, number]>> = { IPv4: [12, 29], IPv6: [108, 125] };
+const SERVICE_PREFIX: Readonly<Record<Family, readonly [number, number]>> = { IPv4: [12, 29], IPv6: [108, 125] };
 
 /** kube-controller-manager refuses an IPv6 node mask that is longer than the pod network's by more than this. */
-export const MAX_IPV6_NODE_BITS = 16;
+const MAX_IPV6_NODE_BITS = 16;
 
 const NETWORKS = ['pods', 'services'] as const;
 export type Network = (typeof NETWORKS)[number];

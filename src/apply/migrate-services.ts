@@ -1,6 +1,7 @@
 import { FIELD_MANAGER, FIRST_STATE } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { errorText, isTransient, type KubeError, toOperatorError } from '../kube/errors.ts';
+import { listText } from '../model/list-text.ts';
 import { type KubeObject, type ObjectRef, refText } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { MigrateServices, ServiceMigration } from '../model/step.ts';
@@ -88,15 +89,8 @@ const isOther = ({ kind, conflicts }: KubeError): boolean =>
 const isOfService = ({ message }: KubeError): boolean => /failed calling webhook|failed to allocate/u.test(message);
 
 /** Each is small, and there are thousands: the log names a few. */
-const NAMED = 5;
-
-function changedText(changed: readonly string[], refusals: readonly KubeError[]): string {
-  const more = changed.length - NAMED;
-  return [
-    `changed the families of ${changed.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
-    ...(refusals.length > 0 ? [refusedText(refusals)] : []),
-  ].join('; ');
-}
+const changedText = (changed: readonly string[], refusals: readonly KubeError[]): string =>
+  [`changed the families of ${listText(changed)}`, ...(refusals.length > 0 ? [refusedText(refusals)] : [])].join('; ');
 
 const refusedText = (refusals: readonly KubeError[]): string =>
   `${refusals.length} were refused, the first: ${refusals.slice(0, 1).map(errorText).join('')}`;

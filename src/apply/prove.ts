@@ -12,6 +12,7 @@ import {
   serviceProbes,
   type ServiceProbe,
 } from '../verify/probes.ts';
+import { familyAtSight } from '../net/family.ts';
 
 export interface ProveDeps {
   readonly client: KubeClient;
@@ -49,7 +50,7 @@ async function checkServiceCIDR(step: Verify, { client }: ProveDeps): Promise<Pr
   const read = await client.get({ apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', name: 'kubernetes' });
   if (!read.ok) return failed(name, read.error);
   const cidrs = asArray(at(read.value, 'spec', 'cidrs')).map(String);
-  const families = cidrs.map((cidr) => (cidr.includes(':') ? 'IPv6' : 'IPv4'));
+  const families = cidrs.map(familyAtSight);
   const ok = families.join() === step.families.join();
   return { name, ok, detail: `${cidrs.join(',')}; wanted ${step.families.join(',')}` };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parseAllDocuments } from 'yaml';
+import { type Network, NETWORKS } from '../model/networks.ts';
 import { at, type KubeObject } from '../model/object.ts';
 import { type Family, FAMILIES, otherFamily } from '../net/family.ts';
 import { err, ok, type Result } from '../result.ts';
@@ -15,9 +16,6 @@ export interface AskedByFlags {
 
 export const isAskedByFlags = (flags: AskedByFlags): boolean =>
   flags.ipFamilies !== undefined || flags.podNetworkCidr !== undefined || flags.serviceCidr !== undefined;
-
-export const NETWORKS = ['pods', 'services'] as const;
-export type Network = (typeof NETWORKS)[number];
 
 /** The resource that says the same as the flags; what they leave out is proposed, but for networks that are `there` in both families. */
 export function resourceFromFlags(flags: AskedByFlags, live: LiveCluster, there: readonly Network[] = []): KubeObject {

@@ -5,7 +5,7 @@ import { reflector } from '../kube/reflector.ts';
 import type { Connectivity } from '../model/connectivity.ts';
 import { asString, at, type KubeObject } from '../model/object.ts';
 import { imageOf, type ProbeImage } from '../model/probe.ts';
-import type { Family } from '../net/family.ts';
+import { familyAtSight } from '../net/family.ts';
 import { clusterStatusOf } from '../api/cluster-status.ts';
 import { governing } from '../api/governing.ts';
 import { probePlan } from '../plan/probe-plan.ts';
@@ -52,7 +52,7 @@ async function readLive({ client }: Cluster): Promise<Result<LiveCluster, string
   const service = await client.get({ apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'kubernetes' });
   if (!service.ok) return err(errorText(service.error));
   const address = asString(at(service.value, 'spec', 'clusterIP')) ?? '';
-  return ok({ uid: namespace.value.metadata.uid ?? '', primaryFamily: address.includes(':') ? 'IPv6' : 'IPv4' });
+  return ok({ uid: namespace.value.metadata.uid ?? '', primaryFamily: familyAtSight(address) });
 }
 
 async function look(
@@ -85,7 +85,7 @@ async function probe(
   if (!seen.ok) return err(observeErrorText(seen.error));
   const { facts } = seen.value;
   const ranges = facts.serviceCIDR.known ? facts.serviceCIDR.value : [];
-  const served = ranges.map((range): Family => (range.includes(':') ? 'IPv6' : 'IPv4'));
+  const served = ranges.map(familyAtSight);
   const asked = governs.value === null ? [] : familiesOf(governs.value);
   const families = options.families ?? (asked.length > 0 ? asked : served);
   if (families.length === 0)

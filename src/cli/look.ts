@@ -1,13 +1,7 @@
+import type { Network } from '../model/networks.ts';
 import type { KubeObject } from '../model/object.ts';
 import { err, ok, type Result, unreachable } from '../result.ts';
-import {
-  type AskedByFlags,
-  isAskedByFlags,
-  NETWORKS,
-  type Network,
-  resourceFromFile,
-  resourceFromFlags,
-} from './asked.ts';
+import { type AskedByFlags, isAskedByFlags, resourceFromFile, resourceFromFlags } from './asked.ts';
 import type { Dependencies } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { type Format, observeErrorText } from './output.ts';
@@ -118,12 +112,7 @@ async function lookOnce(
 
 /** Of which a cluster that has been dual-stack before anybody asked has both families already: nothing else can be proposed there. */
 const networksThere = ({ plan }: Observation): readonly Network[] =>
-  NETWORKS.filter((network) =>
-    plan.findings.some(
-      ({ reason, message }) =>
-        reason === 'ExistingCIDRImmutable' && message.startsWith(`spec.clusterNetwork.${network}.`),
-    ),
-  );
+  plan.findings.flatMap(({ liveNetwork }) => liveNetwork ?? []);
 
 function lookFailed(error: ObserveError): Result<never, Failure> {
   const message = observeErrorText(error);

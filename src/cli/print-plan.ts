@@ -130,7 +130,7 @@ function groupLines(group: readonly Step[], number: number, options: PrintOption
 }
 
 /** Neighbours of one group and phase, together; the order of the plan is kept, since it is the order of the work. */
-export function groupsInOrder(steps: readonly Step[]): readonly (readonly Step[])[] {
+function groupsInOrder(steps: readonly Step[]): readonly (readonly Step[])[] {
   const groups: Step[][] = [];
   for (const step of steps) {
     const last = groups.at(-1);
@@ -250,7 +250,7 @@ const handoffLines = (step: Handoff, options: PrintOptions): readonly string[] =
 ];
 
 /** The state of a step in words. */
-export function stateText(state: StepState): string {
+function stateText(state: StepState): string {
   switch (state.is) {
     case 'Satisfied':
       return `Done: ${state.evidence}`;

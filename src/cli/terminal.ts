@@ -17,7 +17,7 @@ const DEFAULT_WIDTH = 80;
 const WIDEST = 160;
 
 /** Colour only for people: on a terminal, unless `NO_COLOR` (any value but empty) or `TERM=dumb` says no. */
-export const wantsColour = (terminal: Terminal): boolean =>
+const wantsColour = (terminal: Terminal): boolean =>
   terminal.interactive && (terminal.environment['NO_COLOR'] ?? '') === '' && terminal.environment['TERM'] !== 'dumb';
 
 export function printOptions(terminal: Terminal, wide: boolean, now: number): PrintOptions {

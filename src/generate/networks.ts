@@ -45,7 +45,7 @@ export const maskField = (family: Family): string => `nodeCIDRMaskSize${family}`
 export type MaskLimits = Readonly<Record<Family, number>>;
 
 /** kube-controller-manager limits IPv6 alone (pkg/controller/nodeipam/ipam/cidrset); 32: no limit of its own. */
-export const CONTROLLER_MANAGER_LIMITS: MaskLimits = { IPv4: 32, IPv6: 16 };
+const CONTROLLER_MANAGER_LIMITS: MaskLimits = { IPv4: 32, IPv6: 16 };
 
 /** What is wrong with the networks of single nodes, where a node takes `defaults` unless something else is asked for. */
 export function maskProblems(

@@ -1,4 +1,5 @@
-import type { Family } from '../net/family.ts';
+import type { Step } from './step.ts';
+import { type Family, isOfFamily } from '../net/family.ts';
 import type { NodeFacts } from './facts.ts';
 import type { HostReport } from './host.ts';
 import { asArray, asString, at } from './object.ts';
@@ -50,7 +51,7 @@ function hostProblem(report: HostReport, families: readonly Family[], named: rea
         ({ address, interface: on, scope }) =>
           (on === device || address === device) &&
           (scope === 'Global' || scope === 'UniqueLocal') &&
-          address.includes(':') === (family === 'IPv6'),
+          isOfFamily(address, family),
       );
     const candidates = named.filter((device) => report.addresses.some((entry) => entry.interface === device));
     const isAddress = named.some((device) => report.addresses.some((entry) => entry.address === device));
@@ -63,6 +64,45 @@ function hostProblem(report: HostReport, families: readonly Family[], named: rea
   if (IPv4?.interface === IPv6?.interface) return null;
   return `the default routes are on ${IPv4?.interface ?? ''} (IPv4) and ${IPv6?.interface ?? ''} (IPv6)`;
 }
+
+/**
+ * flanneld never removes what it wrote to its Node, and one that knows the family again would believe it.
+ *
+ * @param annotations Those that are to go.
+ */
+export function forgetStep(
+  cni: 'canal' | 'flannel',
+  node: NodeFacts,
+  annotations: readonly string[],
+  { why, evidence }: { readonly why: string; readonly evidence: string },
+): Step {
+  const present = annotations.flatMap((key) => {
+    const before = node.annotations[key];
+    return before === undefined ? [] : [{ key, before }];
+  });
+  return {
+    id: `${cni}/node-address/${node.name}`,
+    phase: 'Pools',
+    group: `${cni}-node-address`,
+    target: `Node ${node.name}`,
+    why,
+    disrupts: null,
+    timeoutSeconds: FORGET_SECONDS,
+    kind: 'ApplyObject',
+    ref: { apiVersion: 'v1', kind: 'Node', name: node.name },
+    // Unconditional: Nodes change all the time.
+    write: {
+      is: 'MergePatch',
+      body: { metadata: { annotations: Object.fromEntries(present.map(({ key }) => [key, null])) } },
+      resourceVersion: null,
+    },
+    diff: present.map(({ key, before }) => ({ path: `metadata.annotations[${key}]`, before, after: null })),
+    state: present.length === 0 ? { is: 'Satisfied', evidence } : { is: 'Pending' },
+  };
+}
+
+/** For one write to be seen again. */
+const FORGET_SECONDS = 120;
 
 /** What leaves the pod network gets the address of its node, in both families where flanneld has both. */
 export const masquerades = (flags: Flags): boolean => flags['ip-masq']?.at(-1) === 'true';

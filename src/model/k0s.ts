@@ -4,7 +4,7 @@ import { at } from './object.ts';
  * Settings of k0s' configuration, in a file or in the API, that have to do with IP families
  * (github.com/k0sproject/k0s, pkg/apis/k0s/v1beta1/network.go and clusterconfig_types.go).
  */
-export const K0S_SETTINGS = [
+const K0S_SETTINGS = [
   'spec.api.address',
   'spec.api.externalAddress',
   'spec.api.extraArgs.service-cluster-ip-range',

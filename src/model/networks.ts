@@ -2,6 +2,10 @@ import { parseCidr } from '../net/cidr.ts';
 import { parseList } from '../net/list.ts';
 import { type Known, known, unknown } from './reader.ts';
 
+/** What a cluster has networks for, as the spec calls it. */
+export const NETWORKS = ['pods', 'services'] as const;
+export type Network = (typeof NETWORKS)[number];
+
 /** The networks of a flag, canonical and in order; null when a component would not take the text either. */
 export function networksOf(text: string): readonly string[] | null {
   const parsed = parseList(text, parseCidr);

@@ -1,6 +1,6 @@
 import { parseAddress } from '../net/address.ts';
 import { bestAddress, fitnessOf } from '../net/choose.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, isOfFamily } from '../net/family.ts';
 import type { NodeFacts } from './facts.ts';
 import type { HostAddress, HostReport } from './host.ts';
 
@@ -10,10 +10,7 @@ export const familyOf = (address: string): Family | null => {
 };
 
 export const addressOfFamily = (addresses: readonly string[], family: Family): string | undefined =>
-  addresses.find((address) => looksLike(address, family) && familyOf(address) === family);
-
-/** To read an address takes longer than to see that it cannot be of that family. */
-const looksLike = (address: string, family: Family): boolean => address.includes(':') === (family === 'IPv6');
+  addresses.find((address) => isOfFamily(address, family) && familyOf(address) === family);
 
 /**
  * The address of a family that a node shall have. What it has is kept, then what was asked of it before; otherwise the best that its host has
@@ -46,7 +43,7 @@ export function goneAddress({ internalIPs, agent }: NodeFacts, family: Family): 
   const addresses = agent?.report?.addresses;
   if (addresses === undefined || addresses.length >= ALL_TOLD) return null;
   const isOnHost = (ip: string): boolean => addresses.some(({ address }) => address === ip);
-  return internalIPs.find((ip) => ip.includes(':') === (family === 'IPv6') && !isOnHost(ip)) ?? null;
+  return internalIPs.find((ip) => isOfFamily(ip, family) && !isOnHost(ip)) ?? null;
 }
 
 /** It may be written down: it does not go away by itself. */
@@ -60,7 +57,7 @@ function bestOf(node: NodeFacts, report: HostReport, family: Family, near: strin
   const main = report.addresses.find(({ address }) => address === primary)?.interface;
   const route = report.network.defaultRoutes[family]?.interface;
   const interfaces = [main, route].flatMap((name) => name ?? []);
-  const candidates = report.addresses.filter((each) => looksLike(each.address, family) && isLasting(each));
+  const candidates = report.addresses.filter((each) => isOfFamily(each.address, family) && isLasting(each));
   return bestAddress(candidates, family, {
     interfaces,
     ...(near === undefined ? {} : { near }),

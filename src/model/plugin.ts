@@ -49,6 +49,15 @@ export interface Permission {
   readonly verbs: readonly string[];
 }
 
+/** For a roll-out that is helped along. @param program Whose pods these are. */
+export const replacePods = (program: string, namespace: string): Permission => ({
+  why: `replace a pod of ${program} where its DaemonSet does not go on by itself`,
+  namespace,
+  apiGroups: [''],
+  resources: ['pods'],
+  verbs: ['list', 'delete'],
+});
+
 /** The few fields of a DaemonSet or Deployment that steps set. */
 export interface ChangedWorkload {
   readonly ref: ObjectRef;

@@ -1,5 +1,7 @@
 import type { NodeFacts, PodFacts, WorkloadFacts } from './facts.ts';
-import { isRolledOut } from './workload.ts';
+import type { RolloutWorkload, StepState } from './step.ts';
+import { endedText, isRolledOut } from './workload.ts';
+import { unreachable } from '../result.ts';
 
 /** How far a DaemonSet has come that replaces its pods by itself. */
 export type Progress =
@@ -10,6 +12,50 @@ export type Progress =
   /** Nothing moves any more unless this pod is deleted: the strategy is OnDelete, or a node that is away takes up the pace. */
   | { readonly is: 'Stuck'; readonly why: string; readonly next: PodFacts }
   | { readonly is: 'Crashing'; readonly pod: PodFacts };
+
+/** What of a roll-out each program tells in words of its own. */
+export interface RolloutWords {
+  /** All pods are new and ready: what that shows, or what is still waited for. */
+  readonly done: StepState;
+  readonly stuck: (why: string, next: PodFacts) => StepState;
+  readonly crashing: (pod: PodFacts) => Pick<Extract<StepState, { readonly is: 'Failed' }>, 'why' | 'remedy'>;
+}
+
+/** The state of a step that waits for a roll-out. */
+export function rolloutState(progress: Progress, { done, stuck, crashing }: RolloutWords): StepState {
+  switch (progress.is) {
+    case 'Done':
+      return done;
+    case 'DoneButAway':
+      return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };
+    case 'Waiting':
+      return { is: 'InProgress', why: progress.why };
+    case 'Stuck':
+      return stuck(progress.why, progress.next);
+    case 'Crashing':
+      return { is: 'Failed', ...crashing(progress.pod) };
+    default:
+      return unreachable(progress);
+  }
+}
+
+/** What its container waits in, and how it ended before, for people. */
+export const crashText = (pod: PodFacts): string =>
+  [pod.waiting, endedText(pod)].filter(Boolean).join(', the last time ');
+
+/** A DaemonSet that replaces its pods by itself is given its mark once; after that it is helped along where it is stuck. */
+export const nextOfRollout = (
+  progress: Progress,
+  annotation: string,
+  live: string | null,
+  mark: string | null,
+): RolloutWorkload['next'] =>
+  mark === live
+    ? {
+        is: 'DeletePods',
+        pods: progress.is === 'Stuck' ? [{ name: progress.next.name, uid: progress.next.uid }] : [],
+      }
+    : { is: 'Annotate', annotation, value: mark };
 
 /** Seconds that a new pod may crash before it counts as failed: long enough for whatever else is still under way. */
 const CRASH_SECONDS = 90;

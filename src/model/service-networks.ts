@@ -3,28 +3,24 @@ import { contains, parseCidr } from '../net/cidr.ts';
 import type { Family } from '../net/family.ts';
 import type { ServiceFacts } from './facts.ts';
 import { familyOf } from './node-address.ts';
-import { asArray, asString, at, type ObjectRef } from './object.ts';
-import { type Known, known, type Reader, unknown } from './reader.ts';
+import { asArray, asString, at, type KubeObject, type ObjectRef } from './object.ts';
+import { ifThere, type Known, type Reader } from './reader.ts';
 import type { Handoff } from './step.ts';
-import { unreachable } from '../result.ts';
 
 /** What the addresses of Services come from, since 1.33 (Kubernetes: KEP-1880). */
-const DEFAULT_SERVICE_CIDR: ObjectRef = { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', name: 'kubernetes' };
+export const DEFAULT_SERVICE_CIDR: ObjectRef = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'ServiceCIDR',
+  name: 'kubernetes',
+};
 
 /** The networks of ServiceCIDR `kubernetes`, primary first. Known null: the server has no such object. */
-export async function readServiceNetworks(reader: Reader): Promise<Known<readonly string[] | null>> {
-  const read = await reader.get(DEFAULT_SERVICE_CIDR);
-  switch (read.is) {
-    case 'Found':
-      return known(asArray(at(read.value, 'spec', 'cidrs')).flatMap((cidr) => asString(cidr) ?? []));
-    case 'Missing':
-      return known(null);
-    case 'Unreadable':
-      return unknown(read.why);
-    default:
-      return unreachable(read);
-  }
-}
+export const readServiceNetworks = async (reader: Reader): Promise<Known<readonly string[] | null>> =>
+  ifThere(await reader.get(DEFAULT_SERVICE_CIDR), networksOfServiceCIDR);
+
+/** In its order: those of ServiceCIDR `kubernetes` have the primary one first. */
+export const networksOfServiceCIDR = (object: KubeObject): readonly string[] =>
+  asArray(at(object, 'spec', 'cidrs')).flatMap((cidr) => asString(cidr) ?? []);
 
 /** Families of which Services have addresses, as an API server shows that has no ServiceCIDR objects. */
 export const familiesInUse = (services: readonly ServiceFacts[]): readonly Family[] => [

@@ -1,4 +1,5 @@
 import type { Family, PerFamily } from '../net/family.ts';
+import type { NodeFacts } from './facts.ts';
 import type { Direction } from './phase.ts';
 import type { Recorded } from './record.ts';
 
@@ -42,6 +43,13 @@ export interface DrainRules {
   /** Seconds that it may stand still. */
   readonly timeout: number;
 }
+
+/**
+ * True where nobody has to wait for the podCIDRs that these Nodes lack: there are none such, or nobody was asked to replace Nodes, and then the planner's own
+ * Finding (`PodCIDRsMissing`) keeps what needs them from being done.
+ */
+export const needNotWait = ({ nodes: { podCIDRs } }: Wanted, lacking: readonly NodeFacts[]): boolean =>
+  lacking.length === 0 || (podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0));
 
 /** CIDRs in family order, primary first, as component flags want them: `10.96.0.0/16,fd00:10:96::/112`. */
 export const cidrList = (families: readonly Family[], cidrs: PerFamily<string>): readonly string[] =>

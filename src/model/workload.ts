@@ -1,5 +1,5 @@
-import type { EndedContainer, PodFacts, WorkloadFacts } from './facts.ts';
-import { asArray, asNumber, asString, at, type KubeObject } from './object.ts';
+import type { Basics, EndedContainer, NodeFacts, PodFacts, WorkloadFacts } from './facts.ts';
+import { asArray, asNumber, asString, at, type KubeObject, type ObjectRef, refText } from './object.ts';
 import { known, unknown, type Known, type Reader } from './reader.ts';
 
 const CONTAINER_FIELDS = [
@@ -27,17 +27,33 @@ export const WORKLOAD_POD_FIELDS: readonly string[] = [
   ]),
 ];
 
+/** Names a DaemonSet or Deployment. */
+export interface WorkloadRef extends ObjectRef {
+  readonly apiVersion: 'apps/v1';
+  readonly kind: WorkloadFacts['kind'];
+  readonly namespace: string;
+}
+
 /**
  * Reads a DaemonSet or Deployment together with its pods and the hash of its newest template. Known null: it does not exist.
  * Used by every folder that rolls something out, so that "all pods are new" means the same everywhere.
  */
-export async function readWorkload(
+export const readWorkload = (
   reader: Reader,
   kind: WorkloadFacts['kind'],
   namespace: string,
   name: string,
-): Promise<Known<WorkloadFacts | null>> {
-  const workload = await reader.get({ apiVersion: 'apps/v1', kind, namespace, name });
+): Promise<Known<WorkloadFacts | null>> =>
+  readWorkloadWith(reader, { apiVersion: 'apps/v1', kind, namespace, name }, (_object, workload) => workload);
+
+/** The same for who wants more of the object than how far it is rolled out. */
+export async function readWorkloadWith<T>(
+  reader: Reader,
+  ref: WorkloadRef,
+  use: (object: KubeObject, workload: WorkloadFacts) => T,
+): Promise<Known<T | null>> {
+  const { kind, namespace, name } = ref;
+  const workload = await reader.get(ref);
   if (workload.is === 'Missing') return known(null);
   if (workload.is === 'Unreadable') return unknown(workload.why);
 
@@ -53,7 +69,7 @@ export async function readWorkload(
     return unknown(revisions.is === 'Unreadable' ? revisions.why : `the server knows no ${revisionKind}s`);
   }
 
-  return known({
+  const facts: WorkloadFacts = {
     kind,
     namespace,
     name,
@@ -66,7 +82,8 @@ export async function readWorkload(
     strategy: asString(at(owner, 'spec', kind === 'DaemonSet' ? 'updateStrategy' : 'strategy', 'type')) ?? '',
     newestHash: newestHash(kind, owner, revisions.value),
     pods: pods.value.filter((pod) => isOwnedBy(pod, owner, revisions.value)).map(toPodFacts),
-  });
+  };
+  return known(use(owner, facts));
 }
 
 /**
@@ -82,6 +99,16 @@ export function isRolledOut(workload: WorkloadFacts): boolean {
     workload.pods.length === workload.desired
   );
 }
+
+/** Nodes that one of its pods is on. */
+export function nodesWithPod(nodes: readonly NodeFacts[], { pods }: WorkloadFacts): readonly NodeFacts[] {
+  const running = new Set(pods.map((pod) => pod.node));
+  return nodes.filter((node) => running.has(node.name));
+}
+
+/** What tells that it runs in a cluster; null: it is not there. */
+export const signOf = ({ objects }: Basics, ref: WorkloadRef): string | null =>
+  objects[ref.kind].includes(`${ref.namespace}/${ref.name}`) ? refText(ref) : null;
 
 export function toPodFacts(pod: KubeObject): PodFacts {
   const statuses = asArray(at(pod, 'status', 'containerStatuses'));

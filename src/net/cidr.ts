@@ -53,6 +53,12 @@ export function isCanonical(text: string): boolean {
   return cidr.ok && cidr.value.text === text;
 }
 
+/** True for two spellings of one network; false also where one is none. */
+export function sameNetwork(a: string, b: string): boolean {
+  const [left, right] = [parseCidr(a), parseCidr(b)];
+  return left.ok && right.ok && left.value.text === right.value.text;
+}
+
 /** True when the two share at least one address. */
 export const overlaps = (a: Cidr, b: Cidr): boolean => a.family === b.family && a.first <= b.last && b.first <= a.last;
 

@@ -5,5 +5,12 @@ export const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
 
 export const otherFamily = (family: Family): Family => (family === 'IPv4' ? 'IPv6' : 'IPv4');
 
+/** The family of what is known to be an address or a network. To read it takes longer, and tells whether it is one. */
+export const familyAtSight = (text: string): Family => (text.includes(':') ? 'IPv6' : 'IPv4');
+
+export const isOfFamily = (text: string, family: Family): boolean => text.includes(':') === (family === 'IPv6');
+
+export const isIPv6 = (text: string): boolean => isOfFamily(text, 'IPv6');
+
 /** At most one value per family. */
 export type PerFamily<T> = { readonly [F in Family]?: T };

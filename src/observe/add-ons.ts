@@ -3,7 +3,7 @@ import { MASQUERADE_AGENT, type MasqueradeAgentFacts } from '../model/egress.ts'
 import type { Basics } from '../model/facts.ts';
 import { KUBE_DNS, type KubeDNSFacts } from '../model/kube-dns.ts';
 import { asArray, asString, at, type ObjectRef } from '../model/object.ts';
-import { known, unknown, type Known, type Reader } from '../model/reader.ts';
+import { ifThere, known, unknown, type Known, type Reader } from '../model/reader.ts';
 
 /** What few clusters have, and is read only where it is there. Known null: it is not. */
 export interface AddOns {
@@ -51,13 +51,9 @@ function networksOf(text: string): readonly string[] | null {
 }
 
 async function readKubeDNS(reader: Reader): Promise<Known<KubeDNSFacts | null>> {
-  const read = await reader.get(KUBE_DNS);
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  const containers = asArray(at(read.value, 'spec', 'template', 'spec', 'containers'));
-  return known(
+  return ifThere(await reader.get(KUBE_DNS), (object) =>
     Object.fromEntries(
-      containers.map((container) => [
+      asArray(at(object, 'spec', 'template', 'spec', 'containers')).map((container) => [
         asString(at(container, 'name')) ?? '',
         { image: asString(at(container, 'image')) ?? '', words: wordsOf(container) },
       ]),

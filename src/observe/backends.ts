@@ -2,7 +2,7 @@ import { asArray, asString, at, type KubeObject } from '../model/object.ts';
 import type { PodOwner } from '../model/pod-owner.ts';
 import { known, unknown, type Known, type PagedReader } from '../model/reader.ts';
 import { type Backends, type BackendsByService, serviceKey } from '../model/service.ts';
-import { FAMILIES, type Family } from '../net/family.ts';
+import { FAMILIES, type Family, familyAtSight } from '../net/family.ts';
 import { eachOf, isReady, readPodOwners } from './workloads.ts';
 
 /** What the pods of a cluster tell, of one list of them: that is the longest there is. */
@@ -113,7 +113,7 @@ const selects = (selector: Readonly<Record<string, string>>, labels: Readonly<Re
 
 function familiesOf(pod: KubeObject): ReadonlySet<Family> {
   const addresses = asArray(at(pod, 'status', 'podIPs')).flatMap((entry) => asString(at(entry, 'ip')) ?? []);
-  return new Set(addresses.map((ip): Family => (ip.includes(':') ? 'IPv6' : 'IPv4')));
+  return new Set(addresses.map(familyAtSight));
 }
 
 const toBackends = ({ slices, endpoints, selector, ready, having, addressed, lacking }: Count): Backends => ({

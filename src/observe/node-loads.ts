@@ -31,7 +31,7 @@ async function listOf(reader: Reader, query: ListQuery): Promise<Known<readonly 
   return known(read.is === 'Found' ? read.value : []);
 }
 
-export function toNodeLoad(
+function toNodeLoad(
   node: string,
   pods: readonly KubeObject[],
   budgets: readonly Budget[],

@@ -1,9 +1,10 @@
 import type { ClusterFacts, ServiceFacts } from '../model/facts.ts';
-import { asArray, asString, at, type Json } from '../model/object.ts';
+import { at, type Json } from '../model/object.ts';
 import type { PodOwner } from '../model/pod-owner.ts';
 import { known, unknown, type Known, type Read, type Reader, type ServerInfo } from '../model/reader.ts';
 import { fromRecordEntry, RECORDS_SECRET, type Recorded } from '../model/record.ts';
 import type { BackendsByService } from '../model/service.ts';
+import { DEFAULT_SERVICE_CIDR, networksOfServiceCIDR } from '../model/service-networks.ts';
 import { readWorkload } from '../model/workload.ts';
 import { err, ok, type Result } from '../result.ts';
 import type { Registry } from '../registry.ts';
@@ -87,10 +88,8 @@ export async function observe(
 }
 
 async function readServiceCIDR(reader: Reader): Promise<Known<readonly string[]>> {
-  const read = await reader.get({ apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', name: 'kubernetes' });
-  return fromRead(read, 'ServiceCIDR kubernetes', (object) =>
-    asArray(at(object, 'spec', 'cidrs')).flatMap((cidr) => asString(cidr) ?? []),
-  );
+  const read = await reader.get(DEFAULT_SERVICE_CIDR);
+  return fromRead(read, 'ServiceCIDR kubernetes', networksOfServiceCIDR);
 }
 
 async function readServices(reader: Reader): Promise<Known<readonly ServiceFacts[]>> {

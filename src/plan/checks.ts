@@ -2,6 +2,7 @@ import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { FindingReason } from '../model/finding-reasons.ts';
 import type { Finding } from '../model/finding.ts';
+import { listText } from '../model/list-text.ts';
 import { once } from '../model/once.ts';
 import { fromPhase, type Phase, PHASES } from '../model/phase.ts';
 import { serviceKey } from '../model/service.ts';
@@ -9,7 +10,7 @@ import type { Step } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { parseAddress } from '../net/address.ts';
 import { type Cidr, contains, overlaps, parseCidr, subnetCount } from '../net/cidr.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, isOfFamily } from '../net/family.ts';
 import { carriesPods } from '../net/interfaces.ts';
 import { serviceViews } from '../services/inventory.ts';
 import { isTooOld } from './by-hand.ts';
@@ -278,7 +279,7 @@ const missingFamilies = (families: readonly Family[], node: NodeFacts): readonly
   families.filter((family) => !hasFamily(node.internalIPs, family));
 
 const hasFamily = (addresses: readonly string[], family: Family): boolean =>
-  addresses.some((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4') === family);
+  addresses.some((ip) => isOfFamily(ip, family));
 
 /** After the API server is back to one family, the addresses of the other could not be given back. */
 function checkDualStackServices(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
@@ -320,10 +321,7 @@ const nodeRef = (node: NodeFacts) => ({ apiVersion: 'v1', kind: 'Node', name: no
 const countOf = (some: readonly NodeFacts[], all: readonly NodeFacts[]): string =>
   `${some.length} of ${all.length} Nodes`;
 
-function listOf(nodes: readonly NodeFacts[]): string {
-  const names = nodes.slice(0, 5).map((node) => node.name);
-  return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
-}
+const listOf = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));
 
 function named(name: string, text: string | undefined, field: string): readonly Named[] {
   const cidr = parseCidr(text ?? '');

@@ -4,7 +4,7 @@ import type { Recordable } from '../model/record.ts';
 import type { Step, StepState } from '../model/step.ts';
 import { cidrList, type Wanted } from '../model/wanted.ts';
 import { isRolledOut } from '../model/workload.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, isOfFamily } from '../net/family.ts';
 
 const DEPLOYMENT: ObjectRef = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'kube-system', name: 'coredns' };
 const SERVICE: ObjectRef = { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'kube-dns' };
@@ -131,10 +131,8 @@ function podsState({ direction, families }: Wanted, facts: ClusterFacts, value: 
 
 const podsWithout = (workload: WorkloadFacts, families: readonly Family[]): readonly PodFacts[] =>
   workload.pods.filter(
-    (pod) => !pod.terminating && families.some((family) => !pod.podIPs.some((ip) => familyOf(ip) === family)),
+    (pod) => !pod.terminating && families.some((family) => !pod.podIPs.some((ip) => isOfFamily(ip, family))),
   );
-
-const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4');
 
 function serviceStep(wanted: Wanted, facts: ClusterFacts): Step {
   const service = dnsService(facts);

@@ -1,6 +1,7 @@
 import { CORDON_MARK } from '../api/names.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
+import { listText } from '../model/list-text.ts';
 import type { LoadPod, NodeLoad } from '../model/node-load.ts';
 import type { Known } from '../model/reader.ts';
 import type { Drain, ReplaceNode, Step, StepState } from '../model/step.ts';
@@ -198,11 +199,9 @@ interface Placed {
 }
 
 function listOf(placed: readonly Placed[]): string {
-  const names = placed.slice(0, 5).map(({ node, pod }) => {
+  const names = placed.map(({ node, pod }) => {
     const volume = pod.emptyDir === null ? '' : `, volume ${pod.emptyDir}`;
     return `${podText(pod)} (on ${node}${volume})`;
   });
-  return placed.length > names.length
-    ? `${names.join(', ')} and ${placed.length - names.length} more`
-    : names.join(', ');
+  return listText(names);
 }

@@ -1,6 +1,7 @@
 import semver from 'semver';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
+import { tagOf } from '../model/image.ts';
 import { KUBE_DNS, type KubeDNSContainer, type KubeDNSFacts } from '../model/kube-dns.ts';
 import { refText } from '../model/object.ts';
 import type { Wanted } from '../model/wanted.ts';
@@ -47,6 +48,6 @@ const listensEverywhere = ({ words }: KubeDNSContainer): boolean =>
   words.some((word) => /^--dns-bind-address=(\[::\]|::)$/u.test(word));
 
 function isOld({ image }: KubeDNSContainer): boolean {
-  const version = semver.coerce(/:v?([^:/@]+)(?:@.*)?$/u.exec(image)?.[1] ?? '');
+  const version = semver.coerce(tagOf(image));
   return version !== null && semver.lt(version, LEAST);
 }

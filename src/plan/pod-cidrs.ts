@@ -1,6 +1,7 @@
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
+import { listText } from '../model/list-text.ts';
 import { remakeNode, RESTART_KUBELET } from '../model/remake-node.ts';
 import type { ReplaceNode, Step, StepState } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
@@ -290,7 +291,4 @@ function calico({ basics }: ClusterFacts, { usesNodeIPAM }: BoundPlugins['cni'])
 
 const nodeRef = ({ name }: NodeFacts) => ({ apiVersion: 'v1', kind: 'Node', name }) as const;
 
-function listOf(nodes: readonly NodeFacts[]): string {
-  const names = nodes.slice(0, 5).map((node) => node.name);
-  return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
-}
+const listOf = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));

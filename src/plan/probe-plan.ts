@@ -1,7 +1,7 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { ProbeImage } from '../model/probe.ts';
 import type { DNSServer, ProbePlan } from '../model/step.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, familyAtSight } from '../net/family.ts';
 import { remembered } from '../net/remembered.ts';
 import { fingerprintOf } from './canonical.ts';
 
@@ -105,12 +105,11 @@ function dnsServers({ services, coreDNS }: ClusterFacts, families: readonly Fami
     : undefined;
   const pods = coreDNS.known ? (coreDNS.value?.pods ?? []).filter((pod) => !pod.terminating) : [];
   return (dns?.clusterIPs ?? [])
-    .filter((address) => address !== 'None' && families.includes(familyOf(address)))
+    .filter((address) => address !== 'None' && families.includes(familyAtSight(address)))
     .map((address) => ({
       address,
       // DNS that is run by something else than the usual Deployment is not judged by its pods.
-      hasEndpoint: pods.length === 0 || pods.some((pod) => pod.podIPs.some((ip) => familyOf(ip) === familyOf(address))),
+      hasEndpoint:
+        pods.length === 0 || pods.some((pod) => pod.podIPs.some((ip) => familyAtSight(ip) === familyAtSight(address))),
     }));
 }
-
-const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4');

@@ -1,4 +1,5 @@
 import type { ClusterFacts } from '../model/facts.ts';
+import { listText } from '../model/list-text.ts';
 import type { Memory } from '../model/memory.ts';
 import type { ServiceMigration, Step, StepState } from '../model/step.ts';
 import { serviceKey } from '../model/service.ts';
@@ -13,7 +14,6 @@ const BATCH = 100;
 const BATCHES = 25;
 const SHOWN = 10;
 const STEP = 'services/families';
-const NAMED = 5;
 
 /** What becomes of the Services that are asked for. */
 interface Turns {
@@ -126,11 +126,7 @@ function whyUnproven({ service, backends }: ServiceView, isEveryday: boolean): s
   return empty === undefined ? null : `has no ready endpoint in its ${empty} EndpointSlice`;
 }
 
-function namesOf(views: readonly ServiceView[]): string {
-  const names = views.slice(0, NAMED).map(({ service }) => serviceKey(service));
-  const more = views.length - names.length;
-  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}
+const namesOf = (views: readonly ServiceView[]): string => listText(views.map(({ service }) => serviceKey(service)));
 
 function migrationOf({ service }: ServiceView, { policy, families }: FamilyChange): ServiceMigration {
   const { namespace, name, resourceVersion } = service;

@@ -1,11 +1,11 @@
 import type { ClusterFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
+import { listText } from '../model/list-text.ts';
 import { refText } from '../model/object.ts';
 import type { Omission, OneFamilyPolicy } from '../model/traffic-rules.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { type Family, otherFamily } from '../net/family.ts';
 
-const NAMED = 5;
 const OMISSIONS: readonly Omission[] = ['NotCovered', 'Denied', 'NotChecked'];
 
 /**
@@ -42,14 +42,12 @@ export function checkTrafficRules({ families }: Wanted, { trafficRules }: Cluste
 function findingOn(policies: readonly OneFamilyPolicy[], omission: Omission, family: Family): readonly Finding[] {
   const [first] = policies;
   if (first === undefined) return [];
-  const names = policies.slice(0, NAMED).map(({ ref }) => refText(ref));
-  const more = policies.length > NAMED ? ` and ${policies.length - NAMED} more` : '';
   const { message, remedy } = TEXTS[omission](family, otherFamily(family));
   return [
     {
       reason: 'PolicyNamesOneFamily',
       object: first.ref,
-      message: `${message} ${names.join(', ')}${more}.`,
+      message: `${message} ${listText(policies.map(({ ref }) => refText(ref)))}.`,
       remedy,
       blocks: [],
     },

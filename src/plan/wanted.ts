@@ -1,13 +1,14 @@
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
+import type { Network } from '../model/networks.ts';
 import { at, asArray, asString } from '../model/object.ts';
 import { type Direction, PHASES } from '../model/phase.ts';
 import type { Known } from '../model/reader.ts';
 import type { Recorded } from '../model/record.ts';
 import type { Request } from '../model/request.ts';
 import type { Wanted } from '../model/wanted.ts';
-import { parseCidr } from '../net/cidr.ts';
+import { parseCidr, sameNetwork } from '../net/cidr.ts';
 import type { Family, PerFamily } from '../net/family.ts';
 import { FIRST_FAMILIES_KEY } from './record-step.ts';
 
@@ -111,7 +112,7 @@ function primaryFindings(families: readonly Family[], live: readonly Family[]): 
 }
 
 function networkFindings(
-  name: 'pods' | 'services',
+  name: Network,
   wanted: Wanted,
   live: PerFamily<string>,
   asked: PerFamily<string>,
@@ -128,6 +129,7 @@ function networkFindings(
           message: `${field} has ${wants}, but the live ${family} network for ${name} is ${has}, which cannot change on a running cluster.`,
           remedy: `Write ${has} in ${field}, or leave the ${family} network out.`,
           blocks: PHASES,
+          liveNetwork: name,
         },
       ];
     }
@@ -145,11 +147,6 @@ function networkFindings(
       },
     ];
   });
-}
-
-function sameNetwork(a: string, b: string): boolean {
-  const [left, right] = [parseCidr(a), parseCidr(b)];
-  return left.ok && right.ok && left.value.text === right.value.text;
 }
 
 function byFamily(networks: Known<readonly string[]>): PerFamily<string> {

@@ -1,8 +1,9 @@
 import type { Hop, HopName } from '../model/connectivity.ts';
 import { HOPS } from '../model/connectivity.ts';
+import { listText } from '../model/list-text.ts';
 import { PROBE_FAILURES, type ProbedCheck, type ProbePath } from '../model/probe.ts';
 import type { DNSServer } from '../model/step.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, isOfFamily } from '../net/family.ts';
 import { unreachable } from '../result.ts';
 import { type Attempt, locate, type Located } from './locate.ts';
 import { remedyOf } from './remedies.ts';
@@ -106,7 +107,7 @@ function withinNodes(family: Family, ledger: Ledger): readonly Draft[] {
   if (failed.length === 0) return [];
   const nodes = sourcesOf(failed);
   const everywhere = failed.length === own.length;
-  const where = everywhere ? 'on every node' : `on ${list(nodes)}`;
+  const where = everywhere ? 'on every node' : `on ${listText(nodes)}`;
   const hop = hopOf(
     'WithinNode',
     family,
@@ -131,7 +132,7 @@ function largePackets(family: Family, ledger: Ledger): readonly Draft[] {
     'LargePackets',
     family,
     nodes,
-    `${family}: small packets pass and large ones are lost, seen with ${list(nodes)}.`,
+    `${family}: small packets pass and large ones are lost, seen with ${listText(nodes)}.`,
   );
   ledger.explain(hop, lost);
   return [hop];
@@ -196,7 +197,7 @@ function fromHosts(family: Family, ledger: Ledger): readonly Draft[] {
     'HostToPod',
     family,
     nodes,
-    `${family} from the network of ${list(nodes)} to pods fails, while pods reach those pods (${why(open)}).`,
+    `${family} from the network of ${listText(nodes)} to pods fails, while pods reach those pods (${why(open)}).`,
   );
   ledger.explain(hop, open);
   return [hop];
@@ -220,7 +221,7 @@ function services(
   const who = path === 'PodToService' ? 'pods' : 'the network of the host';
   const message = everywhere
     ? `${family} from ${who} to the Service's address fails on every node, while pods reach each other (${why(open)}).`
-    : `${family} from ${who} to the Service's address fails on ${list(sources)}, while pods reach each other: ${program} there has no rules for it (${why(open)}).`;
+    : `${family} from ${who} to the Service's address fails on ${listText(sources)}, while pods reach each other: ${program} there has no rules for it (${why(open)}).`;
   const hop = hopOf(name, family, everywhere ? [] : sources, message);
   ledger.explain(hop, open);
   return [hop];
@@ -285,7 +286,7 @@ const isUnanswered = ({ result }: Check): boolean => !result.ok && result.failur
 
 function dnsHops(family: Family, ledger: Ledger, servers: readonly DNSServer[]): readonly Draft[] {
   const drafts: Draft[] = [];
-  const server = servers.find(({ address }) => address.includes(':') === (family === 'IPv6'));
+  const server = servers.find(({ address }) => isOfFamily(address, family));
   if (server !== undefined && !server.hasEndpoint && ledger.open('DNS').some(isUnanswered)) {
     const message = `DNS over ${family}: Service kube-dns has the address ${server.address}, but its pods have no ${family} address, so nobody answers there.`;
     const hop = hopOf('DNSWithoutEndpoint', family, [], message);
@@ -299,7 +300,7 @@ function dnsHops(family: Family, ledger: Ledger, servers: readonly DNSServer[]):
   if (unanswered.length > 0) {
     const sources = sourcesOf(unanswered);
     const everywhere = sources.length === sourcesOf(ledger.all('DNS')).length && sources.length > 1;
-    const where = everywhere ? 'on any node' : `on ${list(sources)}`;
+    const where = everywhere ? 'on any node' : `on ${listText(sources)}`;
     const message = `DNS over ${family}: pods ${where} get no answer from ${server?.address ?? 'the DNS Service'} (${why(unanswered)}).`;
     drafts.push(ledger.explain(hopOf('DNSServer', family, everywhere ? [] : sources, message), unanswered));
   }
@@ -307,7 +308,7 @@ function dnsHops(family: Family, ledger: Ledger, servers: readonly DNSServer[]):
   if (missing.length > 0) {
     const types = [...new Set(missing.flatMap(({ task }) => (task.do === 'dns' ? [task.type] : [])))].sort();
     const names = [...new Set(missing.flatMap(({ task }) => (task.do === 'dns' ? [task.name] : [])))].sort();
-    const message = `DNS over ${family} answers, but without the ${types.join(' and ')} record of ${names.join(' and ')}, asked from ${list(sourcesOf(missing))}.`;
+    const message = `DNS over ${family} answers, but without the ${types.join(' and ')} record of ${names.join(' and ')}, asked from ${listText(sourcesOf(missing))}.`;
     drafts.push(ledger.explain(hopOf('DNSRecord', family, [], message), missing));
   }
   return drafts;
@@ -360,9 +361,6 @@ const sourcesOf = (checks: readonly Check[]): readonly string[] =>
   [...new Set(checks.map(({ source }) => source))].sort();
 const nodesOf = (checks: readonly Check[]): readonly string[] =>
   [...new Set(checks.flatMap(({ source, target }) => (target === null ? [source] : [source, target])))].sort();
-
-const list = (names: readonly string[]): string =>
-  names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
 
 /** The usual reason first. */
 function why(checks: readonly Check[]): string {

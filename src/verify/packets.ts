@@ -1,7 +1,7 @@
 import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } from '../model/object.ts';
 import type { ProbeCheck, ProbeOrder, ProbePath } from '../model/probe.ts';
 import type { ProbeNode, ProbePlan } from '../model/step.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, isOfFamily } from '../net/family.ts';
 import { PROBE_LABEL } from './probes.ts';
 
 /** Value of `PROBE_LABEL` on everything that a proof with packets makes. */
@@ -12,7 +12,7 @@ export type ProbedBy = 'operator' | 'command';
 const RUN_LABEL = 'dualstack.dev/probe-run';
 const ROLE_LABEL = 'dualstack.dev/probe-role';
 
-export const PROBE_PORT = 27874;
+const PROBE_PORT = 27874;
 /** Milliseconds. A Service's rules reach every node well within the deadline, also where kube-proxy paces itself. */
 const TIMEOUT = 3_000;
 const DEADLINE = 20_000;
@@ -198,11 +198,11 @@ export const targetsOf = (
   },
 });
 
-export const clusterIPsOf = (service: KubeObject): readonly string[] =>
+const clusterIPsOf = (service: KubeObject): readonly string[] =>
   asArray(at(service, 'spec', 'clusterIPs')).flatMap((ip) => asString(ip) ?? []);
 
 export const ofFamily = (addresses: readonly string[], family: Family): string | undefined =>
-  addresses.find((address) => address.includes(':') === (family === 'IPv6'));
+  addresses.find((address) => isOfFamily(address, family));
 
 /** What is tried from a pod on that node. */
 export function checksFromPod(node: ProbeNode, plan: ProbePlan, targets: ProbeTargets): readonly ProbeCheck[] {

@@ -1,6 +1,6 @@
 import { asArray, asString, at, type KubeObject } from '../model/object.ts';
 import type { ProofCheck } from '../model/outcome.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, familyAtSight } from '../net/family.ts';
 
 /** A Service that is made for a moment, and what the API server must make of it. */
 export interface ServiceProbe {
@@ -52,7 +52,7 @@ export function judgeProbe(probe: ServiceProbe, service: KubeObject, slices: rea
   const types = addressTypes(slices);
   const ok =
     families.join() === probe.families.join() &&
-    clusterIPs.map((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4')).join() === probe.families.join() &&
+    clusterIPs.map(familyAtSight).join() === probe.families.join() &&
     types.toSorted().join() === [...probe.families].sort().join();
   return {
     name: `Service ${probeName(probe)}`,

@@ -1,4 +1,5 @@
 import type { Connectivity, FamilyFigures, Hop } from '../model/connectivity.ts';
+import { listText } from '../model/list-text.ts';
 import type { ProbeCheck, ProbedCheck } from '../model/probe.ts';
 import type { ProbePlan } from '../model/step.ts';
 import type { Family } from '../net/family.ts';
@@ -65,11 +66,11 @@ function hopsOf(harvest: Harvest, plan: ProbePlan): readonly Hop[] {
   return [
     ...(harvest.notRun === null ? [] : [alone(hopOf('NotRun', null, [], harvest.notRun))]),
     ...byReason(harvest.notStarted).map(({ nodes, why }) =>
-      alone(hopOf('PodNotStarted', null, nodes, `The probe pod on ${list(nodes)} did not start: ${why}.`)),
+      alone(hopOf('PodNotStarted', null, nodes, `The probe pod on ${listText(nodes)} did not start: ${why}.`)),
     ),
     ...byReason(harvest.noReport).map(({ nodes, why }) =>
       alone(
-        hopOf('NoReport', null, nodes, `The checks on ${list(nodes)} brought no results: ${why}.`),
+        hopOf('NoReport', null, nodes, `The checks on ${listText(nodes)} brought no results: ${why}.`),
         unreportedOn(nodes),
       ),
     ),
@@ -86,7 +87,7 @@ function addressHops(family: Family, { targets }: Harvest): readonly Hop[] {
     .filter(([, addresses]) => ofFamily(addresses, family) === undefined)
     .map(([node]) => node);
   const everywhere = lacking.length === targets.podIPs.size && lacking.length > 1;
-  const who = everywhere ? 'on every node' : `on ${list(lacking)}`;
+  const who = everywhere ? 'on every node' : `on ${listText(lacking)}`;
   return [
     ...(lacking.length === 0
       ? []
@@ -142,6 +143,3 @@ export function latencyOf(checks: readonly ProbedCheck[]): FamilyFigures['latenc
   const at = (share: number): number => times[Math.min(times.length - 1, Math.ceil(share * times.length) - 1)] ?? 0;
   return times.length === 0 ? null : { median: at(0.5), p99: at(0.99) };
 }
-
-const list = (names: readonly string[]): string =>
-  names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;

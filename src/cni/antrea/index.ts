@@ -1,15 +1,16 @@
-import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { FindingReason } from '../../model/finding-reasons.ts';
+import type { NodeFacts, WorkloadFacts } from '../../model/facts.ts';
+import { type Finding, finding, unreadable } from '../../model/finding.ts';
+import { listText } from '../../model/list-text.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
 import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { readWorkload } from '../../model/workload.ts';
+import { readWorkload, signOf, type WorkloadRef } from '../../model/workload.ts';
 import type { CNI } from '../contract.ts';
+import { isOfFamily } from '../../net/family.ts';
 
-const AGENT: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'antrea-agent' };
+const AGENT: WorkloadRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'antrea-agent' };
 const CONFIG_MAP: ObjectRef = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'antrea-config' };
 const ANTREA_PHASES: readonly Phase[] = ['CNIAgents'];
 
@@ -34,7 +35,7 @@ export const antrea: CNI<AntreaFacts> = {
     },
   ],
   usesNodeIPAM: true,
-  detect: ({ objects }: Basics) => (objects.DaemonSet.includes(`kube-system/${AGENT.name}`) ? refText(AGENT) : null),
+  detect: (basics) => signOf(basics, AGENT),
   observe: (reader) => readWorkload(reader, 'DaemonSet', 'kube-system', AGENT.name),
   components: () => [],
   check: (wanted, { nodes }, own) => check(wanted, nodes, own),
@@ -45,25 +46,14 @@ export const antrea: CNI<AntreaFacts> = {
 
 function check(wanted: Wanted, nodes: readonly NodeFacts[], own: AntreaFacts): readonly Finding[] {
   if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
-  if (!own.known) {
-    return [
-      finding('ComponentUnreadable', ANTREA_PHASES, {
-        message: `${refText(AGENT)} could not be read: ${own.why}`,
-        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-      }),
-    ];
-  }
+  if (!own.known) return [unreadable(AGENT, own.why, ANTREA_PHASES)];
   const stale = own.value === null ? [] : staleNodes(wanted, nodes, own.value);
   if (own.value !== null && stale.length === 0) return [];
-  const names = stale.slice(0, 5).map((node) => node.name);
-  const where =
-    names.length === 0
-      ? ''
-      : `; not yet on ${names.join(', ')}${stale.length > names.length ? ` and ${stale.length - names.length} more` : ''}`;
+  const where = stale.length === 0 ? '' : `; not yet on ${listText(stale.map(({ name }) => name))}`;
   const families = wanted.families.join(' and ');
   return [
     // On the way back the podCIDRs go only after the agents' turn.
-    finding('Unmanaged', wanted.direction === 'Forward' ? ANTREA_PHASES : [], {
+    finding('Unmanaged', AGENT, wanted.direction === 'Forward' ? ANTREA_PHASES : [], {
       message: `Antrea is recognised and left to you: its agents take up ${families} from the podCIDRs of their Nodes when they start anew${where}`,
       remedy:
         `When every Node has podCIDRs of ${families}: where AntreaProxy is switched off, set serviceCIDRv6 of antrea-agent.conf in ${refText(CONFIG_MAP)} to ${wanted.services.IPv6 ?? 'nothing'}; ` +
@@ -77,16 +67,8 @@ function staleNodes({ families }: Wanted, nodes: readonly NodeFacts[], { pods }:
   return nodes.filter((node) => {
     const pod = pods.find((each) => each.node === node.name && !each.terminating);
     if (pod === undefined) return false;
-    const held = (['IPv4', 'IPv6'] as const).filter((family) =>
-      node.podCIDRs.some((cidr) => cidr.includes(':') === (family === 'IPv6')),
-    );
+    const held = (['IPv4', 'IPv6'] as const).filter((family) => node.podCIDRs.some((cidr) => isOfFamily(cidr, family)));
     const isSame = held.length === families.length && families.every((family) => held.includes(family));
     return !isSame || !pod.ready || Date.parse(pod.startedAt) < Date.parse(node.createdAt);
   });
 }
-
-const finding = (
-  reason: FindingReason,
-  blocks: readonly Phase[],
-  words: { readonly message: string; readonly remedy: string },
-): Finding => ({ reason, object: AGENT, blocks, ...words });

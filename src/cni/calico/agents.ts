@@ -2,7 +2,7 @@ import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { refText, type JsonObject } from '../../model/object.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import type { Family } from '../../net/family.ts';
+import { type Family, isOfFamily } from '../../net/family.ts';
 import {
   AGENT_CONTAINER,
   CONFIG_HASH_ANNOTATION,
@@ -14,7 +14,6 @@ import {
   type CalicoNodeFacts,
   type ConfigFacts,
 } from './facts.ts';
-import { isOfFamily } from './family.ts';
 import type { Goal } from './goal.ts';
 import { agentNodes, hasUnprovenOldPods, PROOF_SECONDS, rollout } from './rollout.ts';
 

@@ -1,9 +1,8 @@
 import semver from 'semver';
-import type { FindingReason } from '../../api/reasons.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
-import type { Finding } from '../../model/finding.ts';
-import { refText, type ObjectRef } from '../../model/object.ts';
-import type { Phase } from '../../model/phase.ts';
+import { type Finding, keptElsewhere, unreadable } from '../../model/finding.ts';
+import { imageVersion } from '../../model/image.ts';
+import { refText } from '../../model/object.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import type { Family } from '../../net/family.ts';
 import {
@@ -16,14 +15,12 @@ import {
   type ConfigFacts,
 } from './facts.ts';
 import { changedFamily, NAMES } from './family.ts';
+import { blocker, CALICO_PHASES, warning } from './findings.ts';
 import { makeGoal } from './goal.ts';
 import { assigns, readNetworkConfig } from './network-config.ts';
 import { checkLinks, checkNodes } from './node-checks.ts';
 import { optionsOf } from './options.ts';
 import { checkPools } from './pool-checks.ts';
-
-/** All phases that change Calico. */
-export const CALICO_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
 
 export function check(wanted: Wanted, facts: ClusterFacts, own: CalicoFacts): readonly Finding[] {
   const common = [...checkReadable(own), ...checkMigration(own)];
@@ -54,14 +51,7 @@ function checkReadable({ config, agent, pools }: CalicoFacts): readonly Finding[
     { ref: null, fact: pools },
   ];
   return parts.flatMap(({ ref, fact }): readonly Finding[] => {
-    if (!fact.known) {
-      return [
-        blocker('ComponentUnreadable', ref, {
-          message: `${ref === null ? 'IPPools' : refText(ref)} could not be read: ${fact.why}`,
-          remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-        }),
-      ];
-    }
+    if (!fact.known) return [unreadable(ref ?? 'IPPools', fact.why, CALICO_PHASES)];
     if (fact.value !== null) return [];
     return [
       blocker('CNIConfigUnsupported', ref, {
@@ -86,23 +76,15 @@ function checkMigration({ migrating }: CalicoFacts): readonly Finding[] {
 
 function checkOwner({ owner }: CalicoNodeFacts, family: Family): readonly Finding[] {
   if (owner === null) return [];
-  const message = `${refText(DAEMON_SET)} is kept by something else (${owner.text})`;
   const names = envOf(family)
     .join(', ')
     .replace(/, ([^,]+)$/u, ' and $1');
-  return owner.watches
-    ? [
-        blocker('AnotherOwner', DAEMON_SET, {
-          message: `${message}, which would undo every change`,
-          remedy: `Make the change there: ${names} in its source; or take calico-node out of its care.`,
-        }),
-      ]
-    : [
-        warning('AnotherOwner', DAEMON_SET, {
-          message: `${message}: its next upgrade will undo the change, which is then made again`,
-          remedy: `Set ${names} in its values too.`,
-        }),
-      ];
+  return [
+    keptElsewhere(DAEMON_SET, owner, CALICO_PHASES, {
+      atOnce: `Make the change there: ${names} in its source; or take calico-node out of its care.`,
+      later: `Set ${names} in its values too.`,
+    }),
+  ];
 }
 
 /** The variables that say whether calico-node carries that family. */
@@ -242,8 +224,7 @@ function checkVersion(
   agent: CalicoNodeFacts,
   family: Family,
 ): readonly Finding[] {
-  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(agent.image)?.[1];
-  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  const version = imageVersion(agent.image);
   if (version === null) {
     return [
       warning('UnknownVersion', DAEMON_SET, {
@@ -257,7 +238,7 @@ function checkVersion(
       ? []
       : [
           blocker('UnsupportedVersion', DAEMON_SET, {
-            message: `Calico ${version.version} cannot do ${what}: that came with ${least}`,
+            message: `Calico ${version} cannot do ${what}: that came with ${least}`,
             remedy: 'Upgrade Calico first.',
           }),
         ];
@@ -268,18 +249,3 @@ function checkVersion(
     ...(own.bpf.known && own.bpf.value ? tooOld('both families with the eBPF data plane', '3.28.0') : []),
   ];
 }
-
-interface Words {
-  readonly message: string;
-  readonly remedy: string;
-}
-
-function finding(reason: FindingReason, object: ObjectRef | null, blocks: readonly Phase[], words: Words): Finding {
-  return { reason, object, blocks, ...words };
-}
-
-const blocker = (reason: FindingReason, object: ObjectRef | null, words: Words): Finding =>
-  finding(reason, object, CALICO_PHASES, words);
-
-const warning = (reason: FindingReason, object: ObjectRef | null, words: Words): Finding =>
-  finding(reason, object, [], words);

@@ -2,6 +2,7 @@ import type { WorkloadFacts } from '../../model/facts.ts';
 import type { JsonObject, ObjectRef } from '../../model/object.ts';
 import type { Owner } from '../../model/owner.ts';
 import type { Known } from '../../model/reader.ts';
+import type { WorkloadRef } from '../../model/workload.ts';
 import type { Family } from '../../net/family.ts';
 
 export const CONFIG_MAP: ObjectRef = {
@@ -10,7 +11,7 @@ export const CONFIG_MAP: ObjectRef = {
   namespace: 'kube-system',
   name: 'calico-config',
 };
-export const DAEMON_SET: ObjectRef = {
+export const DAEMON_SET: WorkloadRef = {
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   namespace: 'kube-system',

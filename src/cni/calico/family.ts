@@ -51,5 +51,3 @@ export function changedFamily({ direction, families }: Wanted): Family | null {
   const isChange = direction === 'Back' ? families.length === 1 : families.length === 2;
   return isChange ? otherFamily(primary) : null;
 }
-
-export const isOfFamily = (address: string, family: Family): boolean => address.includes(':') === (family === 'IPv6');

@@ -18,10 +18,10 @@ import {
 import { configHash, readNetworkConfig, settingOf, withAssign } from './network-config.ts';
 import { DEFAULTS, optionsOf } from './options.ts';
 
-export const CONFIG_RECORD = 'ConfigMap/kube-system/calico-config';
-export const AGENT_RECORD = 'DaemonSet/kube-system/calico-node';
+const CONFIG_RECORD = 'ConfigMap/kube-system/calico-config';
+const AGENT_RECORD = 'DaemonSet/kube-system/calico-node';
 /** One record for all pools, so that a pool made later is not taken for one that was there at first. */
-export const POOLS_RECORD = 'IPPools';
+const POOLS_RECORD = 'IPPools';
 
 /** First states of what the steps change. What could not be read is not recorded, and then not changed either. */
 export function records({ config, agent, pools }: CalicoFacts): readonly Recordable[] {

@@ -1,10 +1,11 @@
 import { poolBlockSizeRule } from '../../api/pool-rule.ts';
-import type { Basics, ComponentFacts } from '../../model/facts.ts';
+import type { ComponentFacts } from '../../model/facts.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
 import { refText } from '../../model/object.ts';
 import type { Step } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import type { CNI } from '../contract.ts';
+import { signOf } from '../../model/workload.ts';
 import { agentSteps, configStep } from './agents.ts';
 import { check } from './checks.ts';
 import { CONFIG_HASH_ANNOTATION, CONFIG_MAP, DAEMON_SET, ENV_NAMES, type CalicoFacts } from './facts.ts';
@@ -26,7 +27,7 @@ export const calico: CNI<CalicoFacts> = {
   permissions,
   workloads: [{ ref: DAEMON_SET, annotation: CONFIG_HASH_ANNOTATION, env: ENV_NAMES, strategy: true }],
   usesNodeIPAM: false,
-  detect,
+  detect: (basics) => signOf(basics, DAEMON_SET),
   observe,
   check,
   steps,
@@ -36,10 +37,6 @@ export const calico: CNI<CalicoFacts> = {
   podCIDRs: (own) =>
     own.pools.known ? own.pools.value.pools.filter((pool) => !pool.disabled).map((pool) => pool.cidr) : [],
 };
-
-function detect(basics: Basics): string | null {
-  return basics.objects.DaemonSet.includes('kube-system/calico-node') ? refText(DAEMON_SET) : null;
-}
 
 function steps(wanted: Wanted, facts: ClusterFacts, own: CalicoFacts): readonly Step[] {
   const { config, agent } = own;

@@ -1,15 +1,13 @@
-import type { FindingReason } from '../../api/reasons.ts';
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import type { Finding } from '../../model/finding.ts';
-import type { ObjectRef } from '../../model/object.ts';
-import type { Phase } from '../../model/phase.ts';
+import { type Finding, finding } from '../../model/finding.ts';
+import { listText } from '../../model/list-text.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseAddress } from '../../net/address.ts';
 import { networkOf } from '../../net/cidr.ts';
-import { type Family, otherFamily } from '../../net/family.ts';
+import { type Family, isOfFamily, otherFamily } from '../../net/family.ts';
 import { nodesWithout } from './agents.ts';
 import { DAEMON_SET, poolsOf, type CalicoFacts, type CalicoNodeFacts, type ConfigFacts } from './facts.ts';
-import { isOfFamily, NAMES } from './family.ts';
+import { NAMES } from './family.ts';
 import { optionsOf } from './options.ts';
 import { agentNodes } from './rollout.ts';
 
@@ -36,7 +34,7 @@ export function checkNodes(
       ? []
       : [
           finding('NodesWithoutFamily', DAEMON_SET, ['CNIAgents'], {
-            message: `${list(lacking.map((node) => node.name))}: no ${family} InternalIP; with ${NAMES[family].address}=autodetect calico-node would take down ${primary} there too`,
+            message: `${listText(lacking.map((node) => node.name))}: no ${family} InternalIP; with ${NAMES[family].address}=autodetect calico-node would take down ${primary} there too`,
             remedy: `Give each host an ${family} address and its kubelet --node-ip with both, or remove the Node.`,
           }),
         ]),
@@ -75,7 +73,7 @@ export function checkLinks(
   if (!isRouted) return [];
   const links = new Set(agentNodes(facts, agent).flatMap((node) => linksOf(node, family)));
   if (links.size < 2) return [];
-  const where = `Nodes have ${family} addresses in ${links.size} networks (${list([...links])})`;
+  const where = `Nodes have ${family} addresses in ${links.size} networks (${listText([...links])})`;
   return [
     finding('NodesOnDifferentLinks', null, [], {
       message:
@@ -98,13 +96,3 @@ function linksOf({ internalIPs, agent }: NodeFacts, family: Family): readonly st
     return prefix === undefined ? [] : [networkOf(address.value, prefix).text];
   });
 }
-
-const finding = (
-  reason: FindingReason,
-  object: ObjectRef | null,
-  blocks: readonly Phase[],
-  words: { readonly message: string; readonly remedy: string },
-): Finding => ({ reason, object, blocks, ...words });
-
-const list = (all: readonly string[]): string =>
-  all.length <= 5 ? all.join(', ') : `${all.slice(0, 5).join(', ')} and ${all.length - 5} more`;

@@ -1,8 +1,8 @@
-import type { Basics } from '../../model/facts.ts';
+import type { Basics, WorkloadFacts } from '../../model/facts.ts';
 import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } from '../../model/object.ts';
 import { lastChange, ownerOf } from '../../model/owner.ts';
-import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
-import { readWorkload } from '../../model/workload.ts';
+import { ifThere, known, unknown, type Known, type Reader } from '../../model/reader.ts';
+import { readWorkloadWith } from '../../model/workload.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import {
   AGENT_CONTAINER,
@@ -23,7 +23,7 @@ const V3_API = 'projectcalico.org/v3';
 const MIGRATION_GROUP = 'migration.projectcalico.org';
 
 export async function observe(reader: Reader, basics: Basics): Promise<CalicoFacts> {
-  const agent = await readAgent(reader);
+  const agent = await readWorkloadWith(reader, DAEMON_SET, toAgent);
   const [config, pools, migrating, bpf] = await Promise.all([
     readConfig(reader),
     readPools(reader, basics, agent),
@@ -34,36 +34,25 @@ export async function observe(reader: Reader, basics: Basics): Promise<CalicoFac
 }
 
 async function readConfig(reader: Reader): Promise<Known<ConfigFacts | null>> {
-  const read = await reader.get(CONFIG_MAP);
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  return known({
-    backend: asString(at(read.value, 'data', 'calico_backend')) ?? '',
-    text: asString(at(read.value, 'data', CONFIG_KEY)) ?? null,
-    changedAt: lastChange(read.value),
-  });
+  return ifThere(await reader.get(CONFIG_MAP), (object) => ({
+    backend: asString(at(object, 'data', 'calico_backend')) ?? '',
+    text: asString(at(object, 'data', CONFIG_KEY)) ?? null,
+    changedAt: lastChange(object),
+  }));
 }
 
-async function readAgent(reader: Reader): Promise<Known<CalicoNodeFacts | null>> {
-  const read = await reader.get(DAEMON_SET);
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  const workload = await readWorkload(reader, 'DaemonSet', 'kube-system', DAEMON_SET.name);
-  if (!workload.known) return workload;
-  if (workload.value === null) return known(null);
-
-  const object = read.value;
+function toAgent(object: KubeObject, workload: WorkloadFacts): CalicoNodeFacts {
   const template = at(object, 'spec', 'template', 'spec');
   const container = asArray(at(template, 'containers')).find((each) => at(each, 'name') === AGENT_CONTAINER);
-  return known({
-    workload: workload.value,
+  return {
+    workload,
     updateStrategy: (at(object, 'spec', 'updateStrategy') ?? {}) as JsonObject,
     env: toEnv(container),
     image: asString(at(container, 'image')) ?? '',
     nodeSelector: (at(template, 'nodeSelector') ?? {}) as Readonly<Record<string, string>>,
     owner: ownerOf(object),
     configSource: toConfigSource(template),
-  });
+  };
 }
 
 /** Follows Calico's own choice: the group it was told, else its older one as long as that is served. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Encapsulation between nodes, in the words of Calico's own installation API. */
-export const ENCAPSULATIONS = ['Auto', 'None', 'VXLAN', 'VXLANCrossSubnet', 'IPIP', 'IPIPCrossSubnet'] as const;
+const ENCAPSULATIONS = ['Auto', 'None', 'VXLAN', 'VXLANCrossSubnet', 'IPIP', 'IPIPCrossSubnet'] as const;
 export type Encapsulation = (typeof ENCAPSULATIONS)[number];
 
 /**

@@ -1,14 +1,15 @@
 import { BLOCK_SIZE } from '../../api/pool-rule.ts';
-import type { FindingReason } from '../../api/reasons.ts';
 import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
-import type { Finding } from '../../model/finding.ts';
+import { type Finding, finding, type FindingWords } from '../../model/finding.ts';
+import type { FindingReason } from '../../model/finding-reasons.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { PHASES } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { type Cidr, overlaps, parseCidr } from '../../net/cidr.ts';
 import { type Family, otherFamily } from '../../net/family.ts';
 import { poolsOf, type CalicoFacts, type ConfigFacts, type Pool } from './facts.ts';
+import { blocker, warning } from './findings.ts';
 import { DEFAULTS, optionsOf } from './options.ts';
 
 /**
@@ -62,13 +63,10 @@ function checkBlockSize(wanted: Wanted, own: CalicoFacts, cidr: Cidr): readonly 
   if (existing !== undefined) {
     if (asked === undefined || existing.blockSize === null || existing.blockSize === asked) return [];
     return [
-      {
-        ...blocker('PoolBlockSize', ref(own, existing), {
-          message: `IPPool ${existing.name} has blockSize ${existing.blockSize}, spec.calico.pool.blockSize is ${asked}: it cannot be changed and stays`,
-          remedy: 'Leave the field out.',
-        }),
-        blocks: [],
-      },
+      warning('PoolBlockSize', ref(own, existing), {
+        message: `IPPool ${existing.name} has blockSize ${existing.blockSize}, spec.calico.pool.blockSize is ${asked}: it cannot be changed and stays`,
+        remedy: 'Leave the field out.',
+      }),
     ];
   }
   const { family } = cidr;
@@ -110,13 +108,10 @@ function checkPrimaryPool(wanted: Wanted, own: CalicoFacts, family: Family): rea
   const enabled = poolsOf(own, family).filter((pool) => !pool.disabled);
   if (pods === undefined || enabled.length === 0 || enabled.some((pool) => pool.cidr === pods)) return [];
   return [
-    {
-      ...blocker('PoolConflict', null, {
-        message: `No IPPool holds the ${family} pod network ${pods}: Calico gives addresses of ${enabled.map((pool) => pool.cidr).join(', ')}`,
-        remedy: `Nothing if that is on purpose; ${family} is left as it is.`,
-      }),
-      blocks: [],
-    },
+    warning('PoolConflict', null, {
+      message: `No IPPool holds the ${family} pod network ${pods}: Calico gives addresses of ${enabled.map((pool) => pool.cidr).join(', ')}`,
+      remedy: `Nothing if that is on purpose; ${family} is left as it is.`,
+    }),
   ];
 }
 
@@ -144,16 +139,5 @@ const ref = (own: CalicoFacts, pool: Pool): ObjectRef => ({
 
 const group = (own: CalicoFacts): string => ref(own, { name: '' } as Pool).apiVersion.replace(/\/.*/u, '');
 
-const blocker = (
-  reason: FindingReason,
-  object: ObjectRef | null,
-  words: { readonly message: string; readonly remedy: string },
-): Finding => ({ reason, object, blocks: ['Pools', 'CNIConfig', 'CNIAgents'], ...words });
-
 /** What only another spec can mend: nothing begins that would stop in the middle. */
-const mistake = (reason: FindingReason, words: { readonly message: string; readonly remedy: string }): Finding => ({
-  reason,
-  object: null,
-  blocks: PHASES,
-  ...words,
-});
+const mistake = (reason: FindingReason, words: FindingWords): Finding => finding(reason, null, PHASES, words);

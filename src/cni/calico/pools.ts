@@ -24,7 +24,7 @@ export interface Modes {
  * Auto: with backend vxlan there is nothing else but VXLAN; with BGP it follows a pool of the other family that uses VXLAN, and else is routed
  * as that is, or would be without the IPIP that carries no IPv6.
  */
-export function modesOf(encapsulation: Encapsulation, backend: string, others: readonly Pool[]): Modes {
+function modesOf(encapsulation: Encapsulation, backend: string, others: readonly Pool[]): Modes {
   const without = { ipipMode: 'Never', vxlanMode: 'Never' } as const;
   switch (encapsulation) {
     case 'Auto': {

@@ -2,9 +2,9 @@ import type { ClusterFacts, NodeFacts, PodFacts } from '../../model/facts.ts';
 import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import type { Family } from '../../net/family.ts';
+import { type Family, isOfFamily } from '../../net/family.ts';
 import type { CalicoFacts } from './facts.ts';
-import { isOfFamily, NAMES } from './family.ts';
+import { NAMES } from './family.ts';
 import { agentNodes } from './rollout.ts';
 
 /** A calico-node that has written no address after that time does not find any. */

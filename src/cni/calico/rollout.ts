@@ -2,6 +2,7 @@ import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../mod
 import { once, oncePer } from '../../model/once.ts';
 import type { StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { listText } from '../../model/list-text.ts';
 import type { CalicoNodeFacts } from './facts.ts';
 import { NAMES } from './family.ts';
 import type { Goal } from './goal.ts';
@@ -136,14 +137,13 @@ function failure(pod: PodFacts, nodes: Nodes, goal: Goal): StepState {
 }
 
 function waitsFor(unproven: readonly PodFacts[], nodes: Nodes, goal: Goal): string {
-  const parts = unproven.slice(0, 3).map((pod) => {
+  const parts = unproven.map((pod) => {
     const missing = missingProof(pod, nodes, goal);
     if (pod.terminating) return `${pod.node} (old pod ends)`;
     if (missing.length > 0) return `${pod.node} (no ${missing.join(', ')})`;
     return `${pod.node} (${pod.waiting ?? 'not ready'})`;
   });
-  const more = unproven.length - parts.length;
-  return `waits for calico-node on ${parts.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `waits for calico-node on ${listText(parts, 3)}`;
 }
 
 /** Workers first; control-plane nodes last and one at a time. */
@@ -158,7 +158,4 @@ const isSeen = (workload: WorkloadFacts): boolean =>
 
 const still = (state: StepState): Rollout => ({ state, next: [] });
 
-function nodeNames(pods: readonly PodFacts[]): string {
-  const all = [...new Set(pods.map((pod) => pod.node))];
-  return all.length <= 5 ? all.join(', ') : `${all.slice(0, 5).join(', ')} and ${all.length - 5} more`;
-}
+const nodeNames = (pods: readonly PodFacts[]): string => listText([...new Set(pods.map((pod) => pod.node))]);

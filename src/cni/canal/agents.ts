@@ -1,11 +1,10 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { nodeAnnotations } from '../../model/flanneld.ts';
 import { refText, type JsonObject } from '../../model/object.ts';
-import { progressOf } from '../../model/rollout.ts';
+import { crashText, progressOf, rolloutState } from '../../model/rollout.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { endedText, isRolledOut } from '../../model/workload.ts';
-import { unreachable } from '../../result.ts';
+import { isRolledOut } from '../../model/workload.ts';
 import {
   DAEMON_SET,
   ENV_NAMES,
@@ -176,28 +175,15 @@ function toldState(
   untold: readonly NodeFacts[],
   { evidence, waits }: { readonly evidence: string; readonly waits: string },
 ): StepState {
-  const progress = progressOf(agent.workload, facts.nodes, facts.at);
-  switch (progress.is) {
-    case 'Done':
-      return untold.length === 0 ? { is: 'Satisfied', evidence } : { is: 'InProgress', why: waits };
-    case 'DoneButAway':
-      return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };
-    case 'Waiting':
-      return { is: 'InProgress', why: progress.why };
-    case 'Stuck':
-      return {
-        is: 'InProgress',
-        why: `${progress.why}, so the DaemonSet goes no further by itself: kubectl -n kube-system delete pod ${progress.next.name}`,
-      };
-    case 'Crashing': {
-      const { pod } = progress;
-      return {
-        is: 'Failed',
-        why: `canal on ${pod.node} does not start (${[pod.waiting, endedText(pod)].filter(Boolean).join(', the last time ')}); pods there keep the network that they have`,
-        remedy: `See why: kubectl -n kube-system logs ${pod.name} --all-containers --previous; mend it on that host.`,
-      };
-    }
-    default:
-      return unreachable(progress);
-  }
+  return rolloutState(progressOf(agent.workload, facts.nodes, facts.at), {
+    done: untold.length === 0 ? { is: 'Satisfied', evidence } : { is: 'InProgress', why: waits },
+    stuck: (why, next) => ({
+      is: 'InProgress',
+      why: `${why}, so the DaemonSet goes no further by itself: kubectl -n kube-system delete pod ${next.name}`,
+    }),
+    crashing: (pod) => ({
+      why: `canal on ${pod.node} does not start (${crashText(pod)}); pods there keep the network that they have`,
+      remedy: `See why: kubectl -n kube-system logs ${pod.name} --all-containers --previous; mend it on that host.`,
+    }),
+  });
 }

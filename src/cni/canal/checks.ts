@@ -1,14 +1,22 @@
 import semver from 'semver';
 import type { ClusterFacts } from '../../model/facts.ts';
-import type { FindingReason } from '../../model/finding-reasons.ts';
-import type { Finding } from '../../model/finding.ts';
+import {
+  type Finding,
+  finding,
+  type FindingWords,
+  keptElsewhere,
+  notInstalled,
+  unreadable,
+} from '../../model/finding.ts';
 import { checkEgress } from '../../model/egress.ts';
 import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
+import { imageVersion } from '../../model/image.ts';
 import { type NetConf, readNetConf } from '../../model/net-conf.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
+import { changesIPv6, checkChangesIPv6 } from '../../model/second-ipv6.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { parseCidr } from '../../net/cidr.ts';
+import { sameNetwork } from '../../net/cidr.ts';
 import {
   CONFIG_MAP,
   DAEMON_SET,
@@ -19,7 +27,7 @@ import {
   type CanalFacts,
   type ConfigFacts,
 } from './facts.ts';
-import { agentNodes, isConvertible, makeGoal, nameList } from './goal.ts';
+import { agentNodes, makeGoal, nameList } from './goal.ts';
 import { readNetworkConfig } from './network-config.ts';
 
 /** All phases that change Canal. */
@@ -31,8 +39,17 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: CanalFacts): rea
   const config = own.config.known ? own.config.value : null;
   const agent = own.agent.known ? own.agent.value : null;
   if (config === null || agent === null) return common;
-  const owned = [...common, ...checkFamilies(wanted), ...checkOwner(agent)];
-  if (wanted.direction === 'Back' || !isConvertible(wanted)) return owned;
+  const owned = [
+    ...common,
+    ...checkChangesIPv6(wanted, {
+      cni: 'Canal',
+      object: null,
+      blocks: CANAL_PHASES,
+      byHand: `Change ${FLANNEL_KEY} and ${NETWORK_KEY} of ${refText(CONFIG_MAP)} by hand`,
+    }),
+    ...checkOwner(agent),
+  ];
+  if (wanted.direction === 'Back' || !changesIPv6(wanted)) return owned;
   const conf = readNetConf(config.flannel ?? '');
   return [
     ...owned,
@@ -57,48 +74,19 @@ function checkReadable({ config, agent }: CanalFacts): readonly Finding[] {
     { ref: DAEMON_SET, fact: agent },
   ];
   return parts.flatMap(({ ref, fact }): readonly Finding[] => {
-    if (!fact.known) {
-      return [
-        finding('ComponentUnreadable', ref, CANAL_PHASES, {
-          message: `${refText(ref)} could not be read: ${fact.why}`,
-          remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-        }),
-      ];
-    }
-    if (fact.value !== null) return [];
-    return [
-      unsupported(ref, {
-        message: `${refText(ref)} is not there, as it is where Canal was installed by its manifest`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
+    if (!fact.known) return [unreadable(ref, fact.why, CANAL_PHASES)];
+    return fact.value === null ? [notInstalled(ref, 'Canal was installed by its manifest', CANAL_PHASES)] : [];
   });
-}
-
-function checkFamilies(wanted: Wanted): readonly Finding[] {
-  if (isConvertible(wanted)) return [];
-  return [
-    finding('OptionNotCarriedOut', null, CANAL_PHASES, {
-      message: `spec.ipFamilies: with Canal only IPv6 is added to IPv4, or taken away again; asked for is ${wanted.families.join(', ')}`,
-      remedy: `Change ${FLANNEL_KEY} and ${NETWORK_KEY} of ${refText(CONFIG_MAP)} by hand, and set spec.cni: Unmanaged.`,
-    }),
-  ];
 }
 
 function checkOwner({ owner }: AgentFacts): readonly Finding[] {
   if (owner === null) return [];
-  const message = `${refText(DAEMON_SET)} is kept by something else (${owner.text})`;
   const where = `EnableIPv6 and IPv6Network in ${FLANNEL_KEY}, a range usePodCidrIPv6 in ${NETWORK_KEY}, ${ENV_NAMES.join(' and ')} in ${refText(DAEMON_SET)}`;
   return [
-    owner.watches
-      ? finding('AnotherOwner', DAEMON_SET, CANAL_PHASES, {
-          message: `${message}, which would undo every change`,
-          remedy: `Make the change there (${where}), or take Canal out of its care.`,
-        })
-      : finding('AnotherOwner', DAEMON_SET, [], {
-          message: `${message}: its next upgrade will undo the change, which is then made again`,
-          remedy: `Make the change there too: ${where}.`,
-        }),
+    keptElsewhere(DAEMON_SET, owner, CANAL_PHASES, {
+      atOnce: `Make the change there (${where}), or take Canal out of its care.`,
+      later: `Make the change there too: ${where}.`,
+    }),
   ];
 }
 
@@ -201,8 +189,7 @@ function checkVersions({ images }: AgentFacts): readonly Finding[] {
 }
 
 function checkVersion(name: string, image: string, least: string): readonly Finding[] {
-  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(image)?.[1];
-  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  const version = imageVersion(image);
   if (version === null) {
     return [
       finding('UnknownVersion', DAEMON_SET, [], {
@@ -214,7 +201,7 @@ function checkVersion(name: string, image: string, least: string): readonly Find
   if (semver.gte(version, least)) return [];
   return [
     finding('UnsupportedVersion', DAEMON_SET, CANAL_PHASES, {
-      message: `${name} ${version.version} cannot do both families in Canal: that came with ${least}`,
+      message: `${name} ${version} cannot do both families in Canal: that came with ${least}`,
       remedy: 'Upgrade Canal first.',
     }),
   ];
@@ -254,22 +241,5 @@ function checkAway(facts: ClusterFacts, agent: AgentFacts): readonly Finding[] {
   ];
 }
 
-function sameNetwork(a: string, b: string): boolean {
-  const [left, right] = [parseCidr(a), parseCidr(b)];
-  return left.ok && right.ok && left.value.text === right.value.text;
-}
-
-interface Words {
-  readonly message: string;
-  readonly remedy: string;
-}
-
-const finding = (reason: FindingReason, object: ObjectRef | null, blocks: readonly Phase[], words: Words): Finding => ({
-  reason,
-  object,
-  blocks,
-  ...words,
-});
-
-const unsupported = (object: ObjectRef, words: Words): Finding =>
+const unsupported = (object: ObjectRef, words: FindingWords): Finding =>
   finding('CNIConfigUnsupported', object, CANAL_PHASES, words);

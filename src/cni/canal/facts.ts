@@ -3,6 +3,7 @@ import type { Flags } from '../../model/flanneld.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import type { Owner } from '../../model/owner.ts';
 import type { Known } from '../../model/reader.ts';
+import type { WorkloadRef } from '../../model/workload.ts';
 
 export const CONFIG_MAP: ObjectRef = {
   apiVersion: 'v1',
@@ -10,7 +11,7 @@ export const CONFIG_MAP: ObjectRef = {
   namespace: 'kube-system',
   name: 'canal-config',
 };
-export const DAEMON_SET: ObjectRef = {
+export const DAEMON_SET: WorkloadRef = {
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   namespace: 'kube-system',

@@ -1,9 +1,12 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { isProven, nodeAnnotations } from '../../model/flanneld.ts';
+import { listText } from '../../model/list-text.ts';
 import { readNetConf, sameButFamily, withFamily, withoutFamily } from '../../model/net-conf.ts';
 import { asString, at, type Json } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { nodesWithPod } from '../../model/workload.ts';
+import { isIPv6 } from '../../net/family.ts';
 import { err, ok, type Result } from '../../result.ts';
 import {
   ENV_NAMES,
@@ -56,10 +59,6 @@ export interface Goal {
   readonly firstMark: string | null;
 }
 
-/** IPv6 comes second, or leaves. */
-export const isConvertible = ({ direction, families }: Wanted): boolean =>
-  families[0] === 'IPv4' && families.length === (direction === 'Forward' ? 2 : 1);
-
 export function makeGoal(wanted: Wanted, config: ConfigFacts, agent: AgentFacts): Goal {
   const first = wanted.restore[AGENT_RECORD];
   const firstMark = asString(at(first, ROLLOUT_ANNOTATION)) ?? null;
@@ -100,10 +99,8 @@ function networkGoal(wanted: Wanted, { network: text }: ConfigFacts): Result<str
 }
 
 /** Nodes that Canal runs on. */
-export function agentNodes(facts: ClusterFacts, { workload }: AgentFacts): readonly NodeFacts[] {
-  const running = new Set(workload.pods.map((pod) => pod.node));
-  return facts.nodes.filter((node) => running.has(node.name));
-}
+export const agentNodes = (facts: ClusterFacts, { workload }: AgentFacts): readonly NodeFacts[] =>
+  nodesWithPod(facts.nodes, workload);
 
 /** True when flanneld there has told the others how it is reached over IPv6. */
 export function hasTold(node: NodeFacts, { flags }: AgentFacts, { flannel }: ConfigFacts): boolean {
@@ -111,9 +108,6 @@ export function hasTold(node: NodeFacts, { flags }: AgentFacts, { flannel }: Con
   return isProven(node, nodeAnnotations(flags, 'IPv6'), read.ok ? read.value.backend : '');
 }
 
-export const hasIPv6 = (texts: readonly string[]): boolean => texts.some((text) => text.includes(':'));
+export const hasIPv6 = (texts: readonly string[]): boolean => texts.some(isIPv6);
 
-export const nameList = (nodes: readonly NodeFacts[]): string => {
-  const names = nodes.slice(0, 5).map((node) => node.name);
-  return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
-};
+export const nameList = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));

@@ -1,8 +1,9 @@
-import type { Basics, ComponentFacts } from '../../model/facts.ts';
+import type { ComponentFacts } from '../../model/facts.ts';
 import { readNetConf } from '../../model/net-conf.ts';
 import { refText } from '../../model/object.ts';
 import { everyWay } from '../../model/support.ts';
 import type { CNI } from '../contract.ts';
+import { signOf } from '../../model/workload.ts';
 import { check } from './checks.ts';
 import { CONFIG_MAP, DAEMON_SET, ENV_NAMES, FLANNEL_KEY, ROLLOUT_ANNOTATION, type CanalFacts } from './facts.ts';
 import { liveEnv, records } from './goal.ts';
@@ -30,8 +31,7 @@ export const canal: CNI<CanalFacts> = {
   permissions,
   workloads: [{ ref: DAEMON_SET, annotation: ROLLOUT_ANNOTATION, env: ENV_NAMES }],
   usesNodeIPAM: true,
-  detect: ({ objects }: Basics) =>
-    objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,
+  detect: (basics) => signOf(basics, DAEMON_SET),
   observe,
   check,
   steps,

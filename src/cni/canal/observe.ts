@@ -1,8 +1,9 @@
+import type { WorkloadFacts } from '../../model/facts.ts';
 import { flagsOf, type Flags } from '../../model/flanneld.ts';
 import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
 import { lastChange, ownerOf } from '../../model/owner.ts';
-import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
-import { readWorkload } from '../../model/workload.ts';
+import { ifThere, type Reader } from '../../model/reader.ts';
+import { readWorkloadWith } from '../../model/workload.ts';
 import {
   CONFIG_MAP,
   DAEMON_SET,
@@ -19,9 +20,8 @@ import {
 export async function observe(reader: Reader): Promise<CanalFacts> {
   const read = await reader.get(CONFIG_MAP);
   const data = read.is === 'Found' ? at(read.value, 'data') : {};
-  const config: Known<ConfigFacts | null> =
-    read.is === 'Unreadable' ? unknown(read.why) : known(read.is === 'Missing' ? null : toConfig(read.value));
-  return { config, agent: await readAgent(reader, data) };
+  const agent = await readWorkloadWith(reader, DAEMON_SET, (object, workload) => toAgent(object, workload, data));
+  return { config: ifThere(read, toConfig), agent };
 }
 
 function toConfig(object: KubeObject): ConfigFacts {
@@ -37,25 +37,18 @@ function toConfig(object: KubeObject): ConfigFacts {
 }
 
 /** @param data Of the ConfigMap. */
-async function readAgent(reader: Reader, data: unknown): Promise<Known<AgentFacts | null>> {
-  const read = await reader.get(DAEMON_SET);
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  const workload = await readWorkload(reader, 'DaemonSet', 'kube-system', DAEMON_SET.name);
-  if (!workload.known) return workload;
-  if (workload.value === null) return known(null);
-
-  const template = at(read.value, 'spec', 'template', 'spec');
+function toAgent(object: KubeObject, workload: WorkloadFacts, data: unknown): AgentFacts {
+  const template = at(object, 'spec', 'template', 'spec');
   const felix = containerOf(template, FELIX_CONTAINER);
   const flannel = containerOf(template, FLANNEL_CONTAINER);
-  return known({
-    workload: workload.value,
+  return {
+    workload,
     images: { felix: asString(at(felix, 'image')) ?? '', flannel: asString(at(flannel, 'image')) ?? '' },
     env: envOf(felix),
     flags: { ...handedOver(data), ...flagsOf(flannel) },
     readsConfig: felix !== undefined && flannel !== undefined && readsNetwork(template) && readsFlannel(template),
-    owner: ownerOf(read.value),
-  });
+    owner: ownerOf(object),
+  };
 }
 
 const containerOf = (template: unknown, name: string): unknown =>

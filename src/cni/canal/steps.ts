@@ -1,11 +1,12 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import { nodeAnnotations, type NodeAnnotations } from '../../model/flanneld.ts';
+import { forgetStep, nodeAnnotations, type NodeAnnotations } from '../../model/flanneld.ts';
 import { refText } from '../../model/object.ts';
+import { changesIPv6 } from '../../model/second-ipv6.ts';
 import type { Step, StepState } from '../../model/step.ts';
-import type { Wanted } from '../../model/wanted.ts';
+import { needNotWait, type Wanted } from '../../model/wanted.ts';
 import { agentSteps } from './agents.ts';
 import { CONFIG_MAP, FLANNEL_KEY, NETWORK_KEY, type CanalFacts, type ConfigFacts } from './facts.ts';
-import { agentNodes, type Goal, hasIPv6, isConvertible, makeGoal, nameList } from './goal.ts';
+import { agentNodes, type Goal, hasIPv6, makeGoal, nameList } from './goal.ts';
 
 /** Seconds for one write to be seen again. */
 const WRITE_SECONDS = 120;
@@ -13,7 +14,7 @@ const WRITE_SECONDS = 120;
 export function steps(wanted: Wanted, facts: ClusterFacts, own: CanalFacts): readonly Step[] {
   // What is not there or not readable has been told as a Finding that keeps all of these phases closed.
   if (!own.config.known || !own.agent.known || own.config.value === null || own.agent.value === null) return [];
-  if (!isConvertible(wanted)) return [];
+  if (!changesIPv6(wanted)) return [];
   const [config, agent] = [own.config.value, own.agent.value];
   const goal = makeGoal(wanted, config, agent);
   const waits = wanted.direction === 'Forward' ? waitsForPodCIDRs(wanted, agentNodes(facts, agent)) : null;
@@ -75,38 +76,14 @@ function configState(config: ConfigFacts, { flannel, network }: Goal, waits: Ste
  * Null: nothing to wait for. Before every Node has a second podCIDR flanneld would end there, and the plug-in fail every pod: "usePodCidrIPv6 found but there
  * is no IPv6 CIDR configured".
  */
-function waitsForPodCIDRs({ nodes: { podCIDRs } }: Wanted, nodes: readonly NodeFacts[]): StepState | null {
+function waitsForPodCIDRs(wanted: Wanted, nodes: readonly NodeFacts[]): StepState | null {
   const lacking = nodes.filter((node) => !hasIPv6(node.podCIDRs));
-  // Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps this step from being done.
-  const isToldAsFinding = podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
-  if (lacking.length === 0 || isToldAsFinding) return null;
+  if (needNotWait(wanted, lacking)) return null;
   return { is: 'InProgress', why: `waits until every Node has an IPv6 podCIDR; without: ${nameList(lacking)}` };
 }
 
-/** flanneld never removes what it wrote to its Node, and one that knows the family again would believe it. */
-function annotationStep(node: NodeFacts, { publicIP, data }: NodeAnnotations): Step {
-  const present = [publicIP, data].flatMap((key) => {
-    const before = node.annotations[key];
-    return before === undefined ? [] : [{ key, before }];
-  });
-  return {
-    id: `canal/node-address/${node.name}`,
-    phase: 'Pools',
-    group: 'canal-node-address',
-    target: `Node ${node.name}`,
+const annotationStep = (node: NodeFacts, { publicIP, data }: NodeAnnotations): Step =>
+  forgetStep('canal', node, [publicIP, data], {
     why: 'IPv6 addresses that flanneld has published stay on the Node until they are removed.',
-    disrupts: null,
-    timeoutSeconds: WRITE_SECONDS,
-    kind: 'ApplyObject',
-    ref: { apiVersion: 'v1', kind: 'Node', name: node.name },
-    // Unconditional: Nodes change all the time.
-    write: {
-      is: 'MergePatch',
-      body: { metadata: { annotations: Object.fromEntries(present.map(({ key }) => [key, null])) } },
-      resourceVersion: null,
-    },
-    diff: present.map(({ key, before }) => ({ path: `metadata.annotations[${key}]`, before, after: null })),
-    state:
-      present.length === 0 ? { is: 'Satisfied', evidence: 'it carries no IPv6 address of flannel' } : { is: 'Pending' },
-  };
-}
+    evidence: 'it carries no IPv6 address of flannel',
+  });

@@ -1,13 +1,14 @@
 import semver from 'semver';
 import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
-import type { FindingReason } from '../../model/finding-reasons.ts';
-import type { Finding } from '../../model/finding.ts';
+import { type Finding, finding, notInstalled, unreadable } from '../../model/finding.ts';
+import { imageVersion } from '../../model/image.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
+import { checkChangesIPv6 } from '../../model/second-ipv6.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { parseCidr } from '../../net/cidr.ts';
+import { sameNetwork } from '../../net/cidr.ts';
 import {
   CONFIG_MAP,
   DAEMON_SET,
@@ -17,22 +18,30 @@ import {
   type CiliumFacts,
   type ConfigFacts,
 } from './facts.ts';
-import { isConvertible, sceneOf } from './scene.ts';
+import { sceneOf } from './scene.ts';
 import { changesOf, CHARTS, commandFor, type IPAMMode, listOf, modeOf } from './settings.ts';
-import { versionOf } from './version.ts';
 
 /** All phases that change Cilium. */
 const CILIUM_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
 
 export function check(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): readonly Finding[] {
   if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
-  const unreadable = checkReadable(own);
+  const unread = checkReadable(own);
   const config = own.config.known ? own.config.value : null;
   const agent = own.agent.known ? own.agent.value : null;
-  if (config === null || agent === null) return unreadable;
+  if (config === null || agent === null) return unread;
   const mode = modeOf(config);
-  if (mode === null) return [...unreadable, unsupportedMode(config)];
-  const common = [...unreadable, ...checkFamilies(wanted), ...checkOwner(wanted, facts, own, agent.image)];
+  if (mode === null) return [...unread, unsupportedMode(config)];
+  const common = [
+    ...unread,
+    ...checkChangesIPv6(wanted, {
+      cni: 'Cilium',
+      object: null,
+      blocks: CILIUM_PHASES,
+      byHand: 'Change enable-ipv4 and its pool by hand',
+    }),
+    ...checkOwner(wanted, facts, own, agent.image),
+  ];
   if (wanted.direction === 'Back') return common;
   return [
     ...common,
@@ -61,21 +70,9 @@ const KINDS: readonly (readonly [part: 'config' | 'agent' | 'nodes' | 'operator'
 function checkReadable(own: CiliumFacts): readonly Finding[] {
   return KINDS.flatMap(([part, ref]): readonly Finding[] => {
     const fact: Known<unknown> = own[part];
-    if (!fact.known) {
-      return [
-        finding('ComponentUnreadable', ref, CILIUM_PHASES, {
-          message: `${ref === null ? 'CiliumNodes' : refText(ref)} could not be read: ${fact.why}`,
-          remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-        }),
-      ];
-    }
+    if (!fact.known) return [unreadable(ref ?? 'CiliumNodes', fact.why, CILIUM_PHASES)];
     if (fact.value !== null || ref === null || part === 'operator') return [];
-    return [
-      finding('CNIConfigUnsupported', ref, CILIUM_PHASES, {
-        message: `${refText(ref)} is not there, as it is where Cilium was installed by its chart or its command line`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
+    return [notInstalled(ref, 'Cilium was installed by its chart or its command line', CILIUM_PHASES)];
   });
 }
 
@@ -85,16 +82,6 @@ const unsupportedMode = ({ data }: ConfigFacts): Finding =>
     remedy: 'Give pods IPv6 addresses where they are handed out, and set spec.cni: Unmanaged.',
   });
 
-function checkFamilies(wanted: Wanted): readonly Finding[] {
-  if (isConvertible(wanted)) return [];
-  return [
-    finding('OptionNotCarriedOut', null, CILIUM_PHASES, {
-      message: `spec.ipFamilies: with Cilium only IPv6 is added to IPv4, or taken away again; asked for is ${wanted.families.join(', ')}`,
-      remedy: 'Change enable-ipv4 and its pool by hand, and set spec.cni: Unmanaged.',
-    }),
-  ];
-}
-
 /** Another owner's ConfigMap is not written: the next upgrade would switch IPv6 off under pods that use it. */
 function checkOwner(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts, image: string): readonly Finding[] {
   const scene = sceneOf(wanted, facts, own);
@@ -103,7 +90,7 @@ function checkOwner(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts, image
   const release = scene.config.release;
   const keeper =
     release === null ? scene.config.owner.text : `Helm release ${release.name} in namespace ${release.namespace}`;
-  const command = commandFor(scene.config, scene.goal, versionOf(image));
+  const command = commandFor(scene.config, scene.goal, imageVersion(image));
   const source = command.includes(CHARTS)
     ? ` (where the chart is not from ${CHARTS}: with your own source instead, which may be an oci:// reference)`
     : '';
@@ -140,7 +127,7 @@ function checkOperator(mode: IPAMMode, { operator }: CiliumFacts): readonly Find
 const LEAST = { 'cluster-pool': '1.8.0', kubernetes: '1.8.0', 'multi-pool': '1.14.0' } as const;
 
 function checkVersion(mode: IPAMMode, image: string): readonly Finding[] {
-  const version = versionOf(image);
+  const version = imageVersion(image);
   if (version === null) {
     return [
       finding('UnknownVersion', DAEMON_SET, [], {
@@ -175,14 +162,7 @@ function checkPool({ pods }: Wanted, mode: IPAMMode, { data }: ConfigFacts): rea
 function checkMultiPool({ pods, nodeMask }: Wanted, mode: IPAMMode, { pool }: CiliumFacts): readonly Finding[] {
   if (mode !== 'multi-pool') return [];
   const ref: ObjectRef = { apiVersion: POOL_API, kind: 'CiliumPodIPPool', name: DEFAULT_POOL };
-  if (!pool.known) {
-    return [
-      finding('ComponentUnreadable', ref, CILIUM_PHASES, {
-        message: `${refText(ref)} could not be read: ${pool.why}`,
-        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-      }),
-    ];
-  }
+  if (!pool.known) return [unreadable(ref, pool.why, CILIUM_PHASES)];
   if ((pool.value?.ipv6.length ?? 0) > 0) return [];
   const patch = { spec: { ipv6: { cidrs: [pods.IPv6 ?? ''], maskSize: nodeMask.IPv6 ?? 64 } } };
   return [
@@ -192,20 +172,3 @@ function checkMultiPool({ pods, nodeMask }: Wanted, mode: IPAMMode, { pool }: Ci
     }),
   ];
 }
-
-function sameNetwork(a: string, b: string): boolean {
-  const [left, right] = [parseCidr(a), parseCidr(b)];
-  return left.ok && right.ok && left.value.text === right.value.text;
-}
-
-interface Words {
-  readonly message: string;
-  readonly remedy: string;
-}
-
-const finding = (reason: FindingReason, object: ObjectRef | null, blocks: readonly Phase[], words: Words): Finding => ({
-  reason,
-  object,
-  blocks,
-  ...words,
-});

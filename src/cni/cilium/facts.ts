@@ -2,6 +2,7 @@ import type { WorkloadFacts } from '../../model/facts.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import type { Owner } from '../../model/owner.ts';
 import type { Known } from '../../model/reader.ts';
+import type { WorkloadRef } from '../../model/workload.ts';
 
 const NAMESPACE = 'kube-system';
 
@@ -11,7 +12,12 @@ export const CONFIG_MAP: ObjectRef = {
   namespace: NAMESPACE,
   name: 'cilium-config',
 };
-export const DAEMON_SET: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: NAMESPACE, name: 'cilium' };
+export const DAEMON_SET: WorkloadRef = {
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  namespace: NAMESPACE,
+  name: 'cilium',
+};
 export const OPERATOR: ObjectRef = {
   apiVersion: 'apps/v1',
   kind: 'Deployment',

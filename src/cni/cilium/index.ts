@@ -1,6 +1,7 @@
-import type { Basics, ComponentFacts } from '../../model/facts.ts';
+import type { ComponentFacts } from '../../model/facts.ts';
 import { refText } from '../../model/object.ts';
 import { everyWay } from '../../model/support.ts';
+import { signOf } from '../../model/workload.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import type { CNI } from '../contract.ts';
 import { check } from './checks.ts';
@@ -31,8 +32,7 @@ export const cilium: CNI<CiliumFacts> = {
   permissions,
   workloads: [DAEMON_SET, OPERATOR].map((ref) => ({ ref, annotation: ROLLOUT_ANNOTATION })),
   usesNodeIPAM: ({ config }) => config.known && config.value !== null && modeOf(config.value) === 'kubernetes',
-  detect: ({ objects }: Basics) =>
-    objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,
+  detect: (basics) => signOf(basics, DAEMON_SET),
   observe,
   check,
   steps,

@@ -1,7 +1,8 @@
+import type { WorkloadFacts } from '../../model/facts.ts';
 import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
 import { lastChange, ownerOf } from '../../model/owner.ts';
-import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
-import { readWorkload } from '../../model/workload.ts';
+import { ifThere, known, unknown, type Known, type Reader } from '../../model/reader.ts';
+import { readWorkload, readWorkloadWith } from '../../model/workload.ts';
 import {
   AGENT_CONTAINER,
   CONFIG_MAP,
@@ -19,7 +20,7 @@ import {
 export async function observe(reader: Reader): Promise<CiliumFacts> {
   const [config, agent, operator, nodes] = await Promise.all([
     readConfig(reader),
-    readAgent(reader),
+    readWorkloadWith(reader, DAEMON_SET, toAgent),
     readWorkload(reader, 'Deployment', 'kube-system', OPERATOR.name),
     readNodes(reader),
   ]);
@@ -28,17 +29,13 @@ export async function observe(reader: Reader): Promise<CiliumFacts> {
 }
 
 async function readConfig(reader: Reader): Promise<Known<ConfigFacts | null>> {
-  const read = await reader.get(CONFIG_MAP);
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  const { metadata } = read.value;
-  return known({
-    data: strings(at(read.value, 'data')),
-    resourceVersion: metadata.resourceVersion ?? '',
-    changedAt: lastChange(read.value),
-    owner: ownerOf(read.value),
-    release: releaseOf(read.value),
-  });
+  return ifThere(await reader.get(CONFIG_MAP), (object) => ({
+    data: strings(at(object, 'data')),
+    resourceVersion: object.metadata.resourceVersion ?? '',
+    changedAt: lastChange(object),
+    owner: ownerOf(object),
+    release: releaseOf(object),
+  }));
 }
 
 /** Helm leaves these annotations on all that it installs; `cilium install` is Helm as well. */
@@ -47,16 +44,10 @@ function releaseOf({ metadata: { annotations = {} } }: KubeObject): ConfigFacts[
   return name === undefined || namespace === undefined ? null : { name, namespace };
 }
 
-async function readAgent(reader: Reader): Promise<Known<AgentFacts | null>> {
-  const read = await reader.get(DAEMON_SET);
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  const workload = await readWorkload(reader, 'DaemonSet', 'kube-system', DAEMON_SET.name);
-  if (!workload.known) return workload;
-  if (workload.value === null) return known(null);
-  const containers = asArray(at(read.value, 'spec', 'template', 'spec', 'containers'));
+function toAgent(object: KubeObject, workload: WorkloadFacts): AgentFacts {
+  const containers = asArray(at(object, 'spec', 'template', 'spec', 'containers'));
   const container = containers.find((each) => at(each, 'name') === AGENT_CONTAINER);
-  return known({ workload: workload.value, image: asString(at(container, 'image')) ?? '' });
+  return { workload, image: asString(at(container, 'image')) ?? '' };
 }
 
 async function readNodes(reader: Reader): Promise<CiliumFacts['nodes']> {
@@ -82,11 +73,11 @@ function toNode(object: KubeObject): CiliumNodeFacts {
 
 async function readPool(reader: Reader): Promise<CiliumFacts['pool']> {
   const read = await reader.get({ apiVersion: POOL_API, kind: 'CiliumPodIPPool', name: DEFAULT_POOL });
-  if (read.is === 'Unreadable') return unknown(read.why);
-  if (read.is === 'Missing') return known(null);
-  // From 1.19 on an entry may be an object that says more of its CIDR.
-  const cidrs = asArray(at(read.value, 'spec', 'ipv6', 'cidrs'));
-  return known({ ipv6: cidrs.flatMap((each) => asString(each) ?? asString(at(each, 'cidr')) ?? []) });
+  return ifThere(read, (object) => {
+    // From 1.19 on an entry may be an object that says more of its CIDR.
+    const cidrs = asArray(at(object, 'spec', 'ipv6', 'cidrs'));
+    return { ipv6: cidrs.flatMap((each) => asString(each) ?? asString(at(each, 'cidr')) ?? []) };
+  });
 }
 
 const texts = (value: unknown): readonly string[] => asArray(value).flatMap((each) => asString(each) ?? []);

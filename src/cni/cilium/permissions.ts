@@ -1,4 +1,4 @@
-import type { Permission } from '../../model/plugin.ts';
+import { type Permission, replacePods } from '../../model/plugin.ts';
 import { CONFIG_MAP, DAEMON_SET, OPERATOR } from './facts.ts';
 
 const NAMESPACE = 'kube-system';
@@ -28,13 +28,7 @@ export const permissions: readonly Permission[] = [
     resourceNames: [OPERATOR.name],
     verbs: ['get', 'patch'],
   },
-  {
-    why: 'replace a pod of Cilium where its DaemonSet does not go on by itself',
-    namespace: NAMESPACE,
-    apiGroups: [''],
-    resources: ['pods'],
-    verbs: ['list', 'delete'],
-  },
+  replacePods('Cilium', NAMESPACE),
   {
     why: 'see that each agent has found its IPv6 address, and take the IPv6 pod CIDR of a node back on the way back',
     apiGroups: ['cilium.io'],

@@ -3,9 +3,10 @@ import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { endedText } from '../../model/workload.ts';
+import { isIPv6 } from '../../net/family.ts';
 import { unreachable } from '../../result.ts';
 import { MARKS, type CiliumFacts } from './facts.ts';
-import { isIPv6, markOf, runsIPv6, sceneOf, type Scene } from './scene.ts';
+import { markOf, runsIPv6, type Scene, sceneOf } from './scene.ts';
 
 /**
  * Whether each agent runs with IPv6. One whose Node has no IPv6 address or pod CIDR ends, again and again: pods there keep their network, new ones get

@@ -1,11 +1,12 @@
 import type { WorkloadFacts } from '../../model/facts.ts';
+import { listText } from '../../model/list-text.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
-import { progressOf } from '../../model/rollout.ts';
-import type { RolloutWorkload, Step, StepState } from '../../model/step.ts';
-import { endedText, isRolledOut } from '../../model/workload.ts';
-import { unreachable } from '../../result.ts';
+import { crashText, nextOfRollout, progressOf, rolloutState } from '../../model/rollout.ts';
+import type { Step, StepState } from '../../model/step.ts';
+import { isRolledOut } from '../../model/workload.ts';
+import { isIPv6 } from '../../net/family.ts';
 import { DAEMON_SET, MARKS, OPERATOR, ROLLOUT_ANNOTATION } from './facts.ts';
-import { agentNodes, isIPv6, markOf, nameList, runsIPv6, type Scene, staleNodes } from './scene.ts';
+import { agentNodes, markOf, runsIPv6, type Scene, staleNodes } from './scene.ts';
 
 /** A roll-out as it stands, and what the template shall be marked with. */
 interface Rolling {
@@ -65,13 +66,6 @@ interface Parts {
 function rollout({ facts }: Scene, ref: ObjectRef, workload: WorkloadFacts, { mark, ...parts }: Parts): Step {
   const live = markOf(workload);
   const progress = progressOf(workload, facts.nodes, facts.at);
-  const next: RolloutWorkload['next'] =
-    mark === live
-      ? {
-          is: 'DeletePods',
-          pods: progress.is === 'Stuck' ? [{ name: progress.next.name, uid: progress.next.uid }] : [],
-        }
-      : { is: 'Annotate', annotation: ROLLOUT_ANNOTATION, value: mark };
   const path = `spec.template.metadata.annotations[${ROLLOUT_ANNOTATION}]`;
   return {
     ...parts,
@@ -80,7 +74,7 @@ function rollout({ facts }: Scene, ref: ObjectRef, workload: WorkloadFacts, { ma
     target: refText(ref),
     diff: mark === live || parts.state.is === 'Satisfied' ? [] : [{ path, before: live, after: mark }],
     ref,
-    next,
+    next: nextOfRollout(progress, ROLLOUT_ANNOTATION, live, mark),
   };
 }
 
@@ -96,7 +90,7 @@ function agentsForward(scene: Scene): Rolling {
       waits:
         unproven.length === 0
           ? null
-          : `waits until cilium-agent has an IPv6 address of its own on ${nameList(unproven)}`,
+          : `waits until cilium-agent has an IPv6 address of its own on ${listText(unproven)}`,
       evidence: `all ${agent.workload.pods.length} pods are ready, and their CiliumNodes have an IPv6 CiliumInternalIP`,
     });
   if (live === MARKS.with) return { state: told(), mark: live };
@@ -112,7 +106,7 @@ function agentsBack(scene: Scene): Rolling {
     .filter((name) => runsIPv6(scene.nodes[name]));
   const told = (): StepState =>
     toldState(scene, agent.workload, {
-      waits: still.length === 0 ? null : `waits until cilium-agent has given up its IPv6 address on ${nameList(still)}`,
+      waits: still.length === 0 ? null : `waits until cilium-agent has given up its IPv6 address on ${listText(still)}`,
       evidence: `all ${agent.workload.pods.length} pods are ready, and no CiliumNode has an IPv6 CiliumInternalIP`,
     });
   // A mark of ours goes, and with that come new pods. One that is to stay, because nobody could tell it from a first state, is turned round.
@@ -137,7 +131,7 @@ function operatorForward(scene: Scene, operator: WorkloadFacts): Rolling {
       return refusedState(refused, nodes[refused]?.operatorError ?? '');
     return toldState(scene, operator, {
       waits:
-        lacking.length === 0 ? null : `waits until cilium-operator has given an IPv6 pod CIDR to ${nameList(lacking)}`,
+        lacking.length === 0 ? null : `waits until cilium-operator has given an IPv6 pod CIDR to ${listText(lacking)}`,
       evidence: mode === 'cluster-pool' ? 'every CiliumNode has an IPv6 pod CIDR' : 'its pods are new and ready',
     });
   };
@@ -182,25 +176,12 @@ interface Told {
 }
 
 function toldState({ facts }: Scene, workload: WorkloadFacts, { waits, evidence }: Told): StepState {
-  const progress = progressOf(workload, facts.nodes, facts.at);
-  switch (progress.is) {
-    case 'Done':
-      return waits === null ? { is: 'Satisfied', evidence } : { is: 'InProgress', why: waits };
-    case 'DoneButAway':
-      return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };
-    case 'Waiting':
-      return { is: 'InProgress', why: progress.why };
-    case 'Stuck':
-      return workload.kind === 'DaemonSet' ? { is: 'Pending' } : { is: 'InProgress', why: progress.why };
-    case 'Crashing': {
-      const { pod } = progress;
-      return {
-        is: 'Failed',
-        why: `${workload.name} on ${pod.node} does not start (${[pod.waiting, endedText(pod)].filter(Boolean).join(', the last time ')}); pods there keep the network that they have`,
-        remedy: `See why: kubectl -n kube-system logs ${pod.name} --previous; mend it, then the pod starts by itself.`,
-      };
-    }
-    default:
-      return unreachable(progress);
-  }
+  return rolloutState(progressOf(workload, facts.nodes, facts.at), {
+    done: waits === null ? { is: 'Satisfied', evidence } : { is: 'InProgress', why: waits },
+    stuck: (why) => (workload.kind === 'DaemonSet' ? { is: 'Pending' } : { is: 'InProgress', why }),
+    crashing: (pod) => ({
+      why: `${workload.name} on ${pod.node} does not start (${crashText(pod)}); pods there keep the network that they have`,
+      remedy: `See why: kubectl -n kube-system logs ${pod.name} --previous; mend it, then the pod starts by itself.`,
+    }),
+  });
 }

@@ -1,7 +1,10 @@
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
 import { asString, at } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
+import { changesIPv6 } from '../../model/second-ipv6.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { nodesWithPod } from '../../model/workload.ts';
+import { isIPv6 } from '../../net/family.ts';
 import {
   CHANGED_KEYS,
   ROLLOUT_ANNOTATION,
@@ -55,7 +58,7 @@ export interface Scene {
 export function sceneOf(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): Scene | null {
   const { config, agent, operator, nodes } = own;
   if (!config.known || !agent.known || !operator.known || !nodes.known) return null;
-  if (config.value === null || agent.value === null || !isConvertible(wanted)) return null;
+  if (config.value === null || agent.value === null || !changesIPv6(wanted)) return null;
   const mode = modeOf(config.value);
   if (mode === null) return null;
   const goal = goalOf(wanted, config.value, wanted.restore[CONFIG_RECORD]);
@@ -74,20 +77,12 @@ export function sceneOf(wanted: Wanted, facts: ClusterFacts, own: CiliumFacts): 
   };
 }
 
-/** IPv6 comes second, or leaves. */
-export const isConvertible = ({ direction, families }: Wanted): boolean =>
-  families[0] === 'IPv4' && families.length === (direction === 'Forward' ? 2 : 1);
-
-export const isIPv6 = (text: string): boolean => text.includes(':');
-
 /** The agent on that node runs with IPv6. */
 export const runsIPv6 = (node: CiliumNodeFacts | undefined): boolean => node?.internalIPs.some(isIPv6) === true;
 
 /** Nodes that an agent runs on. */
-export function agentNodes({ facts, agent }: Pick<Scene, 'facts' | 'agent'>): readonly NodeFacts[] {
-  const running = new Set(agent.workload.pods.map((pod) => pod.node));
-  return facts.nodes.filter((node) => running.has(node.name));
-}
+export const agentNodes = ({ facts, agent }: Pick<Scene, 'facts' | 'agent'>): readonly NodeFacts[] =>
+  nodesWithPod(facts.nodes, agent.workload);
 
 /**
  * Nodes among these whose pod must be made anew, because it has not read the configuration as it is now. While a roll-out is under way that is true of none:
@@ -103,6 +98,3 @@ export function staleNodes(scene: Scene, workload: WorkloadFacts, nodes: readonl
 /** It started after the configuration became what it shall be, or has yet to start; in the same second counts as before. */
 const isFresh = ({ startedAt }: PodFacts, { isConfigured, config: { changedAt } }: Scene): boolean =>
   isConfigured && changedAt !== null && (startedAt === '' || Date.parse(startedAt) > Date.parse(changedAt));
-
-export const nameList = (names: readonly string[]): string =>
-  names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;

@@ -1,12 +1,14 @@
 import type { ClusterFacts } from '../../model/facts.ts';
+import { imageVersion } from '../../model/image.ts';
+import { listText } from '../../model/list-text.ts';
 import { refText } from '../../model/object.ts';
 import type { Step, StepState } from '../../model/step.ts';
-import type { Wanted } from '../../model/wanted.ts';
+import { needNotWait, type Wanted } from '../../model/wanted.ts';
+import { isIPv6 } from '../../net/family.ts';
 import { CONFIG_MAP, NODE_API, type CiliumFacts, type CiliumNodeFacts } from './facts.ts';
 import { agentStep, operatorStep } from './rollouts.ts';
-import { agentNodes, isIPv6, nameList, sceneOf, type Scene } from './scene.ts';
+import { agentNodes, type Scene, sceneOf } from './scene.ts';
 import { changesOf, commandFor, patchOf } from './settings.ts';
-import { versionOf } from './version.ts';
 
 /** Seconds for one write to be seen again. */
 const WRITE_SECONDS = 120;
@@ -50,7 +52,7 @@ function configStep(scene: Scene): Step {
     state: configState(scene),
   } as const;
   if (config.owner !== null) {
-    const command = commandFor(config, goal, versionOf(scene.agent.image));
+    const command = commandFor(config, goal, imageVersion(scene.agent.image));
     return { ...base, kind: 'Handoff', command, watches: refText(CONFIG_MAP) };
   }
   return {
@@ -76,13 +78,12 @@ function configState(scene: Scene): StepState {
   if (mode !== 'kubernetes') return { is: 'Pending' };
   // And in this mode where its Node has no pod CIDR of it: "required IPv6 PodCIDR not available".
   const lacking = nodes.filter((node) => !node.podCIDRs.some(isIPv6));
-  const isToldAsFinding = wanted.nodes.podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
-  return lacking.length === 0 || isToldAsFinding ? { is: 'Pending' } : waitsFor('an IPv6 podCIDR', lacking);
+  return needNotWait(wanted, lacking) ? { is: 'Pending' } : waitsFor('an IPv6 podCIDR', lacking);
 }
 
 const waitsFor = (what: string, nodes: readonly { readonly name: string }[]): StepState => ({
   is: 'InProgress',
-  why: `waits until every Node has ${what}; without: ${nameList(nodes.map(({ name }) => name))}`,
+  why: `waits until every Node has ${what}; without: ${listText(nodes.map(({ name }) => name))}`,
 });
 
 /** Only the operator gives these pod CIDRs, and it never takes one back from a node that is there. */

@@ -1,11 +1,11 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { isProven, nodeAnnotations } from '../../model/flanneld.ts';
+import { listText } from '../../model/list-text.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
-import { progressOf } from '../../model/rollout.ts';
+import { crashText, progressOf, rolloutState } from '../../model/rollout.ts';
 import type { Disruption, RolloutWorkload, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { endedText, isRolledOut } from '../../model/workload.ts';
-import { unreachable } from '../../result.ts';
+import { isRolledOut, nodesWithPod } from '../../model/workload.ts';
 import { ROLLOUT_ANNOTATION, type ConfigFacts, type FlannelAgentFacts } from './facts.ts';
 import { type Goal, markOf } from './goal.ts';
 import { readNetConf } from '../../model/net-conf.ts';
@@ -115,30 +115,24 @@ const disruption = (scene: Scene): Disruption =>
 /** The state of a roll-out that was begun. */
 function toldState(scene: Scene, unproven: readonly NodeFacts[], evidence: string): StepState {
   const { agent, facts, goal, ref } = scene;
-  const progress = progressOf(agent.workload, facts.nodes, facts.at);
-  switch (progress.is) {
-    case 'Done':
-      return unproven.length === 0
+  const namespace = ref.namespace ?? '';
+  return rolloutState(progressOf(agent.workload, facts.nodes, facts.at), {
+    done:
+      unproven.length === 0
         ? { is: 'Satisfied', evidence }
-        : { is: 'InProgress', why: `waits until flanneld has told of ${goal.family} on ${names(unproven)}` };
-    case 'DoneButAway':
-      return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };
-    case 'Waiting':
-      return { is: 'InProgress', why: progress.why };
-    case 'Stuck':
-      return {
-        is: 'InProgress',
-        why: `${progress.why}, so the DaemonSet goes no further by itself: kubectl -n ${ref.namespace ?? ''} delete pod ${progress.next.name}`,
-      };
-    case 'Crashing':
-      return {
-        is: 'Failed',
-        why: `flanneld on ${progress.pod.node} does not start (${[progress.pod.waiting, endedText(progress.pod)].filter(Boolean).join(', the last time ')}); pods there keep the network that they have`,
-        remedy: `See why: kubectl -n ${ref.namespace ?? ''} logs ${progress.pod.name} --previous; mend it on that host.`,
-      };
-    default:
-      return unreachable(progress);
-  }
+        : {
+            is: 'InProgress',
+            why: `waits until flanneld has told of ${goal.family} on ${listText(unproven.map(({ name }) => name))}`,
+          },
+    stuck: (why, next) => ({
+      is: 'InProgress',
+      why: `${why}, so the DaemonSet goes no further by itself: kubectl -n ${namespace} delete pod ${next.name}`,
+    }),
+    crashing: (pod) => ({
+      why: `flanneld on ${pod.node} does not start (${crashText(pod)}); pods there keep the network that they have`,
+      remedy: `See why: kubectl -n ${namespace} logs ${pod.name} --previous; mend it on that host.`,
+    }),
+  });
 }
 
 const markText = ({ family }: Goal, round: 1 | 2): string => `${family}, roll-out ${round} of 2`;
@@ -154,10 +148,7 @@ const provenNodes = (scene: Scene): readonly NodeFacts[] =>
     isProven(node, nodeAnnotations(scene.agent.flags, scene.goal.family), backendOf(scene)),
   );
 
-function nodesOf({ facts, agent }: Scene): readonly NodeFacts[] {
-  const running = new Set(agent.workload.pods.map((pod) => pod.node));
-  return facts.nodes.filter((node) => running.has(node.name));
-}
+const nodesOf = ({ facts, agent }: Scene): readonly NodeFacts[] => nodesWithPod(facts.nodes, agent.workload);
 
 /** It was installed with both families, and nobody has changed that since: there is nothing that a node could have overlooked. */
 const isDualFromTheStart = ({ config, goal }: Scene): boolean =>
@@ -167,11 +158,3 @@ function backendOf({ config }: Scene): string {
   const read = readNetConf(config.text ?? '');
   return read.ok ? read.value.backend : '';
 }
-
-const names = (nodes: readonly NodeFacts[]): string =>
-  nodes.length <= 5
-    ? nodes.map((node) => node.name).join(', ')
-    : `${nodes
-        .slice(0, 5)
-        .map((node) => node.name)
-        .join(', ')} and ${nodes.length - 5} more`;

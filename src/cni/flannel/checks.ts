@@ -1,18 +1,27 @@
 import semver from 'semver';
-import type { FindingReason } from '../../model/finding-reasons.ts';
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import type { Finding } from '../../model/finding.ts';
+import {
+  type Finding,
+  finding,
+  type FindingWords,
+  keptElsewhere,
+  notInstalled,
+  unreadable,
+} from '../../model/finding.ts';
 import { checkEgress } from '../../model/egress.ts';
 import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
+import { imageVersion } from '../../model/image.ts';
+import { listText } from '../../model/list-text.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { parseCidr } from '../../net/cidr.ts';
+import { nodesWithPod } from '../../model/workload.ts';
+import { sameNetwork } from '../../net/cidr.ts';
 import { configMapRef, daemonSetRef, type ConfigFacts, type FlannelAgentFacts, type FlannelFacts } from './facts.ts';
 import { type NetConf, readNetConf } from '../../model/net-conf.ts';
 
 /** All phases that change flannel. */
-export const FLANNEL_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
+const FLANNEL_PHASES: readonly Phase[] = ['Pools', 'CNIConfig', 'CNIAgents'];
 
 export function check(wanted: Wanted, facts: ClusterFacts, own: FlannelFacts): readonly Finding[] {
   const common = [...checkReadable(own), ...checkOthers(own)];
@@ -62,21 +71,10 @@ function checkReadable({ namespace, config, agent }: FlannelFacts): readonly Fin
     { ref: daemonSetRef(namespace), fact: agent },
   ];
   return parts.flatMap(({ ref, fact }): readonly Finding[] => {
-    if (!fact.known) {
-      return [
-        finding('ComponentUnreadable', ref, FLANNEL_PHASES, {
-          message: `${refText(ref)} could not be read: ${fact.why}`,
-          remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-        }),
-      ];
-    }
-    if (fact.value !== null) return [];
-    return [
-      unsupported(ref, {
-        message: `${refText(ref)} is not there, as it is where flannel was installed by its manifest or chart`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
+    if (!fact.known) return [unreadable(ref, fact.why, FLANNEL_PHASES)];
+    return fact.value === null
+      ? [notInstalled(ref, 'flannel was installed by its manifest or chart', FLANNEL_PHASES)]
+      : [];
   });
 }
 
@@ -92,17 +90,11 @@ function checkOthers({ namespace, others }: FlannelFacts): readonly Finding[] {
 function checkOwner(namespace: string, { owner }: FlannelAgentFacts): readonly Finding[] {
   if (owner === null) return [];
   const ref = daemonSetRef(namespace);
-  const message = `${refText(ref)} is kept by something else (${owner.text})`;
   return [
-    owner.watches
-      ? finding('AnotherOwner', ref, FLANNEL_PHASES, {
-          message: `${message}, which would undo every change`,
-          remedy: 'Make the change there (podCidrv6 in the values of its chart), or take flannel out of its care.',
-        })
-      : finding('AnotherOwner', ref, [], {
-          message: `${message}: its next upgrade will undo the change, which is then made again`,
-          remedy: 'Set podCidrv6 in its values too.',
-        }),
+    keptElsewhere(ref, owner, FLANNEL_PHASES, {
+      atOnce: 'Make the change there (podCidrv6 in the values of its chart), or take flannel out of its care.',
+      later: 'Set podCidrv6 in its values too.',
+    }),
   ];
 }
 
@@ -164,8 +156,7 @@ function checkNetwork({ families, pods }: Wanted, namespace: string, conf: NetCo
 
 function checkVersion(namespace: string, { backend }: NetConf, { image }: FlannelAgentFacts): readonly Finding[] {
   const ref = daemonSetRef(namespace);
-  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(image)?.[1];
-  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  const version = imageVersion(image);
   if (version === null) {
     return [
       finding('UnknownVersion', ref, [], {
@@ -178,7 +169,7 @@ function checkVersion(namespace: string, { backend }: NetConf, { image }: Flanne
   if (semver.gte(version, least)) return [];
   return [
     finding('UnsupportedVersion', ref, FLANNEL_PHASES, {
-      message: `flannel ${version.version} cannot do both families: that came with ${least}`,
+      message: `flannel ${version} cannot do both families: that came with ${least}`,
       remedy: 'Upgrade flannel first.',
     }),
   ];
@@ -194,9 +185,8 @@ function checkHosts(
   namespace: string,
   agent: FlannelAgentFacts,
 ): readonly Finding[] {
-  const running = new Set(agent.workload.pods.map((pod) => pod.node));
-  const lacking = nodes.flatMap((node) => {
-    const problem = running.has(node.name) ? whyNoInterface(node, families, agent.flags) : null;
+  const lacking = nodesWithPod(nodes, agent.workload).flatMap((node) => {
+    const problem = whyNoInterface(node, families, agent.flags);
     return problem === null ? [] : [{ node, problem }];
   });
   const [first] = lacking;
@@ -211,34 +201,18 @@ function checkHosts(
 
 /** The roll-outs must reach every node in turn: one that is away holds the DaemonSet up, and overlooks the others when it is back. */
 function checkAway({ nodes }: ClusterFacts, namespace: string, { workload }: FlannelAgentFacts): readonly Finding[] {
-  const running = new Set(workload.pods.map((pod) => pod.node));
-  const away = nodes.filter((node) => !node.ready && running.has(node.name));
+  const away = nodesWithPod(nodes, workload).filter((node) => !node.ready);
   const [first] = away;
   if (first === undefined) return [];
-  const some = away.slice(0, 5).map((node) => node.name);
   return [
     finding('NodesNotReady', nodeRef(first), ['CNIAgents'], {
-      message: `${some.join(', ')}${away.length > 5 ? ` and ${away.length - 5} more` : ''}: not Ready, and the roll-out of ${refText(daemonSetRef(namespace))} must reach every node`,
+      message: `${listText(away.map(({ name }) => name))}: not Ready, and the roll-out of ${refText(daemonSetRef(namespace))} must reach every node`,
       remedy: 'Bring the nodes back, or remove their Nodes.',
     }),
   ];
 }
 
-function sameNetwork(a: string, b: string): boolean {
-  const [left, right] = [parseCidr(a), parseCidr(b)];
-  return left.ok && right.ok && left.value.text === right.value.text;
-}
-
 const nodeRef = (node: NodeFacts): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name: node.name });
 
-interface Words {
-  readonly message: string;
-  readonly remedy: string;
-}
-
-function finding(reason: FindingReason, object: ObjectRef, blocks: readonly Phase[], words: Words): Finding {
-  return { reason, object, blocks, ...words };
-}
-
-const unsupported = (object: ObjectRef, words: Words): Finding =>
+const unsupported = (object: ObjectRef, words: FindingWords): Finding =>
   finding('CNIConfigUnsupported', object, FLANNEL_PHASES, words);

@@ -2,6 +2,7 @@ import type { WorkloadFacts } from '../../model/facts.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import type { Owner } from '../../model/owner.ts';
 import type { Known } from '../../model/reader.ts';
+import type { WorkloadRef } from '../../model/workload.ts';
 
 export const CONFIG_MAP_NAME = 'kube-flannel-cfg';
 export const DAEMON_SET_NAME = 'kube-flannel-ds';
@@ -20,7 +21,7 @@ export const configMapRef = (namespace: string): ObjectRef => ({
   name: CONFIG_MAP_NAME,
 });
 
-export const daemonSetRef = (namespace: string): ObjectRef => ({
+export const daemonSetRef = (namespace: string): WorkloadRef => ({
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   namespace,

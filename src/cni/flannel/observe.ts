@@ -1,9 +1,9 @@
-import type { Basics } from '../../model/facts.ts';
+import type { Basics, WorkloadFacts } from '../../model/facts.ts';
 import { flagsOf } from '../../model/flanneld.ts';
-import { asArray, asString, at } from '../../model/object.ts';
+import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
 import { lastChange, ownerOf } from '../../model/owner.ts';
-import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
-import { readWorkload } from '../../model/workload.ts';
+import { ifThere, type Known, type Reader } from '../../model/reader.ts';
+import { readWorkloadWith } from '../../model/workload.ts';
 import {
   AGENT_CONTAINER,
   CONFIG_KEY,
@@ -23,39 +23,34 @@ export const namespacesOf = ({ objects }: Basics): readonly string[] =>
 
 export async function observe(reader: Reader, basics: Basics): Promise<FlannelFacts> {
   const [namespace = NAMESPACES[0], ...others] = namespacesOf(basics);
-  const [config, agent] = await Promise.all([readConfig(reader, namespace), readAgent(reader, namespace)]);
+  const [config, agent] = await Promise.all([
+    readConfig(reader, namespace),
+    readWorkloadWith(reader, daemonSetRef(namespace), toAgent),
+  ]);
   return { namespace, others, config, agent };
 }
 
 async function readConfig(reader: Reader, namespace: string): Promise<Known<ConfigFacts | null>> {
-  const read = await reader.get(configMapRef(namespace));
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  const { metadata } = read.value;
-  const changedAt = lastChange(read.value);
-  return known({
-    text: asString(at(read.value, 'data', CONFIG_KEY)) ?? null,
-    resourceVersion: metadata.resourceVersion ?? '',
-    changedAt,
-    untouched: changedAt !== null && changedAt === metadata.creationTimestamp,
+  return ifThere(await reader.get(configMapRef(namespace)), (object) => {
+    const { metadata } = object;
+    const changedAt = lastChange(object);
+    return {
+      text: asString(at(object, 'data', CONFIG_KEY)) ?? null,
+      resourceVersion: metadata.resourceVersion ?? '',
+      changedAt,
+      untouched: changedAt !== null && changedAt === metadata.creationTimestamp,
+    };
   });
 }
 
-async function readAgent(reader: Reader, namespace: string): Promise<Known<FlannelAgentFacts | null>> {
-  const read = await reader.get(daemonSetRef(namespace));
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  const workload = await readWorkload(reader, 'DaemonSet', namespace, DAEMON_SET_NAME);
-  if (!workload.known) return workload;
-  if (workload.value === null) return known(null);
-
-  const template = at(read.value, 'spec', 'template', 'spec');
+function toAgent(object: KubeObject, workload: WorkloadFacts): FlannelAgentFacts {
+  const template = at(object, 'spec', 'template', 'spec');
   const container = asArray(at(template, 'containers')).find((each) => at(each, 'name') === AGENT_CONTAINER);
-  return known({
-    workload: workload.value,
+  return {
+    workload,
     image: asString(at(container, 'image')) ?? '',
     flags: flagsOf(container),
     readsConfig: asArray(at(template, 'volumes')).some((volume) => at(volume, 'configMap', 'name') === CONFIG_MAP_NAME),
-    owner: ownerOf(read.value),
-  });
+    owner: ownerOf(object),
+  };
 }

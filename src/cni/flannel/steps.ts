@@ -1,8 +1,10 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import { nodeAnnotations, type NodeAnnotations } from '../../model/flanneld.ts';
+import { forgetStep, nodeAnnotations, type NodeAnnotations } from '../../model/flanneld.ts';
+import { listText } from '../../model/list-text.ts';
 import { refText } from '../../model/object.ts';
 import type { Step, StepState } from '../../model/step.ts';
-import type { Wanted } from '../../model/wanted.ts';
+import { needNotWait, type Wanted } from '../../model/wanted.ts';
+import { isOfFamily } from '../../net/family.ts';
 import { agentSteps } from './agents.ts';
 import { CONFIG_KEY, configMapRef, daemonSetRef, type ConfigFacts, type FlannelFacts } from './facts.ts';
 import { type Goal, makeGoal } from './goal.ts';
@@ -69,52 +71,21 @@ function configState(
   if (goal.text.value === config.text) return { is: 'Satisfied', evidence: `${CONFIG_KEY} is as wanted` };
   const lacking = wanted.direction === 'Forward' ? nodes.filter((node) => !hasPodCIDR(node, goal)) : [];
   // Before that flanneld would crash there: "IPv6 is enabled but the lease has no IPv6".
-  if (lacking.length === 0 || isToldAsFinding(wanted, lacking)) return { is: 'Pending' };
-  const some = lacking.slice(0, 5).map((node) => node.name);
+  if (needNotWait(wanted, lacking)) return { is: 'Pending' };
   return {
     is: 'InProgress',
-    why: `waits until every Node has an ${goal.family} podCIDR; without: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}`,
+    why: `waits until every Node has an ${goal.family} podCIDR; without: ${listText(lacking.map(({ name }) => name))}`,
   };
 }
 
-/** Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps this step from being done. */
-const isToldAsFinding = ({ nodes: { podCIDRs } }: Wanted, lacking: readonly NodeFacts[]): boolean =>
-  podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
-
 const hasPodCIDR = (node: NodeFacts, { family }: Goal): boolean =>
-  node.podCIDRs.some((cidr) => cidr.includes(':') === (family === 'IPv6'));
+  node.podCIDRs.some((cidr) => isOfFamily(cidr, family));
 
 /** Backends that are not told of IPv4 publish its empty address. */
 const isSet = (value: string | undefined): boolean => value !== undefined && value !== '0.0.0.0';
 
-/** flanneld never removes what it wrote to its Node, and one that knows the family again would believe it. */
-function annotationStep(node: NodeFacts, { publicIP, data }: NodeAnnotations): Step {
-  const present = isSet(node.annotations[publicIP])
-    ? [publicIP, data].flatMap((key) => {
-        const before = node.annotations[key];
-        return before === undefined ? [] : [{ key, before }];
-      })
-    : [];
-  return {
-    id: `flannel/node-address/${node.name}`,
-    phase: 'Pools',
-    group: 'flannel-node-address',
-    target: `Node ${node.name}`,
+const annotationStep = (node: NodeFacts, { publicIP, data }: NodeAnnotations): Step =>
+  forgetStep('flannel', node, isSet(node.annotations[publicIP]) ? [publicIP, data] : [], {
     why: 'Addresses that flanneld has published for the family that leaves stay on the Node until they are removed.',
-    disrupts: null,
-    timeoutSeconds: WRITE_SECONDS,
-    kind: 'ApplyObject',
-    ref: { apiVersion: 'v1', kind: 'Node', name: node.name },
-    // Unconditional: Nodes change all the time.
-    write: {
-      is: 'MergePatch',
-      body: { metadata: { annotations: Object.fromEntries(present.map(({ key }) => [key, null])) } },
-      resourceVersion: null,
-    },
-    diff: present.map(({ key, before }) => ({ path: `metadata.annotations[${key}]`, before, after: null })),
-    state:
-      present.length === 0
-        ? { is: 'Satisfied', evidence: 'it carries no address of flannel in that family' }
-        : { is: 'Pending' },
-  };
-}
+    evidence: 'it carries no address of flannel in that family',
+  });

@@ -1,9 +1,9 @@
 import type { WorkloadFacts } from '../../model/facts.ts';
-import type { ObjectRef } from '../../model/object.ts';
 import type { Owner } from '../../model/owner.ts';
 import type { Known } from '../../model/reader.ts';
+import type { WorkloadRef } from '../../model/workload.ts';
 
-export const DAEMON_SET: ObjectRef = {
+export const DAEMON_SET: WorkloadRef = {
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   namespace: 'kube-system',
@@ -18,14 +18,16 @@ export const SUBNET_ENV = 'POD_SUBNET';
 export const ROLLOUT_ANNOTATION = 'dualstack.dev/kindnet-rollout';
 
 /** DaemonSet kindnet. Known null: it does not exist. */
-export type KindnetFacts = Known<{
+export type KindnetFacts = Known<AgentFacts | null>;
+
+export interface AgentFacts {
   readonly workload: WorkloadFacts;
   readonly container: string;
   readonly image: string;
   /** Null: it is not set, as in the kindnet that is installed on its own; that takes everything from the Nodes. */
   readonly subnet: Subnet | null;
   readonly owner: Owner | null;
-} | null>;
+}
 
 export type Subnet =
   | { readonly is: 'Value'; readonly value: string }

@@ -1,10 +1,11 @@
-import type { FindingReason } from '../../model/finding-reasons.ts';
-import type { Basics, ComponentFacts } from '../../model/facts.ts';
-import type { Finding } from '../../model/finding.ts';
+import type { ComponentFacts } from '../../model/facts.ts';
+import { type Finding, finding, notInstalled, unreadable } from '../../model/finding.ts';
 import { refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
+import { replacePods } from '../../model/plugin.ts';
 import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { signOf } from '../../model/workload.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import type { CNI } from '../contract.ts';
 import { DAEMON_SET, type KindnetFacts, ROLLOUT_ANNOTATION, SUBNET_ENV } from './facts.ts';
@@ -27,18 +28,11 @@ export const kindnet: CNI<KindnetFacts> = {
       resourceNames: [DAEMON_SET.name],
       verbs: ['get', 'patch'],
     },
-    {
-      why: 'replace a pod of kindnet where its DaemonSet does not go on by itself',
-      namespace: 'kube-system',
-      apiGroups: [''],
-      resources: ['pods'],
-      verbs: ['list', 'delete'],
-    },
+    replacePods('kindnet', 'kube-system'),
   ],
   workloads: [{ ref: DAEMON_SET, annotation: ROLLOUT_ANNOTATION, env: [SUBNET_ENV] }],
   usesNodeIPAM: true,
-  detect: ({ objects }: Basics) =>
-    objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,
+  detect: (basics) => signOf(basics, DAEMON_SET),
   observe,
   check,
   steps,
@@ -51,27 +45,13 @@ const KINDNET_PHASES: readonly Phase[] = ['CNIAgents'];
 
 function check(wanted: Wanted, _facts: unknown, own: KindnetFacts): readonly Finding[] {
   if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
-  if (!own.known) {
-    return [
-      finding('ComponentUnreadable', KINDNET_PHASES, {
-        message: `${refText(DAEMON_SET)} could not be read: ${own.why}`,
-        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-      }),
-    ];
-  }
-  if (own.value === null) {
-    return [
-      finding('CNIConfigUnsupported', KINDNET_PHASES, {
-        message: `${refText(DAEMON_SET)} is not there, as it is where kind installed its network`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
-  }
+  if (!own.known) return [unreadable(DAEMON_SET, own.why, KINDNET_PHASES)];
+  if (own.value === null) return [notInstalled(DAEMON_SET, 'kind installed its network', KINDNET_PHASES)];
   const { subnet, owner } = own.value;
   return [
     ...(subnet?.is === 'From'
       ? [
-          finding('CNIConfigUnsupported', KINDNET_PHASES, {
+          finding('CNIConfigUnsupported', DAEMON_SET, KINDNET_PHASES, {
             message: `${refText(DAEMON_SET)}: env ${SUBNET_ENV} comes from ${subnet.source}, so no value can be set beside it`,
             remedy: 'Change it there to the networks of both families, comma-separated, and set spec.cni: Unmanaged.',
           }),
@@ -80,19 +60,13 @@ function check(wanted: Wanted, _facts: unknown, own: KindnetFacts): readonly Fin
     ...(owner === null
       ? []
       : [
-          finding('AnotherOwner', owner.watches ? KINDNET_PHASES : [], {
+          finding('AnotherOwner', DAEMON_SET, owner.watches ? KINDNET_PHASES : [], {
             message: `${refText(DAEMON_SET)} is kept by something else (${owner.text}), which may undo the change`,
             remedy: `Set ${SUBNET_ENV} in its source to the networks of both families, comma-separated.`,
           }),
         ]),
   ];
 }
-
-const finding = (
-  reason: FindingReason,
-  blocks: readonly Phase[],
-  words: { readonly message: string; readonly remedy: string },
-): Finding => ({ reason, object: DAEMON_SET, blocks, ...words });
 
 function podCIDRs(own: KindnetFacts): readonly string[] {
   const subnet = own.known ? (own.value?.subnet ?? null) : null;

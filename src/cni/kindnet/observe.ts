@@ -1,27 +1,23 @@
-import { asArray, asString, at } from '../../model/object.ts';
+import type { WorkloadFacts } from '../../model/facts.ts';
+import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
 import { ownerOf } from '../../model/owner.ts';
-import { known, unknown, type Reader } from '../../model/reader.ts';
-import { readWorkload } from '../../model/workload.ts';
-import { AGENT_CONTAINER, DAEMON_SET, type KindnetFacts, SUBNET_ENV, type Subnet } from './facts.ts';
+import type { Reader } from '../../model/reader.ts';
+import { readWorkloadWith } from '../../model/workload.ts';
+import { AGENT_CONTAINER, DAEMON_SET, type AgentFacts, type KindnetFacts, SUBNET_ENV, type Subnet } from './facts.ts';
 
-export async function observe(reader: Reader): Promise<KindnetFacts> {
-  const read = await reader.get(DAEMON_SET);
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  const workload = await readWorkload(reader, 'DaemonSet', 'kube-system', DAEMON_SET.name);
-  if (!workload.known) return workload;
-  if (workload.value === null) return known(null);
+export const observe = (reader: Reader): Promise<KindnetFacts> => readWorkloadWith(reader, DAEMON_SET, toAgent);
 
-  const containers = asArray(at(read.value, 'spec', 'template', 'spec', 'containers'));
+function toAgent(object: KubeObject, workload: WorkloadFacts): AgentFacts | null {
+  const containers = asArray(at(object, 'spec', 'template', 'spec', 'containers'));
   const container = containers.find((each) => at(each, 'name') === AGENT_CONTAINER) ?? containers[0];
-  if (container === undefined) return known(null);
-  return known({
-    workload: workload.value,
+  if (container === undefined) return null;
+  return {
+    workload,
     container: asString(at(container, 'name')) ?? AGENT_CONTAINER,
     image: asString(at(container, 'image')) ?? '',
     subnet: subnetOf(container),
-    owner: ownerOf(read.value),
-  });
+    owner: ownerOf(object),
+  };
 }
 
 function subnetOf(container: unknown): Subnet | null {

@@ -1,15 +1,13 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import { listText } from '../../model/list-text.ts';
 import { asString, at, refText } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
-import { progressOf } from '../../model/rollout.ts';
-import type { RolloutWorkload, Step, StepState } from '../../model/step.ts';
-import { cidrList, type Wanted } from '../../model/wanted.ts';
+import { nextOfRollout, progressOf, rolloutState } from '../../model/rollout.ts';
+import type { Step, StepState } from '../../model/step.ts';
+import { cidrList, needNotWait, type Wanted } from '../../model/wanted.ts';
 import { parseCidr } from '../../net/cidr.ts';
-import type { Family } from '../../net/family.ts';
-import { unreachable } from '../../result.ts';
-import { DAEMON_SET, type KindnetFacts, ROLLOUT_ANNOTATION, SUBNET_ENV } from './facts.ts';
-
-type Agent = NonNullable<Extract<KindnetFacts, { readonly known: true }>['value']>;
+import { type Family, isOfFamily } from '../../net/family.ts';
+import { type AgentFacts, DAEMON_SET, type KindnetFacts, ROLLOUT_ANNOTATION, SUBNET_ENV } from './facts.ts';
 
 const WRITE_SECONDS = 120;
 const RECORD = 'DaemonSet/kube-system/kindnet';
@@ -29,7 +27,7 @@ export function records(own: KindnetFacts): readonly Recordable[] {
   ];
 }
 
-const markOf = ({ workload }: Agent): string | null => workload.templateAnnotations[ROLLOUT_ANNOTATION] ?? null;
+const markOf = ({ workload }: AgentFacts): string | null => workload.templateAnnotations[ROLLOUT_ANNOTATION] ?? null;
 
 /**
  * kindnetd writes the CNI configuration from its Node's podCIDRs by itself; routes to the other nodes and masquerading of a family
@@ -43,11 +41,11 @@ export function steps(wanted: Wanted, facts: ClusterFacts, own: KindnetFacts): r
   if (agent.subnet === null) return [rolloutStep(facts, agent, markedState(wanted, facts, agent), wanted)];
 
   const env = envStep(wanted, facts, agent, agent.subnet.value);
-  const rolling = env.state.is === 'Satisfied' ? rolloutState(facts, agent) : ({ is: 'Pending' } as const);
+  const rolling = env.state.is === 'Satisfied' ? toldState(facts, agent) : ({ is: 'Pending' } as const);
   return [env, rolloutStep(facts, agent, rolling, wanted)];
 }
 
-function envStep(wanted: Wanted, facts: ClusterFacts, agent: Agent, live: string): Step {
+function envStep(wanted: Wanted, facts: ClusterFacts, agent: AgentFacts, live: string): Step {
   const value = wantedSubnet(wanted, live);
   return {
     id: 'kindnet/env',
@@ -90,24 +88,18 @@ function envState(wanted: Wanted, { nodes }: ClusterFacts, live: string, value: 
 }
 
 /** Null: nothing to wait for. */
-function waitsForPodCIDRs(
-  { direction, families, nodes: { podCIDRs } }: Wanted,
-  nodes: readonly NodeFacts[],
-): StepState | null {
+function waitsForPodCIDRs(wanted: Wanted, nodes: readonly NodeFacts[]): StepState | null {
+  const { direction, families } = wanted;
   if (direction === 'Back') return null;
   const lacking = nodes.filter((node) => !families.every((family) => hasPodCIDR(node, family)));
-  // Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps the step from being done.
-  const isToldAsFinding = podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
-  if (lacking.length === 0 || isToldAsFinding) return null;
-  const some = lacking.slice(0, 5).map((node) => node.name);
+  if (needNotWait(wanted, lacking)) return null;
   return {
     is: 'InProgress',
-    why: `waits until every Node has a podCIDR of each family; not yet: ${some.join(', ')}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ''}`,
+    why: `waits until every Node has a podCIDR of each family; not yet: ${listText(lacking.map(({ name }) => name))}`,
   };
 }
 
-const hasPodCIDR = (node: NodeFacts, family: Family): boolean =>
-  node.podCIDRs.some((cidr) => cidr.includes(':') === (family === 'IPv6'));
+const hasPodCIDR = (node: NodeFacts, family: Family): boolean => node.podCIDRs.some((cidr) => isOfFamily(cidr, family));
 
 /** The first text again on the way back, where it was recorded. The same networks in another spelling count as equal. */
 function wantedSubnet(wanted: Wanted, live: string): string {
@@ -127,9 +119,9 @@ const canonical = (list: string): string =>
     .join(',');
 
 /** Without POD_SUBNET nothing of the template has to change: new pods are made so that each reads its Nodes as they are now. */
-function markedState(wanted: Wanted, facts: ClusterFacts, agent: Agent): StepState {
+function markedState(wanted: Wanted, facts: ClusterFacts, agent: AgentFacts): StepState {
   const live = markOf(agent);
-  if (live === targetMark(wanted)) return rolloutState(facts, agent);
+  if (live === targetMark(wanted)) return toldState(facts, agent);
   return waitsForPodCIDRs(wanted, facts.nodes) ?? { is: 'Pending' };
 }
 
@@ -138,17 +130,10 @@ const targetMark = (wanted: Wanted): string | null =>
     ? (asString(at(wanted.restore[RECORD], ROLLOUT_ANNOTATION)) ?? null)
     : wanted.families.join(',');
 
-function rolloutStep(facts: ClusterFacts, agent: Agent, state: StepState, wanted: Wanted): Step {
+function rolloutStep(facts: ClusterFacts, agent: AgentFacts, state: StepState, wanted: Wanted): Step {
   const live = markOf(agent);
   const mark = agent.subnet === null ? targetMark(wanted) : live;
   const progress = progressOf(agent.workload, facts.nodes, facts.at);
-  const next: RolloutWorkload['next'] =
-    mark === live
-      ? {
-          is: 'DeletePods',
-          pods: progress.is === 'Stuck' ? [{ name: progress.next.name, uid: progress.next.uid }] : [],
-        }
-      : { is: 'Annotate', annotation: ROLLOUT_ANNOTATION, value: mark };
   return {
     kind: 'RolloutWorkload',
     id: 'kindnet/rollout',
@@ -167,28 +152,16 @@ function rolloutStep(facts: ClusterFacts, agent: Agent, state: StepState, wanted
     },
     timeoutSeconds: 180 + 60 * agent.workload.desired,
     ref: DAEMON_SET,
-    next,
+    next: nextOfRollout(progress, ROLLOUT_ANNOTATION, live, mark),
   };
 }
 
-function rolloutState(facts: ClusterFacts, { workload }: Agent): StepState {
-  const progress = progressOf(workload, facts.nodes, facts.at);
-  switch (progress.is) {
-    case 'Done':
-      return { is: 'Satisfied', evidence: `all ${workload.desired} pods are of the newest template and ready` };
-    case 'DoneButAway':
-      return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };
-    case 'Waiting':
-      return { is: 'InProgress', why: progress.why };
-    case 'Stuck':
-      return { is: 'Pending' };
-    case 'Crashing':
-      return {
-        is: 'Failed',
-        why: `kindnetd on ${progress.pod.node} does not start (${progress.pod.waiting ?? ''}); pods there keep the network that they have`,
-        remedy: `See why: kubectl -n kube-system logs ${progress.pod.name} --previous; mend it on that host.`,
-      };
-    default:
-      return unreachable(progress);
-  }
-}
+const toldState = (facts: ClusterFacts, { workload }: AgentFacts): StepState =>
+  rolloutState(progressOf(workload, facts.nodes, facts.at), {
+    done: { is: 'Satisfied', evidence: `all ${workload.desired} pods are of the newest template and ready` },
+    stuck: () => ({ is: 'Pending' }),
+    crashing: (pod) => ({
+      why: `kindnetd on ${pod.node} does not start (${pod.waiting ?? ''}); pods there keep the network that they have`,
+      remedy: `See why: kubectl -n kube-system logs ${pod.name} --previous; mend it on that host.`,
+    }),
+  });

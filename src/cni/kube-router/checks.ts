@@ -1,37 +1,35 @@
 import semver from 'semver';
 import { checkEgress } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
-import type { FindingReason } from '../../model/finding-reasons.ts';
-import type { Finding } from '../../model/finding.ts';
+import { type Finding, finding, keptElsewhere, notInstalled, unreadable } from '../../model/finding.ts';
+import { imageVersion } from '../../model/image.ts';
 import { refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
+import { checkChangesIPv6 } from '../../model/second-ipv6.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { familyOf, flag, IPV6_FLAG, isOn, serviceRanges } from './args.ts';
 import { DAEMON_SET, type AgentFacts, type KubeRouterFacts } from './facts.ts';
-import { goalArgs, isConvertible, isOfK0s } from './steps.ts';
+import { goalArgs, isOfK0s } from './steps.ts';
 
 const PHASES: readonly Phase[] = ['CNIAgents'];
 
 export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts): readonly Finding[] {
   if (wanted.direction === 'Forward' && wanted.families.length === 1) return [];
-  if (!own.known) {
-    return [
-      finding('ComponentUnreadable', PHASES, {
-        message: `${refText(DAEMON_SET)} could not be read: ${own.why}`,
-        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-      }),
-    ];
-  }
+  if (!own.known) return [unreadable(DAEMON_SET, own.why, PHASES)];
   if (own.value === null) {
-    return [
-      finding('CNIConfigUnsupported', PHASES, {
-        message: `${refText(DAEMON_SET)} is not there, as it is where kube-router was installed by one of its manifests`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
+    return [notInstalled(DAEMON_SET, 'kube-router was installed by one of its manifests', PHASES)];
   }
   const agent = own.value;
-  const common = [...checkFamilies(wanted), ...checkForm(agent), ...checkOwner(wanted, agent)];
+  const common = [
+    ...checkChangesIPv6(wanted, {
+      cni: 'kube-router',
+      object: DAEMON_SET,
+      blocks: PHASES,
+      byHand: 'Change --enable-ipv4 and --enable-ipv6 by hand',
+    }),
+    ...checkForm(agent),
+    ...checkOwner(wanted, agent),
+  ];
   if (wanted.direction === 'Back') return [...common, ...checkK0sRanges(agent), ...checkHostFiles(agent)];
   return [
     ...common,
@@ -48,20 +46,10 @@ export function check(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts)
   ];
 }
 
-function checkFamilies(wanted: Wanted): readonly Finding[] {
-  if (isConvertible(wanted)) return [];
-  return [
-    finding('OptionNotCarriedOut', PHASES, {
-      message: `spec.ipFamilies: with kube-router only IPv6 is added to IPv4, or taken away again; asked for is ${wanted.families.join(', ')}`,
-      remedy: 'Change --enable-ipv4 and --enable-ipv6 by hand, and set spec.cni: Unmanaged.',
-    }),
-  ];
-}
-
 function checkForm({ args, flagsInCommand }: AgentFacts): readonly Finding[] {
   if (flagsInCommand) {
     return [
-      finding('CNIConfigUnsupported', PHASES, {
+      finding('CNIConfigUnsupported', DAEMON_SET, PHASES, {
         message: `${refText(DAEMON_SET)}: flags stand in the command of its container, where they cannot be told from a program's own words`,
         remedy: 'Move them to args, as in the manifests.',
       }),
@@ -70,7 +58,7 @@ function checkForm({ args, flagsInCommand }: AgentFacts): readonly Finding[] {
   const off = ['run-router', 'enable-cni'].filter((name) => !isOn(args, name));
   if (off.length === 0) return [];
   return [
-    finding('CNIConfigUnsupported', PHASES, {
+    finding('CNIConfigUnsupported', DAEMON_SET, PHASES, {
       message: `${refText(DAEMON_SET)}: --${off.join(' and --')} ${off.length > 1 ? 'are' : 'is'} false, so something else makes the network of pods`,
       remedy: `Set spec.cni to what that is, or to Unmanaged; give kube-router --${IPV6_FLAG}=true beside it by hand.`,
     }),
@@ -81,26 +69,20 @@ function checkOwner(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
   const { owner } = agent;
   const args = goalArgs(wanted, agent);
   if (owner === null || args.join('\n') === agent.args.join('\n')) return [];
-  const message = `${refText(DAEMON_SET)} is kept by something else (${owner.text})`;
   if (isOfK0s(agent)) {
     return [
-      finding('AnotherOwner', PHASES, {
-        message: `${message}: k0s makes its arguments from spec.network.dualStack of its configuration`,
+      finding('AnotherOwner', DAEMON_SET, PHASES, {
+        message: `${refText(DAEMON_SET)} is kept by something else (${owner.text}): k0s makes its arguments from spec.network.dualStack of its configuration`,
         remedy: 'Set spec.network.dualStack.enabled: true there; k0s then changes kube-router itself.',
       }),
     ];
   }
   const wants = args.filter((arg) => !agent.args.includes(arg)).join(' ') || args.join(' ');
   return [
-    owner.watches
-      ? finding('AnotherOwner', PHASES, {
-          message: `${message}, which would undo every change`,
-          remedy: `Give its container these arguments there: ${wants}.`,
-        })
-      : finding('AnotherOwner', [], {
-          message: `${message}: its next upgrade will undo the change, which is then made again`,
-          remedy: `Give its container these arguments there too: ${wants}.`,
-        }),
+    keptElsewhere(DAEMON_SET, owner, PHASES, {
+      atOnce: `Give its container these arguments there: ${wants}.`,
+      later: `Give its container these arguments there too: ${wants}.`,
+    }),
   ];
 }
 
@@ -108,11 +90,10 @@ function checkOwner(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
 const LEAST = '2.0.0';
 
 function checkVersion({ image }: AgentFacts): readonly Finding[] {
-  const tag = /:([^:/@]+)(?:@.*)?$/u.exec(image)?.[1];
-  const version = /^v?\d+\.\d+/u.test(tag ?? '') ? semver.coerce(tag) : null;
+  const version = imageVersion(image);
   if (version === null) {
     return [
-      finding('UnknownVersion', [], {
+      finding('UnknownVersion', DAEMON_SET, [], {
         message: `${refText(DAEMON_SET)}: the version of kube-router cannot be told from image ${image}`,
         remedy: `See that it is ${LEAST} or newer.`,
       }),
@@ -120,8 +101,8 @@ function checkVersion({ image }: AgentFacts): readonly Finding[] {
   }
   if (semver.gte(version, LEAST)) return [];
   return [
-    finding('UnsupportedVersion', PHASES, {
-      message: `kube-router ${version.version} cannot do both families: that came with ${LEAST}`,
+    finding('UnsupportedVersion', DAEMON_SET, PHASES, {
+      message: `kube-router ${version} cannot do both families: that came with ${LEAST}`,
       remedy: 'Upgrade it first, and boot the nodes one by one: its tunnels have other names since then.',
     }),
   ];
@@ -132,7 +113,7 @@ function checkServices(wanted: Wanted, { args }: AgentFacts): readonly Finding[]
   const live = serviceRanges(args).find((range) => familyOf(range) === 'IPv6');
   if (!isOn(args, 'run-firewall') || asked === undefined || live === undefined || live.trim() === asked) return [];
   return [
-    finding('ServiceCIDRMismatch', PHASES, {
+    finding('ServiceCIDRMismatch', DAEMON_SET, PHASES, {
       message: `${refText(DAEMON_SET)}: --service-cluster-ip-range names ${live}, but the IPv6 service network is ${asked}: policies would cut Services off`,
       remedy: `Give both the same: spec.clusterNetwork.services.cidrBlocks, or --service-cluster-ip-range.`,
     }),
@@ -150,7 +131,7 @@ function checkK0sServices({ services }: Wanted, agent: AgentFacts): readonly Fin
   const hasRange = serviceRanges(args).some((range) => familyOf(range) === 'IPv6');
   if (!isOfK0s(agent) || hasRange || !isOn(args, IPV6_FLAG) || !isOn(args, 'run-firewall')) return [];
   return [
-    finding('AnotherOwner', [], {
+    finding('AnotherOwner', DAEMON_SET, [], {
       message: `${refText(DAEMON_SET)}: k0s gives kube-router the IPv4 network of Services alone, so where kube-proxy runs in mode ipvs its firewall drops what pods send to Services over IPv6`,
       remedy: `Set ${K0S_RANGES}: ${[services.IPv4, services.IPv6].filter(Boolean).join(',')} in the configuration of k0s; and take it out again before dual-stack is switched off.`,
     }),
@@ -162,7 +143,7 @@ function checkGrace(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
   const isDone = goalArgs(wanted, agent).join('\n') === args.join('\n');
   if (isDone || !isOn(args, 'run-router') || isOn(args, 'bgp-graceful-restart')) return [];
   return [
-    finding('TrafficInterrupted', [], {
+    finding('TrafficInterrupted', DAEMON_SET, [], {
       message: `${refText(DAEMON_SET)}: --bgp-graceful-restart is ${flag(args, 'bgp-graceful-restart')}: routes to a node's pods go away while kube-router restarts there, and without it IPv6 routes between nodes have been seen missing (kube-router#1992)`,
       remedy: 'Add --bgp-graceful-restart=true to its arguments first.',
     }),
@@ -173,7 +154,7 @@ function checkGrace(wanted: Wanted, agent: AgentFacts): readonly Finding[] {
 function checkK0sRanges(agent: AgentFacts): readonly Finding[] {
   if (!isOfK0s(agent) || serviceRanges(agent.args).length < 2) return [];
   return [
-    finding('AnotherOwner', ['ControllerManager', 'APIServer'], {
+    finding('AnotherOwner', DAEMON_SET, ['ControllerManager', 'APIServer'], {
       message: `${refText(DAEMON_SET)}: it has Service networks of both families from ${K0S_RANGES}, with which kube-router does not start once k0s has dual-stack switched off`,
       remedy: `Take ${K0S_RANGES} out of the configuration of k0s.`,
     }),
@@ -184,7 +165,7 @@ function checkK0sRanges(agent: AgentFacts): readonly Finding[] {
 function checkHostFiles({ args }: AgentFacts): readonly Finding[] {
   if (!isOn(args, 'enable-cni')) return [];
   return [
-    finding('Unmanaged', [], {
+    finding('Unmanaged', DAEMON_SET, [], {
       message:
         'kube-router never takes a range out of the CNI configuration that it has written to the hosts, so new pods get IPv6 addresses without routes there as long as it stands in the file',
       remedy:
@@ -192,9 +173,3 @@ function checkHostFiles({ args }: AgentFacts): readonly Finding[] {
     }),
   ];
 }
-
-const finding = (
-  reason: FindingReason,
-  blocks: readonly Phase[],
-  words: { readonly message: string; readonly remedy: string },
-): Finding => ({ reason, object: DAEMON_SET, blocks, ...words });

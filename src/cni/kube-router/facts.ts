@@ -1,9 +1,9 @@
 import type { WorkloadFacts } from '../../model/facts.ts';
-import type { ObjectRef } from '../../model/object.ts';
 import type { Owner } from '../../model/owner.ts';
 import type { Known } from '../../model/reader.ts';
+import type { WorkloadRef } from '../../model/workload.ts';
 
-export const DAEMON_SET: ObjectRef = {
+export const DAEMON_SET: WorkloadRef = {
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   namespace: 'kube-system',

@@ -1,7 +1,9 @@
-import type { Basics, ComponentFacts } from '../../model/facts.ts';
+import type { ComponentFacts } from '../../model/facts.ts';
 import { refText } from '../../model/object.ts';
+import { replacePods } from '../../model/plugin.ts';
 import { everyWay } from '../../model/support.ts';
 import type { CNI } from '../contract.ts';
+import { signOf } from '../../model/workload.ts';
 import { flag, IPV6_FLAG, SERVICES_FLAG, serviceRanges } from './args.ts';
 import { check } from './checks.ts';
 import { DAEMON_SET, type KubeRouterFacts } from './facts.ts';
@@ -34,18 +36,11 @@ export const kubeRouter: CNI<KubeRouterFacts> = {
       resourceNames: [DAEMON_SET.name],
       verbs: ['get', 'patch'],
     },
-    {
-      why: 'replace a pod of kube-router where its DaemonSet does not go on by itself',
-      namespace: 'kube-system',
-      apiGroups: [''],
-      resources: ['pods'],
-      verbs: ['list', 'delete'],
-    },
+    replacePods('kube-router', 'kube-system'),
   ],
   workloads: [{ ref: DAEMON_SET, args: [IPV6_FLAG, SERVICES_FLAG].map((name) => `--${name}`) }],
   usesNodeIPAM: true,
-  detect: ({ objects }: Basics) =>
-    objects.DaemonSet.includes(`kube-system/${DAEMON_SET.name}`) ? refText(DAEMON_SET) : null,
+  detect: (basics) => signOf(basics, DAEMON_SET),
   observe,
   check,
   steps,

@@ -1,28 +1,24 @@
-import { asArray, asString, at } from '../../model/object.ts';
+import type { WorkloadFacts } from '../../model/facts.ts';
+import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
 import { ownerOf } from '../../model/owner.ts';
-import { known, unknown, type Reader } from '../../model/reader.ts';
-import { readWorkload } from '../../model/workload.ts';
-import { AGENT_CONTAINER, DAEMON_SET, type KubeRouterFacts } from './facts.ts';
+import type { Reader } from '../../model/reader.ts';
+import { readWorkloadWith } from '../../model/workload.ts';
+import { AGENT_CONTAINER, DAEMON_SET, type AgentFacts, type KubeRouterFacts } from './facts.ts';
 
-export async function observe(reader: Reader): Promise<KubeRouterFacts> {
-  const read = await reader.get(DAEMON_SET);
-  if (read.is === 'Missing') return known(null);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  const workload = await readWorkload(reader, 'DaemonSet', 'kube-system', DAEMON_SET.name);
-  if (!workload.known) return workload;
-  if (workload.value === null) return known(null);
+export const observe = (reader: Reader): Promise<KubeRouterFacts> => readWorkloadWith(reader, DAEMON_SET, toAgent);
 
-  const containers = asArray(at(read.value, 'spec', 'template', 'spec', 'containers'));
+function toAgent(object: KubeObject, workload: WorkloadFacts): AgentFacts | null {
+  const containers = asArray(at(object, 'spec', 'template', 'spec', 'containers'));
   const container = containers.find((each) => at(each, 'name') === AGENT_CONTAINER) ?? containers[0];
-  if (container === undefined) return known(null);
-  return known({
-    workload: workload.value,
+  if (container === undefined) return null;
+  return {
+    workload,
     container: asString(at(container, 'name')) ?? AGENT_CONTAINER,
     image: asString(at(container, 'image')) ?? '',
     args: words(at(container, 'args')),
     flagsInCommand: words(at(container, 'command')).some((word) => word.startsWith('-')),
-    owner: ownerOf(read.value),
-  });
+    owner: ownerOf(object),
+  };
 }
 
 const words = (value: unknown): readonly string[] => asArray(value).flatMap((word) => asString(word) ?? []);

@@ -1,11 +1,13 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from '../../model/facts.ts';
 import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
+import { changesIPv6 } from '../../model/second-ipv6.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { endedText } from '../../model/workload.ts';
+import { isIPv6 } from '../../net/family.ts';
 import { IPV6_FLAG, isOn } from './args.ts';
 import type { AgentFacts, KubeRouterFacts } from './facts.ts';
-import { agentNodes, isConvertible, isIPv6, olderThanNode } from './steps.ts';
+import { agentNodes, olderThanNode } from './steps.ts';
 
 /** Its pods have no readiness probe, so one that runs shorter than this may still be about to end. */
 const SETTLED_MS = 30_000;
@@ -14,7 +16,7 @@ const SETTLED_MS = 30_000;
 export function nodeProofs(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts): Known<NodeProofs> {
   if (!own.known) return unknown(own.why);
   const agent = own.value;
-  if (agent === null || wanted.direction === 'Back' || !isConvertible(wanted))
+  if (agent === null || wanted.direction === 'Back' || !changesIPv6(wanted))
     return known({ inForce: false, nodes: new Map() });
   const inForce = isOn(agent.args, IPV6_FLAG);
   const nodes = agentNodes(facts, agent).flatMap((node) => {

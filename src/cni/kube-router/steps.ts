@@ -1,11 +1,13 @@
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
+import { listText } from '../../model/list-text.ts';
 import { asArray, asString, at, refText } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
-import { progressOf } from '../../model/rollout.ts';
+import { crashText, progressOf, rolloutState } from '../../model/rollout.ts';
+import { changesIPv6 } from '../../model/second-ipv6.ts';
 import type { Step, StepState } from '../../model/step.ts';
-import type { Wanted } from '../../model/wanted.ts';
-import { endedText } from '../../model/workload.ts';
-import { unreachable } from '../../result.ts';
+import { needNotWait, type Wanted } from '../../model/wanted.ts';
+import { nodesWithPod } from '../../model/workload.ts';
+import { isIPv6 } from '../../net/family.ts';
 import { flag, IPV6_FLAG, isOn, sameButFamily, withIPv6, withoutIPv6 } from './args.ts';
 import { DAEMON_SET, type AgentFacts, type KubeRouterFacts } from './facts.ts';
 
@@ -16,13 +18,9 @@ const RECORD = 'DaemonSet/kube-system/kube-router';
 export const records = (own: KubeRouterFacts): readonly Recordable[] =>
   own.known && own.value !== null ? [{ key: RECORD, value: { args: own.value.args } }] : [];
 
-/** IPv6 comes second, or leaves. */
-export const isConvertible = ({ direction, families }: Wanted): boolean =>
-  families[0] === 'IPv4' && families.length === (direction === 'Forward' ? 2 : 1);
-
 /** Its arguments make its pods, so a change of them is the roll-out too. kube-router itself writes the ranges of its Node to the CNI configuration of the host. */
 export function steps(wanted: Wanted, facts: ClusterFacts, own: KubeRouterFacts): readonly Step[] {
-  if (!own.known || own.value === null || !isConvertible(wanted) || own.value.flagsInCommand) return [];
+  if (!own.known || own.value === null || !changesIPv6(wanted) || own.value.flagsInCommand) return [];
   const agent = own.value;
   // Something else makes the pods' network then, and a Finding says so.
   if (!isOn(agent.args, 'run-router') || !isOn(agent.args, 'enable-cni')) return [];
@@ -112,21 +110,20 @@ function argsStep(wanted: Wanted, facts: ClusterFacts, agent: AgentFacts, args: 
  * Null: nothing to wait for. kube-router ends where its Node has no IPv6 address ("IPv6 was enabled, but no IPv6 address was found on the node"), and takes the
  * ranges of pods from podCIDRs.
  */
-function waits({ direction, nodes: { podCIDRs } }: Wanted, facts: ClusterFacts, agent: AgentFacts): StepState | null {
-  if (direction === 'Back') return null;
+function waits(wanted: Wanted, facts: ClusterFacts, agent: AgentFacts): StepState | null {
+  if (wanted.direction === 'Back') return null;
   const nodes = agentNodes(facts, agent);
   const without = nodes.filter((node) => ![...node.internalIPs, ...node.externalIPs].some(isIPv6));
   if (without.length > 0) return waitsFor('an IPv6 address', without);
   const lacking = nodes.filter((node) => !node.podCIDRs.some(isIPv6));
-  // Nobody was asked to replace Nodes: the planner's own Finding (`PodCIDRsMissing`) then keeps the step from being done.
-  const isToldAsFinding = podCIDRs === 'Keep' && lacking.every((node) => node.podCIDRs.length > 0);
-  return lacking.length === 0 || isToldAsFinding ? null : waitsFor('an IPv6 podCIDR', lacking);
+  return needNotWait(wanted, lacking) ? null : waitsFor('an IPv6 podCIDR', lacking);
 }
 
 function waitsFor(what: string, nodes: readonly NodeFacts[]): StepState {
-  const names = nodes.slice(0, 5).map((node) => node.name);
-  const more = nodes.length > names.length ? ` and ${nodes.length - names.length} more` : '';
-  return { is: 'InProgress', why: `waits until every Node has ${what}; without: ${names.join(', ')}${more}` };
+  return {
+    is: 'InProgress',
+    why: `waits until every Node has ${what}; without: ${listText(nodes.map((node) => node.name))}`,
+  };
 }
 
 interface Rolling {
@@ -147,7 +144,7 @@ function rolloutStep(facts: ClusterFacts, { workload }: AgentFacts, { older, may
     target: refText(DAEMON_SET),
     why: 'kube-router reads its arguments, and the podCIDRs of its Node, only when it starts.',
     diff: [],
-    state: mayStart ? rolloutState(facts, workload, older) : { is: 'Pending' },
+    state: mayStart ? toldState(facts, workload, older) : { is: 'Pending' },
     disrupts: null,
     timeoutSeconds: 180 + 60 * workload.desired,
     ref: DAEMON_SET,
@@ -155,35 +152,19 @@ function rolloutStep(facts: ClusterFacts, { workload }: AgentFacts, { older, may
   };
 }
 
-function rolloutState(facts: ClusterFacts, workload: WorkloadFacts, older: readonly PodFacts[]): StepState {
-  const progress = progressOf(workload, facts.nodes, facts.at);
-  switch (progress.is) {
-    case 'Done':
-      if (older.length > 0) return { is: 'Pending' };
-      return { is: 'Satisfied', evidence: `all ${workload.desired} pods are of the newest template and ready` };
-    case 'DoneButAway':
-      return { is: 'Deferred', why: `the pods on ${progress.nodes.join(', ')} follow when their nodes are back` };
-    case 'Waiting':
-      return { is: 'InProgress', why: progress.why };
-    case 'Stuck':
-      return { is: 'Pending' };
-    case 'Crashing': {
-      const { pod } = progress;
-      return {
-        is: 'Failed',
-        why: `kube-router on ${pod.node} does not start (${[pod.waiting, endedText(pod)].filter(Boolean).join(', the last time ')}); pods there lose their routes`,
-        remedy: `See why: kubectl -n kube-system logs ${pod.name} --previous; mend it on that host.`,
-      };
-    }
-    default:
-      return unreachable(progress);
-  }
-}
+const toldState = (facts: ClusterFacts, workload: WorkloadFacts, older: readonly PodFacts[]): StepState =>
+  rolloutState(progressOf(workload, facts.nodes, facts.at), {
+    done:
+      older.length > 0
+        ? { is: 'Pending' }
+        : { is: 'Satisfied', evidence: `all ${workload.desired} pods are of the newest template and ready` },
+    stuck: () => ({ is: 'Pending' }),
+    crashing: (pod) => ({
+      why: `kube-router on ${pod.node} does not start (${crashText(pod)}); pods there lose their routes`,
+      remedy: `See why: kubectl -n kube-system logs ${pod.name} --previous; mend it on that host.`,
+    }),
+  });
 
 /** Nodes that kube-router runs on. */
-export function agentNodes({ nodes }: ClusterFacts, { workload }: AgentFacts): readonly NodeFacts[] {
-  const running = new Set(workload.pods.map((pod) => pod.node));
-  return nodes.filter((node) => running.has(node.name));
-}
-
-export const isIPv6 = (text: string): boolean => text.includes(':');
+export const agentNodes = ({ nodes }: ClusterFacts, { workload }: AgentFacts): readonly NodeFacts[] =>
+  nodesWithPod(nodes, workload);

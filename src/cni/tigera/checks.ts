@@ -1,7 +1,6 @@
 import { checkEgress, isUniqueLocal } from '../../model/egress.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
-import type { FindingReason } from '../../model/finding-reasons.ts';
-import type { Finding } from '../../model/finding.ts';
+import { type Finding, finding, notInstalled, unreadable } from '../../model/finding.ts';
 import { asString, at, refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -48,21 +47,9 @@ function checkNAT(wanted: Wanted, facts: ClusterFacts, own: TigeraFacts): readon
 
 function checkPools(wanted: Wanted, own: TigeraFacts): readonly Finding[] {
   const { installation } = own;
-  if (!installation.known) {
-    return [
-      finding('ComponentUnreadable', {
-        message: `${refText(INSTALLATION)} could not be read: ${installation.why}`,
-        remedy: 'Give the operator the rights that its ClusterRole names, and see that the API server answers.',
-      }),
-    ];
-  }
+  if (!installation.known) return [unreadable(INSTALLATION, installation.why, CALICO_PHASES)];
   if (installation.value === null) {
-    return [
-      finding('CNIConfigUnsupported', {
-        message: `${refText(INSTALLATION)} is not there, as it is where the tigera operator keeps Calico`,
-        remedy: 'Set spec.cni to how the network is made here, or to Unmanaged.',
-      }),
-    ];
+    return [notInstalled(INSTALLATION, 'the tigera operator keeps Calico', CALICO_PHASES)];
   }
   if (isAsWanted(wanted, own)) return [];
   const live = networksOf(own);
@@ -71,7 +58,7 @@ function checkPools(wanted: Wanted, own: TigeraFacts): readonly Finding[] {
     return [unnamedPools(first)];
   }
   return [
-    finding('AnotherOwner', {
+    finding('AnotherOwner', INSTALLATION, CALICO_PHASES, {
       message: `Calico is kept by the tigera operator, which undoes changes to what it owns; its Installation has the pools ${live.map(({ text }) => text).join(', ')}`,
       remedy: wanted.direction === 'Forward' ? forwardRemedy(wanted, own) : backRemedy(wanted),
     }),
@@ -80,7 +67,7 @@ function checkPools(wanted: Wanted, own: TigeraFacts): readonly Finding[] {
 
 /** What form the live pools have cannot be told then, and a patch of the list that leaves them out would bring others beside them, or take them away. */
 const unnamedPools = (family: Family): Finding =>
-  finding('CNIConfigUnsupported', {
+  finding('CNIConfigUnsupported', INSTALLATION, CALICO_PHASES, {
     message: `${refText(INSTALLATION)} names no ${family} pool in spec.calicoNetwork.ipPools, so the pools that pods have their addresses from are kept elsewhere, or not written there yet`,
     remedy: `Write the ${family} pool there exactly as kubectl get ippools -o yaml shows it (name, cidr, blockSize, encapsulation, natOutgoing, nodeSelector): the tigera operator then takes it over, and the patch for the other family is told. Where pools shall stay out of the Installation, make the other one by hand, and set spec.cni: Unmanaged.`,
   });
@@ -122,10 +109,3 @@ function newPool(family: Family, cidr: string, existing: readonly unknown[]): un
 
 const backRemedy = ({ families }: Wanted): string =>
   `Remove the pool of the family that leaves from spec.calicoNetwork.ipPools, so that only ${families.join(' and ')} is left: kubectl edit installation default`;
-
-const finding = (reason: FindingReason, words: { readonly message: string; readonly remedy: string }): Finding => ({
-  reason,
-  object: INSTALLATION,
-  blocks: CALICO_PHASES,
-  ...words,
-});

@@ -1,6 +1,6 @@
 import type { WorkloadFacts } from '../../model/facts.ts';
 import { asArray, asNumber, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
-import { known, unknown, type Known, type Reader } from '../../model/reader.ts';
+import { ifThere, known, unknown, type Known, type Reader } from '../../model/reader.ts';
 import { readWorkload } from '../../model/workload.ts';
 import { type Cidr, parseCidr } from '../../net/cidr.ts';
 
@@ -50,13 +50,10 @@ export async function observe(reader: Reader): Promise<TigeraFacts> {
 }
 
 async function readInstallation(reader: Reader): Promise<TigeraFacts['installation']> {
-  const read = await reader.get(INSTALLATION);
-  if (read.is === 'Unreadable') return unknown(read.why);
-  if (read.is === 'Missing') return known(null);
-  return known({
-    generation: read.value.metadata.generation ?? 0,
-    pools: asArray(at(read.value, 'spec', 'calicoNetwork', 'ipPools')),
-  });
+  return ifThere(await reader.get(INSTALLATION), (object) => ({
+    generation: object.metadata.generation ?? 0,
+    pools: asArray(at(object, 'spec', 'calicoNetwork', 'ipPools')),
+  }));
 }
 
 async function readStatuses(reader: Reader): Promise<TigeraFacts['statuses']> {

@@ -1,9 +1,8 @@
 import type { ClusterFacts } from '../../model/facts.ts';
 import { refText } from '../../model/object.ts';
-import { progressOf } from '../../model/rollout.ts';
+import { crashText, progressOf } from '../../model/rollout.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { endedText } from '../../model/workload.ts';
 import { unreachable } from '../../result.ts';
 import { isAsWanted } from './checks.ts';
 import { DAEMON_SET, type PartStatus, type TigeraFacts } from './facts.ts';
@@ -68,7 +67,7 @@ function rollOutState(facts: ClusterFacts, { statuses, agent }: TigeraFacts, gen
       const { pod } = progress;
       return {
         is: 'Failed',
-        why: `calico-node on ${pod.node} does not start (${[pod.waiting, endedText(pod)].filter(Boolean).join(', the last time ')})`,
+        why: `calico-node on ${pod.node} does not start (${crashText(pod)})`,
         remedy: `See why: kubectl -n calico-system logs ${pod.name} --previous; mend it, then it goes on by itself.`,
       };
     }

@@ -1,8 +1,9 @@
 import type { ClusterFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
+import { MANAGER_LEASE } from '../../model/manager-lease.ts';
 import { fromPhase } from '../../model/phase.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
-import { CLUSTER_CONFIG, type K0sFacts, MANAGER_LEASE } from './facts.ts';
+import { CLUSTER_CONFIG, type K0sFacts } from './facts.ts';
 import { managerIsDown } from './lease.ts';
 import { clusterSettings, controllersOf, flagOf, serviceMentions } from './network.ts';
 import { orderOfK0s, orderOfNodes } from './order.ts';

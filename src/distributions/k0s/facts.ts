@@ -3,11 +3,12 @@ import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
 import type { K0sReport } from '../../model/host.ts';
 import { type K0sSettings, readK0sSettings } from '../../model/k0s.ts';
 import { asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
+import { PROXY_CONFIG } from '../../model/kube-proxy.ts';
+import { type LeaseFacts, readManagerLease } from '../../model/manager-lease.ts';
 import { lastChange } from '../../model/owner.ts';
-import { type Known, known, type Read, type Reader, unknown } from '../../model/reader.ts';
+import { ifThere, type Known, known, type Reader } from '../../model/reader.ts';
 import { readServiceNetworks } from '../../model/service-networks.ts';
 import { readWorkload } from '../../model/workload.ts';
-import { unreachable } from '../../result.ts';
 
 /** The one object of dynamic configuration. k0s makes it only when it was started with `--enable-dynamic-config`. */
 export const CLUSTER_CONFIG: ObjectRef = {
@@ -15,24 +16,6 @@ export const CLUSTER_CONFIG: ObjectRef = {
   kind: 'ClusterConfig',
   namespace: 'kube-system',
   name: 'k0s',
-};
-export const PROXY_CONFIG: ObjectRef = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  namespace: 'kube-system',
-  name: 'kube-proxy',
-};
-export const PROXY: ObjectRef = {
-  apiVersion: 'apps/v1',
-  kind: 'DaemonSet',
-  namespace: 'kube-system',
-  name: 'kube-proxy',
-};
-export const MANAGER_LEASE: ObjectRef = {
-  apiVersion: 'coordination.k8s.io/v1',
-  kind: 'Lease',
-  namespace: 'kube-system',
-  name: 'kube-controller-manager',
 };
 
 /** k0s' part of the facts. Known null: the object is not there, or the server does not know its kind. */
@@ -76,20 +59,13 @@ export interface ProxyConfigFacts {
   readonly changedAt: string | null;
 }
 
-export interface LeaseFacts {
-  readonly holder: string;
-  /** RFC 3339, both by the holder's clock. */
-  readonly acquiredAt: string;
-  readonly renewedAt: string;
-}
-
 export async function observe(reader: Reader, basics: Basics): Promise<K0sFacts> {
   const [identities, clusterConfig, proxyConfig, proxy, lease, serviceCIDR] = await Promise.all([
     readAPIServers(reader),
     reader.get(CLUSTER_CONFIG),
     reader.get(PROXY_CONFIG),
     readWorkload(reader, 'DaemonSet', 'kube-system', 'kube-proxy'),
-    reader.get(MANAGER_LEASE),
+    readManagerLease(reader),
     readServiceNetworks(reader),
   ]);
   return {
@@ -97,7 +73,7 @@ export async function observe(reader: Reader, basics: Basics): Promise<K0sFacts>
     clusterConfig: ifThere(clusterConfig, toClusterConfig),
     proxyConfig: ifThere(proxyConfig, toProxyConfig),
     proxy,
-    lease: ifThere(lease, toLease),
+    lease,
     serviceCIDR,
   };
 }
@@ -140,23 +116,4 @@ function toProxyConfig(object: KubeObject): ProxyConfigFacts | null {
   // One line of plain text: k0s writes it from a template (pkg/component/controller/kubeproxy.go).
   const clusterCIDR = /^clusterCIDR:[ \t]*"?([^"\s]*)"?[ \t]*$/mu.exec(text)?.[1] ?? '';
   return { clusterCIDR, text, changedAt: lastChange(object) };
-}
-
-const toLease = (lease: KubeObject): LeaseFacts => ({
-  holder: asString(at(lease, 'spec', 'holderIdentity')) ?? '',
-  acquiredAt: asString(at(lease, 'spec', 'acquireTime')) ?? '',
-  renewedAt: asString(at(lease, 'spec', 'renewTime')) ?? '',
-});
-
-function ifThere<T>(read: Read<KubeObject>, use: (object: KubeObject) => T): Known<T | null> {
-  switch (read.is) {
-    case 'Found':
-      return known(use(read.value));
-    case 'Missing':
-      return known(null);
-    case 'Unreadable':
-      return unknown(read.why);
-    default:
-      return unreachable(read);
-  }
 }

@@ -1,12 +1,13 @@
 import type { ComponentFacts } from '../../model/facts.ts';
 import type { K0sSettings } from '../../model/k0s.ts';
+import { PROXY } from '../../model/kube-proxy.ts';
 import { isSatisfied } from '../../model/step.ts';
 import { everyWay } from '../../model/support.ts';
 import type { Distribution } from '../contract.ts';
 import { check } from './check.ts';
 import { clusterConfigSteps, orderSteps } from './cluster-config.ts';
 import { controllerSteps } from './controllers.ts';
-import { type K0sFacts, observe, PROXY } from './facts.ts';
+import { type K0sFacts, observe } from './facts.ts';
 import { managerSteps } from './lease.ts';
 import { clusterSettings, controllersOf, network } from './network.ts';
 import { nodeSteps } from './nodes.ts';

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { ClusterFacts, WorkloadFacts } from '../../model/facts.ts';
+import { PROXY } from '../../model/kube-proxy.ts';
 import { networksOf } from '../../model/networks.ts';
 import type { Phase } from '../../model/phase.ts';
 import { progressOf } from '../../model/rollout.ts';
 import type { RolloutWorkload, Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { unreachable } from '../../result.ts';
-import { type K0sFacts, PROXY, type ProxyConfigFacts } from './facts.ts';
+import type { K0sFacts, ProxyConfigFacts } from './facts.ts';
 
 /** Names the configuration that the pods were made for. */
 export const CONFIG_HASH = 'dualstack.dev/config-hash';

@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts, ServiceFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
+import { listText } from '../../model/list-text.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { type BalancerAnswer, balancerAnswer, type Site } from '../../providers/load-balancers.ts';
 import { type Expectation, expectationOf } from '../../providers/expect.ts';
@@ -98,12 +99,10 @@ function balancers({ nodes, services, basics }: ClusterFacts): readonly Finding[
     if (limit !== null) limits.set(limit, [...(limits.get(limit) ?? []), service]);
   }
   return [...limits].map(([limit, met]) => {
-    const names = met.slice(0, 5).map(({ namespace, name }) => `${namespace}/${name}`);
-    const more = met.length > names.length ? ` and ${met.length - names.length} more` : '';
     const [first] = met;
     return warning(
       first === undefined ? null : { apiVersion: 'v1', kind: 'Service', namespace: first.namespace, name: first.name },
-      `LoadBalancer Services in a dual-stack cluster there: ${limit} (${names.join(', ')}${more}).`,
+      `LoadBalancer Services in a dual-stack cluster there: ${limit} (${listText(met.map(({ namespace, name }) => `${namespace}/${name}`))}).`,
       'Keep them with one family, or reach the pods over IPv6 by Services of type NodePort.',
     );
   });

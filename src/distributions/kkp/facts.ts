@@ -1,40 +1,31 @@
 import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
+import { PROXY_CONFIG } from '../../model/kube-proxy.ts';
 import { readNetConf } from '../../model/net-conf.ts';
 import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import { ifThere, type Known, type Reader } from '../../model/reader.ts';
+import { readServiceNetworks } from '../../model/service-networks.ts';
 import { readWorkload } from '../../model/workload.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import { FAMILIES, type Family, type PerFamily } from '../../net/family.ts';
 
 const NAMESPACE = 'kube-system';
 
-export const PROXY_CONFIG: ObjectRef = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  namespace: NAMESPACE,
-  name: 'kube-proxy',
-};
-export const CANAL_CONFIG: ObjectRef = {
+const CANAL_CONFIG: ObjectRef = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
   namespace: NAMESPACE,
   name: 'canal-config',
 };
-export const CANAL: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: NAMESPACE, name: 'canal' };
-export const CILIUM_CONFIG: ObjectRef = {
+const CANAL: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: NAMESPACE, name: 'canal' };
+const CILIUM_CONFIG: ObjectRef = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
   namespace: NAMESPACE,
   name: 'cilium-config',
 };
-export const DEFAULT_SERVICE_CIDR: ObjectRef = {
-  apiVersion: 'networking.k8s.io/v1',
-  kind: 'ServiceCIDR',
-  name: 'kubernetes',
-};
 
 /** On Nodes that KKP's MachineDeployments make: the id of the Cluster on its Seed. */
-export const CLUSTER_LABEL = 'system/cluster';
+const CLUSTER_LABEL = 'system/cluster';
 
 /**
  * KKP's part of the facts. The Cluster object that says all of this lives on the Seed, out of reach of who is in the user cluster, so it is
@@ -70,7 +61,7 @@ export async function observe(reader: Reader, basics: Basics): Promise<KKPFacts>
     reader.get(CANAL_CONFIG),
     reader.get(CANAL),
     reader.get(CILIUM_CONFIG),
-    reader.get(DEFAULT_SERVICE_CIDR),
+    readServiceNetworks(reader),
     readWorkload(reader, 'DaemonSet', NAMESPACE, 'kube-proxy'),
   ]);
   return {
@@ -79,9 +70,7 @@ export async function observe(reader: Reader, basics: Basics): Promise<KKPFacts>
     canal: ifThere(canalConfig, toCanalNetworks),
     canalVersion: ifThere(canal, toCanalVersion),
     cilium: ifThere(ciliumConfig, toCilium),
-    serviceCIDR: ifThere(serviceCIDR, (object) =>
-      asArray(at(object, 'spec', 'cidrs')).flatMap((cidr) => asString(cidr) ?? []),
-    ),
+    serviceCIDR,
     proxy,
     held: heldMasks(basics.nodes),
   };

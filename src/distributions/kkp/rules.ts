@@ -1,5 +1,6 @@
 import { coerce, lt } from 'semver';
 import type { FindingReason } from '../../model/finding-reasons.ts';
+import type { Network } from '../../model/networks.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import type { Family, PerFamily } from '../../net/family.ts';
 
@@ -40,7 +41,7 @@ function unequalCounts({ pods, services }: Networks): readonly Broken[] {
 
 const ORDER: readonly Family[] = ['IPv4', 'IPv6'];
 
-function wrongOrder(field: 'pods' | 'services', networks: readonly string[] | null): readonly Broken[] {
+function wrongOrder(field: Network, networks: readonly string[] | null): readonly Broken[] {
   const isRight = (networks ?? []).every((text, index) => {
     const cidr = parseCidr(text);
     return cidr.ok && cidr.value.family === ORDER[index];

@@ -1,9 +1,10 @@
 import type { Finding } from '../../model/finding.ts';
+import { PROXY, PROXY_CONFIG } from '../../model/kube-proxy.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { fromPhase, type Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { readClusterConfig } from './cluster-config.ts';
-import { KUBEADM_CONFIG, type KubeadmFacts, PROXY, PROXY_CONFIG } from './facts.ts';
+import { KUBEADM_CONFIG, type KubeadmFacts } from './facts.ts';
 import { flagOf } from './instances.ts';
 import { wantedClusterConfig } from './kubeadm-config.ts';
 import { mirrorPodRef } from './check-health.ts';

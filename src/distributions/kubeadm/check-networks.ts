@@ -1,9 +1,11 @@
 import type { ClusterFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { Network } from '../../model/networks.ts';
 import { fromPhase, type Phase } from '../../model/phase.ts';
+import { DEFAULT_SERVICE_CIDR } from '../../model/service-networks.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { readClusterConfig } from './cluster-config.ts';
-import { DEFAULT_SERVICE_CIDR, type KubeadmFacts } from './facts.ts';
+import type { KubeadmFacts } from './facts.ts';
 import { familyOf } from '../../model/node-address.ts';
 import { mirrorPodRef } from './check-health.ts';
 import { flagOf, instancesOf } from './instances.ts';
@@ -26,7 +28,7 @@ export function checkNetworks(wanted: Wanted, facts: ClusterFacts, own: KubeadmF
 
 function checkMentions(
   wanted: Wanted,
-  field: 'pods' | 'services',
+  field: Network,
   mentions: readonly Mention[],
   networks: readonly string[],
   phase: Phase,

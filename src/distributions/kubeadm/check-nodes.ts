@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
+import { listText } from '../../model/list-text.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { fromPhase, type Phase } from '../../model/phase.ts';
 import { remakeNode, RESTART_KUBELET } from '../../model/remake-node.ts';
@@ -15,11 +16,7 @@ import { isLeftToCloud, nodeIPSteps } from './node-ips.ts';
 
 const nodeRef = (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name });
 
-/** Names of at most a few, so that a message stays one sentence. */
-const some = (nodes: readonly NodeFacts[]): string => {
-  const names = nodes.slice(0, 5).map((node) => node.name);
-  return nodes.length > names.length ? `${names.join(', ')} and ${nodes.length - names.length} more` : names.join(', ');
-};
+const some = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));
 
 export function checkNodes(wanted: Wanted, facts: ClusterFacts, own: KubeadmFacts): readonly Finding[] {
   const steps = [

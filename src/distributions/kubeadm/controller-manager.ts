@@ -1,9 +1,10 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import { MANAGER_LEASE } from '../../model/manager-lease.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import { isSatisfied } from '../../model/step.ts';
 import { otherFamily } from '../../net/family.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
-import { type KubeadmFacts, MANAGER_LEASE } from './facts.ts';
+import type { KubeadmFacts } from './facts.ts';
 import { type FlagPlan, isMet, restored } from './flag-plan.ts';
 import { flagOf, type Instance, instancesOf } from './instances.ts';
 import { isHeldBy, type Led, leaseProof } from './lease.ts';

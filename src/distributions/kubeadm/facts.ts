@@ -1,10 +1,17 @@
 import type { Basics, NodeFacts, WorkloadFacts } from '../../model/facts.ts';
 import { parseFlags } from '../../model/flags.ts';
 import type { StaticPod } from '../../model/host.ts';
+import { PROXY_CONFIG } from '../../model/kube-proxy.ts';
+import {
+  type LeaseFacts,
+  type LeaseTransferFacts,
+  readLeaseTransfer,
+  readManagerLease,
+} from '../../model/manager-lease.ts';
 import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
-import { type Known, known, type Read, type Reader, unknown } from '../../model/reader.ts';
+import { ifThere, type Known, known, type Read, type Reader, unknown } from '../../model/reader.ts';
+import { DEFAULT_SERVICE_CIDR, networksOfServiceCIDR } from '../../model/service-networks.ts';
 import { readWorkload } from '../../model/workload.ts';
-import { unreachable } from '../../result.ts';
 import { type Instance, makeInstances } from './instances.ts';
 
 export const KUBEADM_CONFIG: ObjectRef = {
@@ -13,33 +20,8 @@ export const KUBEADM_CONFIG: ObjectRef = {
   namespace: 'kube-system',
   name: 'kubeadm-config',
 };
-export const PROXY_CONFIG: ObjectRef = { ...KUBEADM_CONFIG, name: 'kube-proxy' };
-export const PROXY: ObjectRef = {
-  apiVersion: 'apps/v1',
-  kind: 'DaemonSet',
-  namespace: 'kube-system',
-  name: 'kube-proxy',
-};
-export const MANAGER_LEASE: ObjectRef = {
-  apiVersion: 'coordination.k8s.io/v1',
-  kind: 'Lease',
-  namespace: 'kube-system',
-  name: 'kube-controller-manager',
-};
-export const DEFAULT_SERVICE_CIDR: ObjectRef = {
-  apiVersion: 'networking.k8s.io/v1',
-  kind: 'ServiceCIDR',
-  name: 'kubernetes',
-};
 /** Holds the primary Service network while ServiceCIDR `kubernetes` is made anew. Ours, and gone again afterwards. */
 export const KEEPER_SERVICE_CIDR: ObjectRef = { ...DEFAULT_SERVICE_CIDR, name: 'dualstack-keeper' };
-/** Read by the admission policy that lets a Lease pass to one holder; written when a step asks for it. */
-export const LEASE_TRANSFER: ObjectRef = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  namespace: 'dualstack-system',
-  name: 'dualstack-lease-transfer',
-};
 
 /** kubeadm's part of the facts. Known null: the object is not there. */
 export interface KubeadmFacts {
@@ -67,19 +49,6 @@ export interface ConfigText {
   readonly changedAt: string | null;
 }
 
-export interface LeaseFacts {
-  readonly holder: string;
-  /** RFC 3339, both by the holder's clock. */
-  readonly acquiredAt: string;
-  readonly renewedAt: string;
-}
-
-export interface LeaseTransferFacts {
-  readonly holderPrefix: string;
-  /** RFC 3339. */
-  readonly until: string;
-}
-
 export interface ServiceCIDRFacts {
   readonly uid: string;
   readonly cidrs: readonly string[];
@@ -101,8 +70,8 @@ export async function observe(reader: Reader, basics: Basics): Promise<KubeadmFa
     reader.get(KUBEADM_CONFIG),
     reader.get(PROXY_CONFIG),
     readWorkload(reader, 'DaemonSet', 'kube-system', 'kube-proxy'),
-    reader.get(MANAGER_LEASE),
-    reader.get(LEASE_TRANSFER),
+    readManagerLease(reader),
+    readLeaseTransfer(reader),
     reader.get(DEFAULT_SERVICE_CIDR),
     reader.get(KEEPER_SERVICE_CIDR),
   ]);
@@ -112,8 +81,8 @@ export async function observe(reader: Reader, basics: Basics): Promise<KubeadmFa
     clusterConfig: ifThere(clusterConfig, (object) => toConfigText(object, 'ClusterConfiguration')),
     proxyConfig: ifThere(proxyConfig, (object) => toConfigText(object, 'config.conf')),
     proxy,
-    lease: ifThere(lease, toLease),
-    transfer: transfer.is === 'Found' ? toTransfer(transfer.value) : null,
+    lease,
+    transfer,
     defaultServiceCIDR: ifThere(serviceCIDR, toServiceCIDR),
     keeperServiceCIDR: ifThere(keeper, toServiceCIDR),
   };
@@ -174,32 +143,8 @@ function toConfigText(object: KubeObject, key: string): ConfigText | null {
   };
 }
 
-const toLease = (lease: KubeObject): LeaseFacts => ({
-  holder: asString(at(lease, 'spec', 'holderIdentity')) ?? '',
-  acquiredAt: asString(at(lease, 'spec', 'acquireTime')) ?? '',
-  renewedAt: asString(at(lease, 'spec', 'renewTime')) ?? '',
-});
-
-const toTransfer = (object: KubeObject): LeaseTransferFacts => ({
-  holderPrefix: asString(at(object, 'data', 'holderPrefix')) ?? '',
-  until: asString(at(object, 'data', 'until')) ?? '',
-});
-
 const toServiceCIDR = (object: KubeObject): ServiceCIDRFacts => ({
   uid: object.metadata.uid ?? '',
-  cidrs: asArray(at(object, 'spec', 'cidrs')).flatMap((cidr) => asString(cidr) ?? []),
+  cidrs: networksOfServiceCIDR(object),
   deleting: object.metadata.deletionTimestamp !== undefined,
 });
-
-function ifThere<T>(read: Read<KubeObject>, use: (object: KubeObject) => T): Known<T | null> {
-  switch (read.is) {
-    case 'Found':
-      return known(use(read.value));
-    case 'Missing':
-      return known(null);
-    case 'Unreadable':
-      return unknown(read.why);
-    default:
-      return unreachable(read);
-  }
-}

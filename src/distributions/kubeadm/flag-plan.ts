@@ -13,7 +13,7 @@ export interface FlagPlan {
 
 type Flags = Readonly<Record<string, string>>;
 
-export const meets = (flags: Flags, plan: FlagPlan): boolean =>
+const meets = (flags: Flags, plan: FlagPlan): boolean =>
   Object.entries(plan.set).every(([flag, value]) => sameRange(flags[flag] ?? plan.defaults[flag], value)) &&
   plan.absent.every((flag) => flags[flag] === undefined);
 

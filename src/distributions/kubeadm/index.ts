@@ -1,11 +1,12 @@
 import type { ComponentFacts } from '../../model/facts.ts';
+import { PROXY } from '../../model/kube-proxy.ts';
 import type { Evidence } from '../../model/support.ts';
 import type { Distribution } from '../contract.ts';
 import { apiServerSteps } from './api-server.ts';
 import { check } from './check.ts';
 import { readClusterConfig } from './cluster-config.ts';
 import { controllerManagerSteps, DEFAULT_MASKS } from './controller-manager.ts';
-import { type KubeadmFacts, observe, PROXY } from './facts.ts';
+import { type KubeadmFacts, observe } from './facts.ts';
 import { clusterConfigSteps } from './kubeadm-config.ts';
 import { nodeIPSteps } from './node-ips.ts';
 import { permissions } from './permissions.ts';

@@ -1,6 +1,6 @@
+import type { LeaseFacts } from '../../model/manager-lease.ts';
 import type { Known } from '../../model/reader.ts';
 import type { StepState } from '../../model/step.ts';
-import type { LeaseFacts } from './facts.ts';
 import { flagOf, type Instance } from './instances.ts';
 
 /** Seconds of leading after which Node IPAM has taken its flags: a bad one ends the process within a second of leading. */

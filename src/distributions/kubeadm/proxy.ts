@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { ClusterFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
+import { PROXY, PROXY_CONFIG } from '../../model/kube-proxy.ts';
 import type { RolloutWorkload, Step, StepState } from '../../model/step.ts';
 import { isSatisfied } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { isRolledOut } from '../../model/workload.ts';
 import { err, ok, type Result } from '../../result.ts';
-import { type ConfigText, type KubeadmFacts, PROXY, PROXY_CONFIG } from './facts.ts';
+import type { ConfigText, KubeadmFacts } from './facts.ts';
 import { readProxyCIDR, sameButCIDR, setProxyCIDR, usesClusterCIDR, isProxyConfig } from './proxy-config.ts';
 import { keepSpelling, sameRange } from './ranges.ts';
 import { CONFIG_HASH, recordedProxyConfig, recordedProxyHash } from './records.ts';

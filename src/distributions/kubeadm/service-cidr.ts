@@ -1,6 +1,7 @@
+import { DEFAULT_SERVICE_CIDR } from '../../model/service-networks.ts';
 import type { Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
-import { DEFAULT_SERVICE_CIDR, KEEPER_SERVICE_CIDR, type KubeadmFacts, type ServiceCIDRFacts } from './facts.ts';
+import { KEEPER_SERVICE_CIDR, type KubeadmFacts, type ServiceCIDRFacts } from './facts.ts';
 import { sameRange } from './ranges.ts';
 
 /** What of the ranges is kept in the API, once every API server has its flags. */

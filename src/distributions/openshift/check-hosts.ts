@@ -1,5 +1,6 @@
 import type { ClusterFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
+import { listText } from '../../model/list-text.ts';
 import { addressOfFamily, bestOnHost } from '../../model/node-address.ts';
 import { fromPhase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -19,13 +20,11 @@ export function checkHosts(wanted: Wanted, { nodes }: ClusterFacts): readonly Fi
     );
     const [first] = lacking;
     if (first === undefined) return [];
-    const names = lacking.slice(0, 5).map(({ name }) => name);
-    const more = lacking.length > names.length ? ` and ${lacking.length - names.length} more` : '';
     return [
       {
         reason: 'NodesWithoutFamily',
         object: { apiVersion: 'v1', kind: 'Node', name: first.name },
-        message: `Hosts have no ${family} address that lasts: ${names.join(', ')}${more}; OpenShift does not look, and these nodes would stay with one family.`,
+        message: `Hosts have no ${family} address that lasts: ${listText(lacking.map(({ name }) => name))}; OpenShift does not look, and these nodes would stay with one family.`,
         remedy: `Give these hosts ${family}, and an ${family} router (kubectl dualstack nodes tells what each has).`,
         blocks: fromPhase('NodeIPs', wanted.direction),
       },

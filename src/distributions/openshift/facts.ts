@@ -1,15 +1,11 @@
 import { asArray, asNumber, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import { ifThere, type Known, known, type Reader, unknown } from '../../model/reader.ts';
+import { readServiceNetworks } from '../../model/service-networks.ts';
 
 const CONFIG = 'config.openshift.io/v1';
 
 export const NETWORK: ObjectRef = { apiVersion: CONFIG, kind: 'Network', name: 'cluster' };
 export const INFRASTRUCTURE: ObjectRef = { apiVersion: CONFIG, kind: 'Infrastructure', name: 'cluster' };
-export const DEFAULT_SERVICE_CIDR: ObjectRef = {
-  apiVersion: 'networking.k8s.io/v1',
-  kind: 'ServiceCIDR',
-  name: 'kubernetes',
-};
 /** ClusterOperators that have a part in it: the network, the components that get its ranges, and the kubelets of the hosts. */
 export const OPERATORS = ['network', 'kube-apiserver', 'kube-controller-manager', 'machine-config'] as const;
 
@@ -77,7 +73,7 @@ export async function observe(reader: Reader): Promise<OpenShiftFacts> {
   const [network, infrastructure, serviceCIDR, ...operators] = await Promise.all([
     reader.get(NETWORK),
     reader.get(INFRASTRUCTURE),
-    reader.get(DEFAULT_SERVICE_CIDR),
+    readServiceNetworks(reader),
     ...OPERATORS.map(async (name) =>
       ifThere(await reader.get({ apiVersion: CONFIG, kind: 'ClusterOperator', name }), toOperator),
     ),
@@ -86,7 +82,7 @@ export async function observe(reader: Reader): Promise<OpenShiftFacts> {
     network: ifThere(network, toNetwork),
     infrastructure: ifThere(infrastructure, toInfrastructure),
     operators: allOf(operators),
-    serviceCIDR: ifThere(serviceCIDR, (object) => strings(at(object, 'spec', 'cidrs')) ?? []),
+    serviceCIDR,
   };
 }
 

@@ -11,7 +11,7 @@ export const networkFacts = (own: OpenShiftFacts): NetworkFacts | null =>
   own.network.known ? own.network.value : null;
 
 /** What runs: the status, which the cluster-network-operator writes; the spec where it has not yet. */
-export function liveLists(own: OpenShiftFacts): NetworkLists | null {
+function liveLists(own: OpenShiftFacts): NetworkLists | null {
   const facts = networkFacts(own);
   if (facts === null) return null;
   return facts.status.serviceNetwork.length > 0 ? facts.status : facts.spec;

@@ -7,7 +7,7 @@ import { remakeServiceCIDR, serviceIn } from '../../model/service-networks.ts';
 import type { Change, Handoff, Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import type { UnmanagedFacts } from './facts.ts';
-import { editText, flagChanges, flagSnippets, gateFlags, type WantedFlags } from './flags.ts';
+import { editText, flagChanges, flagSnippets, gateFlags, seenPod, type WantedFlags } from './flags.ts';
 import { podsOf } from './network.ts';
 
 /**
@@ -33,20 +33,10 @@ const wantedFlags = (
   ...gateFlags(basics.kubernetesVersion, wanted.families.length > 1, live),
 });
 
-function podStep(wanted: Wanted, facts: ClusterFacts, { name, node, flags, ready }: ComponentPod): Step {
-  const target = wantedFlags(wanted, facts, flags);
-  const changes = flagChanges(target, flags);
-  const state: StepState =
-    changes.length > 0
-      ? { is: 'Pending' }
-      : ready
-        ? { is: 'Satisfied', evidence: `Pod kube-system/${name} runs with ${flags['service-cluster-ip-range'] ?? ''}` }
-        : { is: 'InProgress', why: `Pod kube-system/${name} is not ready` };
-  const where = node === '' ? name : node;
-  return {
-    ...step(wanted, where, target, changes, state, `Pod kube-system/${name} with these flags, and ready`),
-    holdsUp: true,
-  };
+function podStep(wanted: Wanted, facts: ClusterFacts, pod: ComponentPod): Step {
+  const target = wantedFlags(wanted, facts, pod.flags);
+  const { where, changes, state, watches } = seenPod(pod, target, 'service-cluster-ip-range');
+  return { ...step(wanted, where, target, changes, state, watches), holdsUp: true };
 }
 
 function unseenStep(wanted: Wanted, facts: ClusterFacts, own: UnmanagedFacts, name: string | null): Step {

@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
+import { listText } from '../../model/list-text.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { fromPhase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
@@ -158,13 +159,11 @@ function twoPodCIDRs({ direction }: Wanted, { nodes }: ClusterFacts): readonly F
   const holders = nodes.filter(({ podCIDRs }) => podCIDRs.length > 1);
   const [first] = holders;
   if (first === undefined) return [];
-  const names = holders.slice(0, 5).map(({ name }) => name);
-  const more = holders.length > names.length ? ` and ${holders.length - names.length} more` : '';
   return [
     {
       reason: 'NodesWithTwoPodCIDRs',
       object: nodeRef(first),
-      message: `Nodes hold two pod CIDRs, with which kube-controller-manager does not start with one family: ${names.join(', ')}${more}.`,
+      message: `Nodes hold two pod CIDRs, with which kube-controller-manager does not start with one family: ${listText(holders.map(({ name }) => name))}.`,
       remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew, one at a time: ${remakeNode(first.name, 'First', RESTART_KUBELET)}.`,
       blocks: fromPhase('ControllerManager', direction),
     },

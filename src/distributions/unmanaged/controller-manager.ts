@@ -7,7 +7,7 @@ import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { contains, parseCidr } from '../../net/cidr.ts';
 import { FAMILIES, otherFamily, type Family } from '../../net/family.ts';
 import type { UnmanagedFacts } from './facts.ts';
-import { editText, flagChanges, flagSnippets, gateFlags, type WantedFlags } from './flags.ts';
+import { editText, flagChanges, flagSnippets, gateFlags, seenPod, type WantedFlags } from './flags.ts';
 import { podsOf, usesNodeIPAM } from './network.ts';
 
 /** What kube-controller-manager takes by itself (Kubernetes: cmd/kube-controller-manager/app/core.go). */
@@ -32,7 +32,7 @@ export function unseenManager(wanted: Wanted, facts: ClusterFacts, own: Unmanage
   return editText(target, flagChanges(target, null));
 }
 
-export function wantedFlags(
+function wantedFlags(
   wanted: Wanted,
   { basics }: ClusterFacts,
   live: Readonly<Record<string, string>> | null,
@@ -61,17 +61,10 @@ function dualMasks({ nodeMask }: Wanted, live: Readonly<Record<string, string>> 
 
 const singleMasks = (primary: Family): WantedFlags => ({ [maskFlag(otherFamily(primary))]: null });
 
-function podStep(wanted: Wanted, facts: ClusterFacts, { name, node, flags, ready }: ComponentPod): Step {
-  const target = wantedFlags(wanted, facts, flags);
-  const changes = flagChanges(target, flags);
-  const state: StepState =
-    changes.length > 0
-      ? { is: 'Pending' }
-      : ready
-        ? { is: 'Satisfied', evidence: `Pod kube-system/${name} runs with ${flags['cluster-cidr'] ?? ''}` }
-        : { is: 'InProgress', why: `Pod kube-system/${name} is not ready` };
-  const where = node === '' ? name : node;
-  return step(wanted, where, target, changes, state, `Pod kube-system/${name} with these flags, and ready`);
+function podStep(wanted: Wanted, facts: ClusterFacts, pod: ComponentPod): Step {
+  const target = wantedFlags(wanted, facts, pod.flags);
+  const { where, changes, state, watches } = seenPod(pod, target, 'cluster-cidr');
+  return step(wanted, where, target, changes, state, watches);
 }
 
 /** What a new Node is given is all that shows the flags of a process that nobody sees. */

@@ -2,14 +2,12 @@ import { parse } from 'yaml';
 import { type Identity, readAPIServers } from '../../model/api-servers.ts';
 import { type ComponentPod, flagsOf, readComponentPods } from '../../model/component-pods.ts';
 import type { Basics, WorkloadFacts } from '../../model/facts.ts';
-import { asArray, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
+import { PROXY, PROXY_CONFIG } from '../../model/kube-proxy.ts';
+import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
 import { lastChange } from '../../model/owner.ts';
 import { type Known, known, type Reader, unknown } from '../../model/reader.ts';
 import { readServiceNetworks } from '../../model/service-networks.ts';
-import { readWorkload } from '../../model/workload.ts';
-
-const PROXY: ObjectRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'kube-proxy' };
-const PROXY_CONFIG: ObjectRef = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'kube-proxy' };
+import { readWorkloadWith } from '../../model/workload.ts';
 
 /** What the API shows of a control plane that nobody here knows. Nothing of it is taken for granted: each part may be there or not. */
 export interface UnmanagedFacts {
@@ -50,16 +48,15 @@ export async function observe(reader: Reader, basics: Basics): Promise<Unmanaged
 }
 
 async function readProxy(reader: Reader): Promise<Known<ProxyFacts | null>> {
-  const [workload, daemonSet, config] = await Promise.all([
-    readWorkload(reader, 'DaemonSet', 'kube-system', 'kube-proxy'),
-    reader.get(PROXY),
+  const [proxy, config] = await Promise.all([
+    readWorkloadWith(reader, PROXY, (daemonSet, workload) => ({ daemonSet, workload })),
     reader.get(PROXY_CONFIG),
   ]);
-  if (!workload.known) return workload;
-  if (workload.value === null || daemonSet.is !== 'Found') return known(null);
+  if (!proxy.known) return proxy;
+  if (proxy.value === null) return known(null);
   if (config.is === 'Unreadable') return unknown(config.why);
-  const networks = networksOfProxy(daemonSet.value, config.is === 'Found' ? config.value : null);
-  return known({ workload: workload.value, networks });
+  const { daemonSet, workload } = proxy.value;
+  return known({ workload, networks: networksOfProxy(daemonSet, config.is === 'Found' ? config.value : null) });
 }
 
 /** With `--config` kube-proxy reads its networks there and nowhere else (Kubernetes: cmd/kube-proxy/app/options.go). */

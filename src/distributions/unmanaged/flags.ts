@@ -1,6 +1,7 @@
+import type { ComponentPod } from '../../model/component-pods.ts';
 import { DUAL_STACK_GATE, needsDualStackGate } from '../../model/gates.ts';
 import { sameRange } from '../../model/networks.ts';
-import type { Change, Snippet } from '../../model/step.ts';
+import type { Change, Snippet, StepState } from '../../model/step.ts';
 
 /** What flags shall be; null: not there. */
 export type WantedFlags = Readonly<Record<string, string | null>>;
@@ -29,6 +30,23 @@ export function flagChanges(wanted: WantedFlags, live: Readonly<Record<string, s
 
 const isSame = (before: string | null, after: string | null): boolean =>
   before === after || (before !== null && after !== null && sameRange(before, after));
+
+/** How far a component is that shows its flags by its Pod. @param shown The flag that tells it best. */
+export function seenPod({ name, node, flags, ready }: ComponentPod, wanted: WantedFlags, shown: string) {
+  const changes = flagChanges(wanted, flags);
+  const state: StepState =
+    changes.length > 0
+      ? { is: 'Pending' }
+      : ready
+        ? { is: 'Satisfied', evidence: `Pod kube-system/${name} runs with ${flags[shown] ?? ''}` }
+        : { is: 'InProgress', why: `Pod kube-system/${name} is not ready` };
+  return {
+    where: node === '' ? name : node,
+    changes,
+    state,
+    watches: `Pod kube-system/${name} with these flags, and ready`,
+  };
+}
 
 /** What is to be done, such as `set --a=b --c=d and remove --e`. */
 export function editText(wanted: WantedFlags, changes: readonly Change[]): string {

@@ -1,6 +1,6 @@
 import type { ComponentPod } from '../../model/component-pods.ts';
 import type { ClusterFacts } from '../../model/facts.ts';
-import { agreed, type Mention, mention } from '../../model/networks.ts';
+import { agreed, type Mention, mention, type Network } from '../../model/networks.ts';
 import { type Known, unknown } from '../../model/reader.ts';
 import type { PerFamily } from '../../net/family.ts';
 import type { Distribution } from '../contract.ts';
@@ -42,7 +42,7 @@ export function network(own: UnmanagedFacts): ReturnType<Distribution<UnmanagedF
   };
 }
 
-const said = (field: 'pods' | 'services', mentions: readonly Mention[]): Known<readonly string[]> =>
+const said = (field: Network, mentions: readonly Mention[]): Known<readonly string[]> =>
   mentions.length === 0
     ? unknown(`nothing in the API shows the networks; write the live ones in spec.clusterNetwork.${field}.cidrBlocks`)
     : agreed(mentions);

@@ -3,7 +3,7 @@ import { isBefore } from '../flags.ts';
 import type { Branch, Tree } from '../yaml.ts';
 
 /** Versions of kubeadm's configuration that are written here. */
-export const CONFIG_APIS = ['v1beta2', 'v1beta3', 'v1beta4'] as const;
+const CONFIG_APIS = ['v1beta2', 'v1beta3', 'v1beta4'] as const;
 export type ConfigApi = (typeof CONFIG_APIS)[number];
 
 /**

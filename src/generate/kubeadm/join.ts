@@ -16,7 +16,7 @@ export interface Club {
 }
 
 /** They have the right form and open nothing: no cluster has an authority with this hash. */
-export const PLACEHOLDERS = { token: 'abcdef.0123456789abcdef', caHash: `sha256:${'0'.repeat(64)}` } as const;
+const PLACEHOLDERS = { token: 'abcdef.0123456789abcdef', caHash: `sha256:${'0'.repeat(64)}` } as const;
 
 /** File for `kubeadm join --config` on that node. */
 export function joinFile(node: NewNode, role: 'ControlPlane' | 'Worker', club: Club): GeneratedFile {

@@ -4,6 +4,7 @@ import { proposeCIDRs } from '../../../src/cli/asked.ts';
 import type { Observation, ObserveError } from '../../../src/cli/session.ts';
 import type { NodeFacts } from '../../../src/model/facts.ts';
 import type { Finding } from '../../../src/model/finding.ts';
+import type { Network } from '../../../src/model/networks.ts';
 import { at } from '../../../src/model/object.ts';
 import type { Diagnosis } from '../../../src/nodes/cause.ts';
 import { err, ok, type Result } from '../../../src/result.ts';
@@ -75,12 +76,13 @@ test('the wanted state comes from the file, the flags, the cluster or a proposal
   expect(proposal.out).toContain('a proposal');
 });
 
-const inVain = (network: string): Finding => ({
+const inVain = (network: Network): Finding => ({
   reason: 'ExistingCIDRImmutable',
   object: null,
   message: `spec.clusterNetwork.${network}.cidrBlocks has fd01::/48, but the live IPv6 network is fd02::/48.`,
   remedy: 'Leave it out.',
   blocks: [],
+  liveNetwork: network,
 });
 
 test('nothing is proposed for networks that the cluster has in both families already', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { cilium } from '../../../src/cni/cilium/index.ts';
-import { versionOf } from '../../../src/cni/cilium/version.ts';
+import { imageVersion } from '../../../src/model/image.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import { basics, PODS, wantedDual, wantedSingle } from '../../support/facts.ts';
@@ -99,7 +99,7 @@ test.each<[string, string | null]>([
   ['registry.example:5000/cilium:v1.16', '1.16.0'],
   ['registry.example:5000/cilium', null],
   ['cilium:latest', null],
-])('version of %s', (text, expected) => expect(versionOf(text)).toBe(expected));
+])('version of %s', (text, expected) => expect(imageVersion(text)).toBe(expected));
 
 const objects: readonly KubeObject[] = [
   {

@@ -11,8 +11,8 @@ import * as flannel from '../../../src/cni/flannel/facts.ts';
 import * as kindnet from '../../../src/cni/kindnet/facts.ts';
 import { IPV6_FLAG, SERVICES_FLAG } from '../../../src/cni/kube-router/args.ts';
 import * as kubeRouter from '../../../src/cni/kube-router/facts.ts';
-import { PROXY } from '../../../src/distributions/kubeadm/facts.ts';
 import { CONFIG_HASH } from '../../../src/distributions/kubeadm/records.ts';
+import { PROXY } from '../../../src/model/kube-proxy.ts';
 import { asArray, asString, at, type ObjectRef } from '../../../src/model/object.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../config/admission/', import.meta.url));

@@ -67,6 +67,13 @@ test.each<[string, ReturnType<typeof asked>, string, string]>([
   expect(findings.every(isBlocker)).toBe(true);
 });
 
+test('a network that the cluster has already is named', () => {
+  const request = asked({
+    clusterNetwork: { pods: { cidrBlocks: ['10.1.0.0/16', PODS.IPv6] }, services: { cidrBlocks: [SERVICES.IPv6] } },
+  });
+  expect(settled(clusterScene(), request).findings.map(({ liveNetwork }) => liveNetwork)).toEqual(['pods']);
+});
+
 test('the primary network written out in another spelling is the same network', () => {
   const request = asked({
     clusterNetwork: {

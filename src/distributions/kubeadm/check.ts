@@ -5,6 +5,7 @@ import { checkConfigs, checkFeatureGates } from './check-configs.ts';
 import { checkHealth } from './check-health.ts';
 import { checkNetworks } from './check-networks.ts';
 import { checkNodes } from './check-nodes.ts';
+import { checkPatches } from './check-patches.ts';
 import type { KubeadmFacts } from './facts.ts';
 
 export const check = (wanted: Wanted, facts: ClusterFacts, own: KubeadmFacts): readonly Finding[] => [
@@ -12,5 +13,6 @@ export const check = (wanted: Wanted, facts: ClusterFacts, own: KubeadmFacts): r
   ...checkNetworks(wanted, facts, own),
   ...checkConfigs(wanted, own),
   ...checkFeatureGates(own),
+  ...checkPatches(wanted, facts, own),
   ...checkNodes(wanted, facts, own),
 ];

@@ -96,7 +96,7 @@ export async function readHost(
 ): Promise<HostView> {
   const addresses = readAddresses(files, interfaces);
   const kubelets = ofHost(findProcesses(files, 'kubelet'));
-  const setup = readKubeletSetup(files, kubelets.at(-1)?.flags['config']);
+  const setup = readKubeletSetup(files, kubelets.at(-1)?.flags);
   const pods = readManifests(files, setup.manifestFolder);
   const views = await Promise.all(STATIC_PODS.map(async (pod) => [pod, await viewOf(files, pods, pod, ask)] as const));
   return {

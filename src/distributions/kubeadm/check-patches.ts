@@ -1,12 +1,10 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
-import type { PatchReport, StaticPod } from '../../model/host.ts';
+import type { PatchReport } from '../../model/host.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { apiServerPlan } from './api-server.ts';
-import { managerPlan } from './controller-manager.ts';
 import type { KubeadmFacts } from './facts.ts';
 import type { FlagPlan } from './flag-plan.ts';
-import type { Instance } from './instances.ts';
+import { planFor } from './plans.ts';
 import { sameRange } from './ranges.ts';
 
 /** `kubeadm upgrade` makes manifests of ConfigMap kubeadm-config and lays the patches of the host over them, so both have to say the same. */
@@ -15,16 +13,11 @@ export function checkPatches(wanted: Wanted, facts: ClusterFacts, own: KubeadmFa
     (node.agent?.report?.kubeadmPatches ?? []).flatMap((patch) => {
       const instance = own.instances.find((each) => each.node === node.name && each.component === patch.component);
       if (instance === undefined) return [];
-      const changes = changesOf(patch, planOf[patch.component](wanted, instance, node));
+      const changes = changesOf(patch, planFor(wanted, instance, node));
       return changes.length === 0 ? [] : [finding(node, patch, changes)];
     }),
   );
 }
-
-const planOf: Readonly<Record<StaticPod, (wanted: Wanted, instance: Instance, node: NodeFacts) => FlagPlan>> = {
-  'kube-apiserver': apiServerPlan,
-  'kube-controller-manager': managerPlan,
-};
 
 /** One flag of a patch, and what is to stand there; null: it has to go. */
 interface Change {

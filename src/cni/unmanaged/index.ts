@@ -9,7 +9,10 @@ export const unmanaged: CNI<null> = {
   name: 'Unmanaged',
   support: {
     page: 'unmanaged',
-    ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' }),
+    ways: {
+      ...everyWay({ is: 'HandedOver', test: 'test/unit/cni/unmanaged.test.ts' }),
+      IPv4ToDual: { is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' },
+    },
   },
   permissions: [],
   usesNodeIPAM: false,

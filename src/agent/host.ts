@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
 import { EDITABLE_FLAGS, STATIC_PODS } from '../model/host.ts';
-import type { HostReport, StaticPod } from '../model/host.ts';
+import type { HostReport, PatchReport, StaticPod } from '../model/host.ts';
 import { HostFileError, sha256 } from './files.ts';
 import type { HostFiles } from './files.ts';
 import { readK0s } from './k0s.ts';
 import type { K0sView } from './k0s.ts';
+import { readKubeadmPatches } from './kubeadm-patches.ts';
 import { readKubeletSetup } from './kubelet.ts';
 import type { KubeletSetup } from './kubelet.ts';
 import { parseManifest } from './manifest.ts';
@@ -72,6 +73,7 @@ export interface HostView {
     readonly healthy: boolean | null;
   };
   readonly staticPods: { readonly [P in StaticPod]?: PodView };
+  readonly kubeadmPatches: readonly PatchReport[];
   /** Null: no k0s controller runs here. */
   readonly k0s: K0sView | null;
   /** Uids of the pods that the kubelet has not finished with; null: that is not seen. */
@@ -94,7 +96,7 @@ export async function readHost(
 ): Promise<HostView> {
   const addresses = readAddresses(files, interfaces);
   const kubelets = ofHost(findProcesses(files, 'kubelet'));
-  const setup = readKubeletSetup(files, kubelets.at(-1)?.flags['config']);
+  const setup = readKubeletSetup(files, kubelets.at(-1)?.flags);
   const pods = readManifests(files, setup.manifestFolder);
   const views = await Promise.all(STATIC_PODS.map(async (pod) => [pod, await viewOf(files, pods, pod, ask)] as const));
   return {
@@ -114,6 +116,7 @@ export async function readHost(
     staticPods: Object.fromEntries(
       views.flatMap(([pod, view]) => (typeof view === 'object' && view !== null ? [[pod, view]] : [])),
     ),
+    kubeadmPatches: readKubeadmPatches(files),
     k0s: readK0s(files),
     podGroups: readPodGroups(files),
     problems: Object.fromEntries(views.flatMap(([pod, view]) => (typeof view === 'string' ? [[pod, view]] : []))),

@@ -46,19 +46,20 @@ const KUBEADM_SOURCES: readonly KubeletSource[] = [
   { file: '/etc/sysconfig/kubelet', variable: 'KUBELET_EXTRA_ARGS', inUnit: false },
 ];
 
-export function readKubeletSetup(files: HostFiles, configFile: string | undefined): KubeletSetup {
+/** @param flags Those of the kubelet that runs: they beat its configuration. */
+export function readKubeletSetup(files: HostFiles, flags: Readonly<Record<string, string>> = {}): KubeletSetup {
   const unit = readUnit(files);
   const sources = kubeletSources(files, unit).filter((source) => files.exists(source.file));
   const setting = sources.filter((source) => valueIn(files, source) !== null).at(-1);
   const source =
     setting ?? sources.find((candidate) => candidate.variable === 'KUBELET_KUBEADM_ARGS') ?? sources.at(-1) ?? null;
-  const config = readConfig(files, configFile ?? CONFIG);
+  const config = readConfig(files, flags['config'] ?? CONFIG);
   const port = asNumber(at(config, 'healthzPort')) ?? KUBELET_HEALTHZ_PORT;
   return {
     source,
     nodeIP: setting === undefined ? null : valueIn(files, setting),
     nodeIPFrom: nodeIPVariable(files, unit),
-    manifestFolder: asString(at(config, 'staticPodPath')) ?? DEFAULT_MANIFESTS,
+    manifestFolder: flags['pod-manifest-path'] || (asString(at(config, 'staticPodPath')) ?? DEFAULT_MANIFESTS),
     healthz:
       port === 0
         ? null

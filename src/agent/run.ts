@@ -148,7 +148,7 @@ function watchFolders(files: HostFiles, ring: () => void, signal: AbortSignal): 
 
 function readManifestFolder(files: HostFiles): string {
   try {
-    return readKubeletSetup(files, undefined).manifestFolder;
+    return readKubeletSetup(files).manifestFolder;
   } catch {
     return '/etc/kubernetes/manifests';
   }

@@ -187,6 +187,15 @@ const reportShape = {
   staticPods: z
     .strictObject(optionalProperties(STATIC_PODS, () => staticPodReport))
     .meta({ description: 'Control-plane components on this host.' }),
+  kubeadmPatches: listOf(
+    z.strictObject({
+      file: text('Path of the patch on the host.'),
+      component: z.enum(STATIC_PODS).meta({ description: 'Component whose manifest it changes.' }),
+      args: texts('Editable flags as the patch has them.', 200),
+    }),
+    16,
+    'Patches of kubeadm that set editable flags. kubeadm lays them over each manifest that it writes anew, as in an upgrade.',
+  ).exactOptional(),
   k0s: z
     .strictObject({
       file: text('Its configuration file.'),

@@ -6,7 +6,7 @@ export const kustomization = (manifest: string, about: string, patches: readonly
   name: 'kustomization.yaml',
   text: yamlText([
     {
-      about: `${about}\nPut ${manifest} of that release beside this file, then: kubectl kustomize . | kubectl create -f -`,
+      about: `${about}\nPut ${manifest} of that release beside this file, then:\n  kubectl kustomize . | kubectl create -f -`,
       value: {
         apiVersion: 'kustomize.config.k8s.io/v1beta1',
         kind: 'Kustomization',

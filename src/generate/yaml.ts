@@ -12,7 +12,7 @@ interface Noted {
   readonly value: Tree;
 }
 
-/** The value with a comment above it. */
+/** The value with a comment above it. Lines of the comment that are indented are commands, and stay whole. */
 export const note = (value: Tree, comment: string): Tree => ({ [NOTE]: comment, value });
 
 /** One document of a file. */
@@ -78,6 +78,7 @@ function commentText(text: string): string {
 }
 
 function wrapped(paragraph: string): readonly string[] {
+  if (paragraph.startsWith('  ')) return [paragraph];
   const lines: string[] = [];
   let line = '';
   for (const word of paragraph.split(' ')) {

@@ -20,6 +20,7 @@ export const FINDING_REASONS = {
   InconsistentControlPlane: 'Control-plane nodes run with different settings.',
   ComponentUnreadable: 'Settings of a component could not be read.',
   KubeadmConfigMissing: 'The ConfigMap kubeadm-config is missing or unreadable.',
+  KubeadmPatch: 'A patch of kubeadm on a host would put other networks or masks back at the next upgrade.',
   KubeProxyMissing: 'kube-proxy was not found, or is not configured by its ConfigMap.',
   AdvertiseAddressFamily: 'The API server advertises an address that is not of the primary family.',
   RemovedFeatureGate: 'A component sets a feature gate that its version no longer knows.',

@@ -68,6 +68,15 @@ export interface StaticPodReport {
   readonly healthy: boolean | null;
 }
 
+/** A file by which kubeadm would set flags that are edited here: it lays such files over each manifest that it writes anew. */
+export interface PatchReport {
+  /** Path on the host. */
+  readonly file: string;
+  readonly component: StaticPod;
+  /** The editable flags as the file has them. */
+  readonly args: Readonly<Record<string, string>>;
+}
+
 /** A k0s controller as its host shows it. */
 export interface K0sReport {
   /** Path on the host of its configuration file. It need not be there: then k0s runs with its defaults. */
@@ -114,6 +123,8 @@ export interface HostReport {
     readonly nodeIPFrom?: string;
   };
   readonly staticPods: { readonly [P in StaticPod]?: StaticPodReport };
+  /** Patches of kubeadm that set editable flags. Absent: there are none in its usual folder. */
+  readonly kubeadmPatches?: readonly PatchReport[];
   /** Absent: no k0s controller runs here. */
   readonly k0s?: K0sReport;
   /** First values, taken before the agent's first edit: null means that it was not there. */

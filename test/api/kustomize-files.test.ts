@@ -30,16 +30,18 @@ afterAll(async () => {
 const names = (of: unknown) =>
   asArray(at(of, 'spec', 'template', 'spec', 'containers')).map((each) => at(each, 'name'));
 
-test.each<[string, readonly Family[], Generator, FlagValues]>([
+const MANIFESTS = ['calico-vxlan.yaml', 'calico.yaml', 'canal.yaml'];
+const released = Object.fromEntries(MANIFESTS.map((file) => [file, realManifest(`calico-v3.31.7/${file}`)]));
+const given = Object.values(released).includes(null) ? test.skip : test;
+
+given.each<[string, readonly Family[], Generator, FlagValues]>([
   ['calico-vxlan.yaml', DUAL, calico, { backend: ['vxlan'] }],
   ['calico.yaml', IPV6_ONLY, calico, { backend: ['bird'] }],
   ['canal.yaml', DUAL, canal, {}],
 ])('%s with %j', async (manifest, families, generator, values) => {
-  const released = realManifest(`calico-v3.31.7/${manifest}`);
-  if (released === null) return;
   const home = await mkdtemp(join(folder, 'm-'));
   // Without the CRDs, which nothing is said of.
-  const patched = released.filter(({ kind }) => kind === 'ConfigMap' || kind === 'DaemonSet');
+  const patched = (released[manifest] ?? []).filter(({ kind }) => kind === 'ConfigMap' || kind === 'DaemonSet');
   await writeFile(join(home, manifest), patched.map((object) => stringify(object)).join('---\n'));
   const { files } = filesOf(generator, clusterFor(generator, families), values);
   for (const { name, text } of files) await writeFile(join(home, name), text);

@@ -10,7 +10,7 @@ import { convertCNI, lookAt, type Way } from '../support/cni-conversion.ts';
 import { connectTo } from '../support/connect.ts';
 import { PODS, SERVICES, wantedDual, wantedSingle } from '../support/facts.ts';
 import { DUAL_NET_CONF, NET_CONF, publishedIPv4, publishedIPv6 } from '../support/flannel-facts.ts';
-import { FLANNEL_OBJECTS, KINDNET_OBJECTS } from '../support/node-ipam-manifests.ts';
+import { FLANNEL_OBJECTS, kindnetObjects } from '../support/node-ipam-manifests.ts';
 
 /** The steps of flannel and kindnet against a real API server and DaemonSet controller. Their daemons are played: what they write is. */
 
@@ -95,7 +95,7 @@ test('flannel is converted by one edit and two roll-outs, and taken back to the 
 });
 
 test('kindnet is converted by one variable, and taken back to the byte', async () => {
-  await apply(KINDNET_OBJECTS);
+  await apply(kindnetObjects(PODS.IPv4));
   await isThere(kindnet, 'kube-system', 'kindnet');
   const before = await read('daemonset', 'kube-system', 'kindnet');
 
@@ -110,5 +110,20 @@ test('kindnet is converted by one variable, and taken back to the byte', async (
 
   const back = await convertCNI(access, kindnet, wantedSingle({ restore: forward.first }));
   expect(idsOf(back)).toEqual(['kindnet/env']);
+  expect((await read('daemonset', 'kube-system', 'kindnet'))['spec']).toEqual(before['spec']);
+});
+
+test('kindnet of an IPv6 cluster is told IPv4 second, and gives it back', async () => {
+  await apply(kindnetObjects(PODS.IPv6));
+  await isThere(kindnet, 'kube-system', 'kindnet');
+  const before = await read('daemonset', 'kube-system', 'kindnet');
+  const families = ['IPv6', 'IPv4'] as const;
+
+  const forward = await convertCNI(access, kindnet, wantedDual({ families }));
+  expect(idsOf(forward)).toEqual(['kindnet/env']);
+  expect(kindnet.podCIDRs((await lookAt(access, kindnet)).own)).toEqual([PODS.IPv6, PODS.IPv4]);
+
+  const back = wantedSingle({ families: ['IPv6'], pods: { IPv6: PODS.IPv6 }, restore: forward.first });
+  expect(idsOf(await convertCNI(access, kindnet, back))).toEqual(['kindnet/env']);
   expect((await read('daemonset', 'kube-system', 'kindnet'))['spec']).toEqual(before['spec']);
 });

@@ -26,6 +26,28 @@ test.each(named.filter(({ evidence }) => evidence.is === 'Converted' && evidence
   ({ evidence }) => expect(evidence.test).toMatch(/^test\/(e2e|api)\//u),
 );
 
+/** A test of the other way round would pass for it just as well. */
+test.each(named.filter(({ way }) => way === 'IPv6ToDual'))(
+  '$list, $name: $evidence.test begins with IPv6',
+  ({ evidence }) => {
+    expect(readFileSync(at(evidence.test), 'utf8')).toMatch(/'IPv6', 'IPv4'|primary: 'IPv6'|ipFamilies: \['IPv6'/u);
+  },
+);
+
+test.each(rows)(
+  '$list, $name: its page says how to see it, by a test that its cells name or the command that is refused',
+  ({ page, ways }) => {
+    const [, seeIt = ''] =
+      /^## See it\n([^]*?)(?=^## |$(?![^]))/mu.exec(readFileSync(at(`docs/systems/${page}.md`), 'utf8')) ?? [];
+    const commands = WAYS.map((way) => {
+      const evidence = ways[way];
+      return evidence.is === 'Refused' ? 'kubectl dualstack check' : evidence.test;
+    });
+    expect(seeIt).toMatch(/npm test -- |make e2e/u);
+    expect(commands.filter((command) => seeIt.includes(command))).not.toEqual([]);
+  },
+);
+
 test.each(rows)('$list, $name: it has a page', ({ page }) => {
   expect(existsSync(at(`docs/systems/${page}.md`))).toBe(true);
 });

@@ -125,7 +125,8 @@ export const FLANNEL_OBJECTS: readonly object[] = [
   }),
 ];
 
-export const KINDNET_OBJECTS: readonly object[] = [
+/** kindnet as kind installs it. `subnet`: the network of pods. */
+export const kindnetObjects = (subnet: string): readonly object[] => [
   daemonSet({
     namespace: 'kube-system',
     name: 'kindnet',
@@ -136,7 +137,7 @@ export const KINDNET_OBJECTS: readonly object[] = [
       env: [
         fromField('HOST_IP', 'status.hostIP'),
         fromField('POD_IP', 'status.podIP'),
-        { name: 'POD_SUBNET', value: '10.244.0.0/16' },
+        { name: 'POD_SUBNET', value: subnet },
         { name: 'CONTROL_PLANE_ENDPOINT', value: 'kind-control-plane:6443' },
       ],
       volumeMounts: [{ name: 'cni-cfg', mountPath: '/etc/cni/net.d' }],

@@ -5,7 +5,7 @@ import type { KubeObject } from '../../src/model/object.ts';
 
 const FOLDER = process.env['REAL_MANIFESTS'] ?? join(import.meta.dirname, '../../../shared/fixtures');
 
-/** The objects of a released manifest, or null where the files are not on this machine: then the test is skipped, and says so. */
+/** The objects of a released manifest, or null where the files are not on this machine: a test that wants them is then to be skipped, not passed. */
 export function realManifest(file: string): readonly KubeObject[] | null {
   const path = join(FOLDER, file);
   if (!existsSync(path)) {

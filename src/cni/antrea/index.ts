@@ -23,7 +23,13 @@ export type AntreaFacts = Known<WorkloadFacts | null>;
  */
 export const antrea: CNI<AntreaFacts> = {
   name: 'Antrea',
-  support: { page: 'antrea', ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' }) },
+  support: {
+    page: 'antrea',
+    ways: {
+      ...everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' }),
+      IPv6ToDual: { is: 'HandedOver', test: 'test/unit/cni/antrea.test.ts' },
+    },
+  },
   permissions: [
     {
       why: 'see whether the agents of Antrea have been restarted',

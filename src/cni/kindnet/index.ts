@@ -17,7 +17,21 @@ export const kindnet: CNI<KindnetFacts> = {
   name: 'Kindnet',
   support: {
     page: 'kindnet',
-    ways: everyWay({ is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/kindnet.test.ts' }),
+    ways: {
+      ...everyWay({
+        is: 'Converted',
+        on: 'RecordedFacts',
+        test: 'test/e2e/control-plane/kindnet.test.ts',
+        note: 'a real control plane, kindnetd played',
+      }),
+      IPv6ToDual: {
+        is: 'Converted',
+        on: 'RecordedFacts',
+        test: 'test/api/node-ipam-cnis.test.ts',
+        note: 'its steps on a real API server',
+      },
+      RollBack: { is: 'Converted', on: 'RecordedFacts', test: 'test/unit/cni/kindnet.test.ts' },
+    },
   },
   permissions: [
     {

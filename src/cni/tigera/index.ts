@@ -12,7 +12,13 @@ import { steps } from './steps.ts';
 export const tigera: CNI<TigeraFacts> = {
   name: 'TigeraOperator',
   namespaces: ['calico-system', 'tigera-operator'],
-  support: { page: 'tigera', ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/tigera.test.ts' }) },
+  support: {
+    page: 'tigera',
+    ways: {
+      ...everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/tigera.test.ts' }),
+      IPv6ToDual: { is: 'HandedOver', test: 'test/unit/cni/tigera.test.ts' },
+    },
+  },
   permissions: [
     {
       why: 'see the pools of an Installation of the tigera operator',

@@ -1,4 +1,5 @@
 import type { FindingReason } from '../../api/reasons.ts';
+import { isUniqueLocal } from '../../model/egress.ts';
 import type { Finding } from '../../model/finding.ts';
 import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -9,7 +10,10 @@ export const unmanaged: CNI<null> = {
   name: 'Unmanaged',
   support: {
     page: 'unmanaged',
-    ways: everyWay({ is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' }),
+    ways: {
+      ...everyWay({ is: 'HandedOver', test: 'test/unit/cni/unmanaged.test.ts' }),
+      IPv4ToDual: { is: 'HandedOver', test: 'test/e2e/control-plane/told-cnis.test.ts' },
+    },
   },
   permissions: [],
   usesNodeIPAM: false,
@@ -22,6 +26,12 @@ export const unmanaged: CNI<null> = {
   podCIDRs: () => [],
 };
 
+/** Nobody sees whether something translates for them (see `checkEgress`). */
+const egress = (ipv6: string | undefined): string =>
+  ipv6 === undefined || !isUniqueLocal(ipv6)
+    ? ''
+    : ` What pods send out of the cluster from ${ipv6} gets answers only where it is given the address of their node.`;
+
 function leftToUser({ direction, pods, families }: Wanted): Finding {
   const reason: FindingReason = 'Unmanaged';
   const networks = families.flatMap((family) => pods[family] ?? []).join(', ');
@@ -32,7 +42,7 @@ function leftToUser({ direction, pods, families }: Wanted): Finding {
       'The network plug-in is left to you: its address pools, its configuration and its agents are neither looked at nor changed.',
     remedy:
       direction === 'Forward'
-        ? `Let it give pods addresses of ${families.join(' and ')} (${networks}) before Services and workloads follow.`
+        ? `Let it give pods addresses of ${families.join(' and ')} (${networks}) before Services and workloads follow.${egress(families.includes('IPv6') ? pods.IPv6 : undefined)}`
         : `Let it give pods addresses of ${families.join(' and ')} alone (${networks}).`,
     blocks: [],
   };

@@ -6,12 +6,14 @@ import { checkHalf } from './check-half.ts';
 import { checkNodes } from './check-nodes.ts';
 import { CLUSTER_CONFIG, type K0sFacts } from './facts.ts';
 import { checkRules } from './check-rules.ts';
+import { checkUnseen } from './check-unseen.ts';
 
 export const check = (wanted: Wanted, facts: ClusterFacts, own: K0sFacts): readonly Finding[] => [
   ...checkReadable(wanted, own),
   ...(wanted.direction === 'Forward' ? checkRules(wanted, own) : []),
   ...checkNodes(wanted, facts),
   ...checkHalf(wanted, facts, own),
+  ...checkUnseen(wanted, facts, own),
 ];
 
 /** What could not be seen is not begun. */

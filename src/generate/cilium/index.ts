@@ -25,7 +25,9 @@ export const cilium: Generator = {
     if (problems.length > 0) return asked(...problems);
     return ok({
       files: [{ name: 'cilium-values.yaml', text: valuesText(cluster, own) }],
-      notes: ['Then: helm install cilium cilium/cilium --namespace kube-system --values cilium-values.yaml'],
+      notes: [
+        'Then: helm install cilium cilium --repo https://helm.cilium.io --namespace kube-system --values cilium-values.yaml',
+      ],
     });
   },
 };

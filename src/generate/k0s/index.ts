@@ -1,4 +1,4 @@
-import type { SemVer } from 'semver';
+import { gte, type SemVer } from 'semver';
 import { ok, type Result } from '../../result.ts';
 import type { Flag, FlagValues, GeneratedFile, Generator, NewCluster, Networks } from '../contract.ts';
 import type { Family } from '../../net/family.ts';
@@ -85,13 +85,9 @@ function configText(
   controllers: readonly NewNode[],
   provider: string,
 ): string {
-  const gate = cluster.families.includes('IPv4') ? '' : ' --feature-gates=IPv6SingleStack=true';
   return yamlText([
     {
-      about: [
-        `/etc/k0s/k0s.yaml${node === null ? ' of each controller' : ` of ${node.name}`}, then: k0s install controller -c /etc/k0s/k0s.yaml${gate}`,
-        'Workers: give the kubelet both addresses (--kubelet-extra-args=--node-ip=IPV4,IPV6); without, it starts only where the name of the host resolves in both families.',
-      ].join('\n'),
+      about: [...installation(cluster, node, controllers), ...workers(cluster)].join('\n'),
       value: {
         apiVersion: 'k0s.k0sproject.io/v1beta1',
         kind: 'ClusterConfig',
@@ -105,6 +101,39 @@ function configText(
     },
   ]);
 }
+
+/** The first controller begins the cluster; the others are let in by a token of it (https://docs.k0sproject.io/stable/k0s-multi-node/). */
+function installation(cluster: NewCluster, node: NewNode | null, controllers: readonly NewNode[]): readonly string[] {
+  const gate = cluster.families.includes('IPv4') ? '' : ' --feature-gates=IPv6SingleStack=true';
+  const command = `  k0s install controller -c /etc/k0s/k0s.yaml${gate}`;
+  const start = ' && k0s start';
+  const join = `${command} --token-file /etc/k0s/join-token${start}`;
+  const [head] = controllers;
+  if (node === null) {
+    return [
+      '/etc/k0s/k0s.yaml of each controller, then on the first one:',
+      `${command}${start}`,
+      'On each other one, with what "k0s token create --role=controller" says on the first in /etc/k0s/join-token:',
+      join,
+    ];
+  }
+  if (head === undefined || head.name === node.name)
+    return [`/etc/k0s/k0s.yaml of ${node.name}, then:`, `${command}${start}`];
+  return [
+    `/etc/k0s/k0s.yaml of ${node.name}, and in /etc/k0s/join-token what this says on ${head.name}:`,
+    '  k0s token create --role=controller',
+    'Then:',
+    join,
+  ];
+}
+
+const workers = ({ families }: NewCluster): readonly string[] =>
+  families.length === 1
+    ? []
+    : [
+        'Workers, and controllers with --enable-worker: give the kubelet both addresses; without, it starts only where the name of the host resolves in both families:',
+        `  --kubelet-extra-args=--node-ip=${families.map((family) => family.toUpperCase()).join(',')}`,
+      ];
 
 const apiOf = ({ addresses: [primary] }: NewNode, controllers: readonly NewNode[]): Tree => ({
   address: note(primary, 'Of the primary family.'),
@@ -156,7 +185,8 @@ function dualStack(cluster: NewCluster, version: SemVer | null): Tree {
     IPv6podCIDR: orNone(cluster.pods.IPv6),
     IPv6serviceCIDR: orNone(cluster.services.IPv6),
   };
-  const orderFollows = version !== null && !isBefore(version, 37);
+  // What stands behind a plus sign does not count: v1.36.1+k0s.0 is no older than 1.36.1.
+  const orderFollows = version !== null && gte(version, '1.36.1');
   if (orderFollows || cluster.families[0] === 'IPv6') return fields;
   return note(
     fields,

@@ -2,7 +2,7 @@ import { coerce, lt, type SemVer } from 'semver';
 import type { Family } from '../../net/family.ts';
 import { ok, unreachable } from '../../result.ts';
 import type { Flag, FlagValues, Generator, NewCluster, Networks } from '../contract.ts';
-import { asked, first, impossible, parseVersion, VERSION } from '../flags.ts';
+import { asked, first, impossible, isBefore, parseVersion, VERSION } from '../flags.ts';
 import { inOrder, isDual, maskField, maskProblems, networkOf } from '../networks.ts';
 import { note, type Tree, yamlText } from '../yaml.ts';
 import { DUAL_STACK, type Outcome, type Provider, PROVIDERS, SYSTEMS, type System } from './providers.ts';
@@ -62,7 +62,7 @@ export const kkp: Generator = {
     if (problems.length > 0 || provider === undefined || !version.ok) return asked(...problems);
     return ok({
       files: [{ name: 'cluster.yaml', text: clusterText(cluster, values, provider, version.value) }],
-      notes: notesOf(cluster, values, provider),
+      notes: notesOf(cluster, values, provider, version.value),
     });
   },
 };
@@ -156,7 +156,7 @@ function networkTree(cluster: NewCluster): Tree {
   };
 }
 
-function notesOf(cluster: NewCluster, values: FlagValues, provider: Provider): readonly string[] {
+function notesOf(cluster: NewCluster, values: FlagValues, provider: Provider, version: SemVer): readonly string[] {
   const notes = ['Put the fields and credentials of the provider into spec.cloud before you create it.'];
   if (!isDual(cluster)) return notes;
   const known = DUAL_STACK[provider];
@@ -170,7 +170,7 @@ function notesOf(cluster: NewCluster, values: FlagValues, provider: Provider): r
   return [
     ...notes,
     ...(system === undefined ? [] : systemNotes(known.systems[system], provider, system)),
-    ...known.notes,
+    ...known.notes.flatMap(({ text, before }) => (before === undefined || isBefore(version, before) ? [text] : [])),
   ];
 }
 

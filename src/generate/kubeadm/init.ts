@@ -6,7 +6,7 @@ import type { NewNode } from '../nodes.ts';
 import { type Branch, note, type Part, type Tree, yamlText } from '../yaml.ts';
 import { type ConfigApi, documentOf, dualStackGate, extraArgs } from './config-api.ts';
 import { type Endpoint, hostPort } from './endpoint.ts';
-import { type Club, localEndpoint, registration } from './join.ts';
+import { type Club, FORWARDING, localEndpoint, registration } from './join.ts';
 
 export interface InitRequest {
   readonly cluster: NewCluster;
@@ -36,7 +36,7 @@ function initConfiguration({ controlPlanes: [node], club }: InitRequest, file: s
   return {
     about: [
       `kubeadm init --config ${file}${upload}, on ${node.name}`,
-      'First on each host: its addresses are on its interfaces, and net.ipv6.conf.all.forwarding=1 where it has IPv6 (with accept_ra=2 where its default route comes by router advertisement).',
+      `First on each host: its addresses are on its interfaces, and ${FORWARDING}.`,
     ].join('\n'),
     value: {
       ...documentOf(club.api, 'InitConfiguration'),

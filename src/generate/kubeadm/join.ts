@@ -18,13 +18,17 @@ export interface Club {
 /** They have the right form and open nothing: no cluster has an authority with this hash. */
 const PLACEHOLDERS = { token: 'abcdef.0123456789abcdef', caHash: `sha256:${'0'.repeat(64)}` } as const;
 
+/** What the kernel of a node needs before. */
+export const FORWARDING =
+  'net.ipv6.conf.all.forwarding=1 where it has IPv6 (with accept_ra=2 where its default route comes by router advertisement)';
+
 /** File for `kubeadm join --config` on that node. */
 export function joinFile(node: NewNode, role: 'ControlPlane' | 'Worker', club: Club): GeneratedFile {
   const text = yamlText([
     {
       about: [
         `kubeadm join --config ${joinFileName(node)}, on ${node.name}`,
-        'First on the host: the addresses below are on its interfaces, and net.ipv6.conf.all.forwarding=1 where it has IPv6.',
+        `First on the host: the addresses below are on its interfaces, and ${FORWARDING}.`,
         ...(role === 'ControlPlane' && club.trust.certificateKey === null
           ? [
               'And /etc/kubernetes/pki of the first node is copied here: ca, sa, front-proxy-ca and etcd/ca, certificates and keys.',

@@ -21,7 +21,9 @@ export const tigera: Generator = {
         'spec.calico.autodetectionMethod: the tigera operator knows no such method: write kubernetes-internal-ip',
       );
     return ok({
-      files: [{ name: 'installation.yaml', text: yamlText([installation(cluster, pools, detection), API_SERVER]) }],
+      files: [
+        { name: 'installation.yaml', text: yamlText([installation(cluster, pools, detection), apiServer(cluster)]) },
+      ],
       notes: [
         'First install the tigera operator (tigera-operator.yaml of its release, 1.34 or newer), then: kubectl create -f installation.yaml',
       ],
@@ -91,7 +93,9 @@ function detectionOf(method: string): Tree | null {
   }
 }
 
-const API_SERVER: Part = {
-  about: 'A second pool needs it: without it TigeraStatus ippools is Degraded.',
+const apiServer = (cluster: NewCluster): Part => ({
+  about: isDual(cluster)
+    ? 'A second pool needs it: without it TigeraStatus ippools is Degraded.'
+    : 'Serves projectcalico.org/v3, by which pools are changed later; a second pool needs it.',
   value: { apiVersion: 'operator.tigera.io/v1', kind: 'APIServer', metadata: { name: 'default' }, spec: {} },
-};
+});

@@ -88,7 +88,7 @@ ExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELE
 const UNIT = '[Service]\nExecStart=/usr/bin/kubelet\n';
 
 const sourceOf = (): readonly [string | undefined, string | null] => {
-  const setup = readKubeletSetup(host.files, undefined);
+  const setup = readKubeletSetup(host.files);
   return [setup.source?.file, setup.nodeIP];
 };
 
@@ -104,7 +104,7 @@ test('the later variable of the command line wins, wherever it is set', () => {
   const override = '/etc/systemd/system/kubelet.service.d/20-extra.conf';
   host.remove('/etc/default/kubelet');
   host.write(override, '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--node-ip=192.0.2.8"\n');
-  expect(readKubeletSetup(host.files, undefined).source).toEqual({
+  expect(readKubeletSetup(host.files).source).toEqual({
     file: override,
     variable: 'KUBELET_EXTRA_ARGS',
     inUnit: true,
@@ -153,8 +153,9 @@ test('where nothing sets it, it goes where kubeadm keeps it', () => {
 
 test('manifests and health are where the kubelet’s configuration says', () => {
   host.write('/var/lib/kubelet/config.yaml', 'staticPodPath: /opt/pods\nhealthzPort: 0\n');
-  expect(readKubeletSetup(host.files, undefined)).toMatchObject({ manifestFolder: '/opt/pods', healthz: null });
-  expect(readKubeletSetup(host.files, '/nowhere')).toMatchObject({
+  expect(readKubeletSetup(host.files)).toMatchObject({ manifestFolder: '/opt/pods', healthz: null });
+  expect(readKubeletSetup(host.files, { 'pod-manifest-path': '/srv/pods' }).manifestFolder).toBe('/srv/pods');
+  expect(readKubeletSetup(host.files, { config: '/nowhere' })).toMatchObject({
     manifestFolder: '/etc/kubernetes/manifests',
     healthz: { host: '127.0.0.1', port: 10248, path: '/healthz' },
   });
@@ -186,5 +187,5 @@ test.each([
 ])('a script that works --node-ip out: %s', (_, dropIn, files, expected) => {
   host.write(DROP_IN, dropIn);
   for (const [path, text] of Object.entries(files)) host.write(path, text);
-  expect(readKubeletSetup(host.files, undefined).nodeIPFrom).toBe(expected);
+  expect(readKubeletSetup(host.files).nodeIPFrom).toBe(expected);
 });

@@ -56,6 +56,17 @@ test('nothing of it is changed; what is left to do is told until it shows', () =
   expect(check(cluster())).toEqual([]);
 });
 
+test('an IPv6 cluster is told the same, IPv6 first', () => {
+  const wanted = wantedDual({ families: ['IPv6', 'IPv4'] });
+  const [finding] = check(
+    cluster((_node, index) => ({ podCIDRs: [`fd00:10:244:${index}::/64`] })),
+    wanted,
+  );
+  expect(finding).toMatchObject({ reason: 'Unmanaged', blocks: ['CNIAgents'] });
+  expect(finding?.message).toContain('IPv6 and IPv4');
+  expect(check(cluster(), wanted)).toEqual([]);
+});
+
 test('an agent that is not ready has taken up nothing yet', () => {
   const facts = cluster();
   const pods = facts.nodes.map((node, index) =>

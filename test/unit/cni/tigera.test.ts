@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
 import { tigera } from '../../../src/cni/tigera/index.ts';
-import { unmanaged } from '../../../src/cni/unmanaged/index.ts';
 import type { WorkloadFacts } from '../../../src/model/facts.ts';
 import { at, type KubeObject } from '../../../src/model/object.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
@@ -216,12 +215,4 @@ test('IPv4 beside IPv6 is looked for as the Nodes have it', async () => {
   expect(finding!.remedy).toContain('When every Node has an IPv4 InternalIP');
   expect(finding!.remedy).toContain('"nodeAddressAutodetectionV4":{"kubernetes":"NodeInternalIP"}');
   expect(finding!.remedy).toContain(`"cidr":"${PODS.IPv4}","encapsulation":"None","natOutgoing":"Enabled"`);
-});
-
-test('an unknown network plug-in is left alone, and that is said', () => {
-  expect(unmanaged.detect(basics({ nodes: [] }))).not.toBeNull();
-  expect(unmanaged.steps(wantedDual(), clusterFacts(), null)).toEqual([]);
-  expect(unmanaged.check(wantedDual(), clusterFacts(), null)).toMatchObject([
-    { reason: 'Unmanaged', blocks: [], remedy: expect.stringContaining('fd00:10:244::/56') },
-  ]);
 });

@@ -123,8 +123,18 @@ describe('the patch', () => {
     serviceNetwork: [SERVICES.IPv4, 'fd02::/112'],
   };
 
+  const ipv6: NetworkLists = {
+    clusterNetwork: [{ cidr: PODS.IPv6, hostPrefix: 64 }],
+    serviceNetwork: [SERVICES.IPv6],
+  };
+  const ipv6First: NetworkLists = {
+    clusterNetwork: [...ipv6.clusterNetwork, { cidr: PODS.IPv4, hostPrefix: 24 }],
+    serviceNetwork: [SERVICES.IPv6, SERVICES.IPv4],
+  };
+
   test.each([
     ['adds the family behind what is there', SINGLE_LISTS, wantedDual(), DUAL_LISTS],
+    ['adds IPv4 behind IPv6', ipv6, wantedDual({ families: ['IPv6', 'IPv4'] }), ipv6First],
     ['leaves several networks of the first family alone', more, wantedDual(), moreDual],
     ['takes the family away again', DUAL_LISTS, wantedSingle(), SINGLE_LISTS],
     ['takes away all of that family, and nothing else', moreDual, wantedSingle(), more],

@@ -13,6 +13,7 @@ import {
   KCM_DUAL,
   KCM_SINGLE,
   POD_RANGES,
+  PODS,
   SERVICE_RANGES,
   SERVICES,
   serviceFacts,
@@ -81,6 +82,34 @@ test('everything is the user’s, and the order is that of any conversion', () =
     'controller-manager/cp-1',
     'kube-proxy',
   ]);
+});
+
+test('where IPv6 is first, IPv4 comes second in every flag', () => {
+  const wanted = wantedDual({ families: ['IPv6', 'IPv4'] });
+  const services = { 'service-cluster-ip-range': SERVICES.IPv6 };
+  const scene: Case = {
+    wanted,
+    node: (node) => ({ ...node, internalIPs: [hostIPv6(9)], podCIDRs: [] }),
+    own: {
+      apiServerPods: known([componentPod('kube-apiserver', 'cp-1', services)]),
+      managerPods: known([
+        componentPod('kube-controller-manager', 'cp-1', {
+          'allocate-node-cidrs': 'true',
+          'cluster-cidr': PODS.IPv6,
+          ...services,
+        }),
+      ]),
+    },
+  };
+  const both = `${SERVICES.IPv6},${SERVICES.IPv4}`;
+  expect(stepOf('node-ips/worker-1', scene).command).toContain(`--node-ip=${hostIPv6(9)},<its IPv4 address>`);
+  expect(stepOf('api-server/cp-1', scene).command).toContain(`--service-cluster-ip-range=${both}`);
+  expect(stepOf('controller-manager/cp-1', scene).diff).toEqual(
+    expect.arrayContaining([
+      { path: '--cluster-cidr', before: PODS.IPv6, after: `${PODS.IPv6},${PODS.IPv4}` },
+      { path: '--service-cluster-ip-range', before: SERVICES.IPv6, after: both },
+    ]),
+  );
 });
 
 describe('kubelet', () => {

@@ -128,14 +128,17 @@ test('with BGP no encapsulation is as good as any', () => {
   expect(envOf(filesOf(calico, cluster, { backend: ['bird'] }))['CALICO_IPV6POOL_VXLAN']).toBe('Never');
 });
 
+const MANIFESTS = ['calico-vxlan.yaml', 'calico.yaml', 'canal.yaml'];
+const manifests = Object.fromEntries(MANIFESTS.map((file) => [file, realManifest(`calico-v3.31.7/${file}`)]));
+const given = Object.values(manifests).includes(null) ? test.skip : test;
+
 /** What is patched has to be there, by the same name: a strategic merge adds what it does not find. */
-test.each<[string, Generator, FlagValues]>([
+given.each<[string, Generator, FlagValues]>([
   ['calico-vxlan.yaml', calico, { backend: ['vxlan'] }],
   ['calico.yaml', calico, { backend: ['bird'] }],
   ['canal.yaml', canal, {}],
 ])('patches meet what is in the released %s', (manifest, generator, values) => {
-  const released = realManifest(`calico-v3.31.7/${manifest}`);
-  if (released === null) return;
+  const released = manifests[manifest] ?? [];
   const generated = filesOf(generator, clusterFor(generator, DUAL), values);
   for (const kind of ['ConfigMap', 'DaemonSet']) {
     const patch = byKind(generated)[kind];

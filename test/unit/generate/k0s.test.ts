@@ -103,3 +103,42 @@ test('IPv6 alone needs a feature gate, which the file and a note say', () => {
   expect(files[0]?.text).toContain('--feature-gates=IPv6SingleStack=true');
   expect(notes.join('\n')).toContain('IPv6SingleStack');
 });
+
+const headOf = (families: readonly Family[], values: FlagValues, file = 'k0s.yaml'): string =>
+  fileNamed(filesOf(k0s, clusterFor(k0s, families), values), file).split('\n\n')[0] ?? '';
+
+test('each file says its commands whole: the first controller begins the cluster, the others are let in by its token', () => {
+  const values = { controller: [nodeFlag('c-1', 11, DUAL), nodeFlag('c-2', 12, DUAL)] };
+  const install = '#   k0s install controller -c /etc/k0s/k0s.yaml';
+  const [head, other] = ['k0s-c-1.yaml', 'k0s-c-2.yaml'].map((file) => headOf(DUAL, values, file).split('\n'));
+  expect(head).toContain(`${install} && k0s start`);
+  expect(head?.join('\n')).not.toContain('token');
+  expect(other).toEqual(
+    expect.arrayContaining([
+      '#   k0s token create --role=controller',
+      `${install} --token-file /etc/k0s/join-token && k0s start`,
+    ]),
+  );
+  expect(other?.join('\n')).toContain('on c-1:');
+  const alone = headOf(IPV6_ONLY, {}).split('\n');
+  expect(alone).toContain(`${install} --feature-gates=IPv6SingleStack=true && k0s start`);
+});
+
+test.each([
+  [DUAL, '#   --kubelet-extra-args=--node-ip=IPV4,IPV6'],
+  [DUAL_IPV6_FIRST, '#   --kubelet-extra-args=--node-ip=IPV6,IPV4'],
+  [IPV6_ONLY, null],
+])('%j: workers are told %s', (families, line) => {
+  const head = headOf(families, {});
+  if (line === null) expect(head).not.toContain('node-ip');
+  else expect(head.split('\n')).toContain(line);
+});
+
+test.each([
+  ['v1.36.0+k0s.0', true],
+  ['v1.36.1+k0s.0', false],
+  [undefined, true],
+])('%s: that pod CIDRs have IPv6 first is told: %s', (version, told) => {
+  const values = version === undefined ? {} : { 'kubernetes-version': [version] };
+  expect(fileNamed(filesOf(k0s, clusterFor(k0s, DUAL), values), 'k0s.yaml').includes('issues/7927')).toBe(told);
+});

@@ -105,6 +105,20 @@ test.each([
   expect(filesOf(kkp, clusterFor(kkp, DUAL, {}, values), values).notes.join('\n')).toContain(note);
 });
 
+test.each([
+  ['aws', '1.23.9', 'Below Kubernetes 1.24', true],
+  ['aws', '1.33.2', 'Below Kubernetes 1.24', false],
+  ['openstack', '1.24.9', 'Below Kubernetes 1.25', true],
+  ['openstack', '1.25.0', 'Below Kubernetes 1.25', false],
+])('%s with %s: %s is told: %s', (provider, version, note, told) => {
+  const values = flags({ provider: [provider], 'kubernetes-version': [version] });
+  expect(
+    filesOf(kkp, clusterFor(kkp, DUAL, {}, values), values)
+      .notes.join('\n')
+      .includes(note),
+  ).toBe(told);
+});
+
 test('every provider of the table says something of every system', () => {
   for (const known of Object.values(DUAL_STACK)) {
     if (known !== null) expect(Object.keys(known.systems).sort()).toEqual(SYSTEMS.toSorted());

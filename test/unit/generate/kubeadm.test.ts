@@ -281,3 +281,26 @@ test('whatever the networks and nodes: each file says one address of each family
     }),
   );
 });
+
+/** A release of each form that the real kubeadm is asked about, in test/api/kubeadm-files.test.ts; no kubeadm that can be asked knows v1beta2. */
+const ASKED = { v1beta3: 30, v1beta4: 36 } as const;
+const RELEASES = [...Array(21).keys()].map((index) => 20 + index);
+const GATE = /^(?:#.*before 1\.21.*\n)?featureGates:\n {2}IPv6DualStack: true\n/gmu;
+
+test.each(CASES)(
+  '%s: what kubeadm says of one release goes for all of the same form, and of v1beta3 for v1beta2',
+  (_, families) => {
+    const cluster = clusterFor(kubeadm, families, { nodeMask: { [families[0]!]: families[0] === 'IPv4' ? 25 : 66 } });
+    const textOf = (minor: number): string =>
+      filesOf(kubeadm, cluster, three(families, `1.${minor}.1`))
+        .files.map(({ text }) => text)
+        .join('')
+        .replace(`kubernetesVersion: v1.${minor}.1\n`, 'kubernetesVersion: asked for\n');
+    for (const minor of RELEASES) {
+      const asked = minor < 31 ? ASKED.v1beta3 : ASKED.v1beta4;
+      const sameForm =
+        minor < 22 ? textOf(minor).replaceAll('kubeadm.k8s.io/v1beta2', 'kubeadm.k8s.io/v1beta3') : textOf(minor);
+      expect([minor, sameForm.replaceAll(GATE, '')]).toEqual([minor, textOf(asked)]);
+    }
+  },
+);

@@ -42,6 +42,11 @@ test('long comments are wrapped and stay comments', () => {
   expect(documentsOf(text)).toEqual([{ a: 'x' }]);
 });
 
+test('a command in a comment is not broken', () => {
+  const command = `  run ${'--with-a-flag '.repeat(12)}`.trimEnd();
+  expect(yamlText([{ about: `Then:\n${command}`, value: { a: 1 } }])).toContain(`# Then:\n# ${command}\n`);
+});
+
 test.each(['fd00::', '10:20:30', '2001:db8::1', '[2001:db8::1]:6443', '24h0m0s', 'true', '64', 'no', ''])(
   '%j is text for every reader of YAML',
   (value) => {

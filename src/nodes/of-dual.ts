@@ -3,7 +3,7 @@ import type { HostReport } from '../model/host.ts';
 import { bestOnHost, familyOf, goneAddress } from '../model/node-address.ts';
 import type { Family } from '../net/family.ts';
 import { pairOf, setNodeIP } from './from-kubelet.ts';
-import { correctionOf } from './remedy.ts';
+import { correctionOf } from './correction.ts';
 import { type Regime, regimeOf } from './regime.ts';
 import { hasFamily, HEALS, type Known, NETWORK_IS_YOURS, type Outlook, splitRemedy, type Told } from './told.ts';
 

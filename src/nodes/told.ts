@@ -5,7 +5,8 @@ import type { Wanted } from '../model/wanted.ts';
 import type { Family } from '../net/family.ts';
 import { unreachable } from '../result.ts';
 import type { Cause, Fix, Permission } from './cause.ts';
-import { correctionOf, restartOf } from './remedy.ts';
+import { correctionOf } from './correction.ts';
+import { restartOf } from './remedy.ts';
 
 /** What a cause is decided by, beside the node itself: the same for all nodes of a pass. */
 export interface Outlook {
@@ -86,6 +87,7 @@ function correcting(node: NodeFacts, outlook: Outlook): Permission {
     case 'Refused':
       return { may: false, why: `The kubelet of ${node.name} did not work with the new address: ${correction.why}.` };
     case 'InVain':
+    case 'GivenUp':
       return { may: false, why: 'The operator has done it, which did not help.' };
     case 'Due':
     case 'Waiting':

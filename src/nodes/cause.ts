@@ -89,9 +89,12 @@ export function triedText({ remedy, times, at, inVain }: Tried): string {
 
 const ordinal = (n: number): string => `${n}${n === 2 ? 'nd' : n === 3 ? 'rd' : 'th'}`;
 
-/** The fix in full, as a sentence: the short form, and the command with where to run it. */
-export function fixText({ short, command, where }: Fix): string {
+/** What to do, and where a command for it is run, as the beginning of a sentence. */
+export function fixWords({ short, command, where }: Fix): string {
   const sentence = `${short.charAt(0).toUpperCase()}${short.slice(1)}`;
-  if (command === null) return `${sentence}.`;
-  return `${sentence}${where === 'Node' ? ', on the node' : ''}: ${command}`;
+  return command !== null && where === 'Node' ? `${sentence}, on the node` : sentence;
 }
+
+/** The fix in full, as a sentence: the short form, and the command with where to run it. */
+export const fixText = (fix: Fix): string =>
+  fix.command === null ? `${fixWords(fix)}.` : `${fixWords(fix)}: ${fix.command}`;

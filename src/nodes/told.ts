@@ -19,6 +19,8 @@ export interface Outlook {
   readonly hostPodIPs: ReadonlyMap<string, readonly string[]>;
   /** The operator edits the settings of hosts in this cluster, through agents. */
   readonly editsHosts: boolean;
+  /** What keeps it from doing anything for now, as a sentence; null: nothing. */
+  readonly heldBy: string | null;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -52,7 +54,12 @@ export const CLOUD_IS_YOURS = 'The operator does not change settings of a cloud 
 export const HEALS = 'There is nothing to do but wait.';
 
 /** Within what the user allows, and where there is somebody to do it. */
-export function permission({ by }: Told, node: NodeFacts, outlook: Outlook): Permission {
+export function permission(told: Told, node: NodeFacts, outlook: Outlook): Permission {
+  const permitted = inPrinciple(told, node, outlook);
+  return permitted.may && outlook.heldBy !== null ? { may: false, why: outlook.heldBy } : permitted;
+}
+
+function inPrinciple({ by }: Told, node: NodeFacts, outlook: Outlook): Permission {
   const { settings } = outlook;
   if (typeof by === 'object') return { may: false, why: by.why };
   switch (by) {

@@ -85,7 +85,7 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
   const { wanted } = plan;
   const primaryFamily = wanted.families[0];
   const services = servicesStatus(facts, wanted);
-  const outlook = outlookOf(plan, plugins, facts.at);
+  const outlook = outlookOf(plan, plugins, said.request, facts.at);
   const nodes = nodesStatus(outlook, facts.nodes, plugins.cni.nodeProofs(wanted, facts), previous.nodes);
   const done = decision.is === 'Done' && said.goal === 'Spec';
   return {

@@ -12,6 +12,7 @@ export const OUTLOOK: Outlook = {
   usesPodCIDRs: false,
   hostPodIPs: new Map(),
   editsHosts: true,
+  heldBy: null,
   now: AT,
 };
 

@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
-import { type Diagnosis, fixText, fixWords, triedText } from '../nodes/cause.ts';
+import { type Diagnosis, fixText, fixWords, pauseText, triedText } from '../nodes/cause.ts';
 import { isGuarded } from '../plan/guard-steps.ts';
 import {
   ageText,
@@ -132,8 +132,12 @@ function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
   ];
 }
 
-const detailText = ({ sentence, tried }: Diagnosis): string =>
-  tried === undefined ? sentence : `${sentence} ${triedText(tried)}`;
+const detailText = ({ sentence, tried, operator }: Diagnosis): string =>
+  [
+    sentence,
+    ...(tried === undefined ? [] : [triedText(tried)]),
+    ...(operator.may && operator.notBefore !== undefined ? [pauseText(operator.notBefore)] : []),
+  ].join(' ');
 
 const readyCell = ({ deleted, ready }: NodeRow): Cell =>
   deleted ? { text: 'Deleted', tone: 'red' } : { text: ready ? 'True' : 'False', tone: ready ? 'green' : 'red' };
@@ -189,7 +193,7 @@ function doLines(
   const example = names.length > 1 && fix.where === 'Node' && fix.command !== null;
   const byHand = example ? `For ${first}: ` : '';
   const who = operator.may
-    ? `The operator does it ${isAsked ? 'when it is their turn' : 'once a DualStackCluster asks for it'}. By hand${example ? `, for ${first}` : ''}: `
+    ? `The operator does it ${isAsked ? `when it is ${names.length > 1 ? 'their' : 'its'} turn` : 'once a DualStackCluster asks for it'}. By hand${example ? `, for ${first}` : ''}: `
     : byHand;
   const words = `${who}${fixWords(fix)}${fix.command === null ? '.' : ':'}`;
   return [...indented(words, '    ', width), ...(fix.command === null ? [] : [`      ${harmless(fix.command)}`])];

@@ -39,10 +39,16 @@ export const PATIENCE_S = 360;
 
 export type Turn =
   | { readonly is: 'Due'; readonly token: string }
-  /** Due only then (seconds since the epoch), as far as is known now. */
-  | { readonly is: 'Waiting'; readonly until: number }
+  | Waiting
   /** There were too many in a row. */
   | { readonly is: 'GivenUp'; readonly attempt: Attempt };
+
+/** Due only then (seconds since the epoch), as far as is known now. `pausedUntil`: not before then, because of what was done before. */
+export interface Waiting {
+  readonly is: 'Waiting';
+  readonly until: number;
+  readonly pausedUntil?: number;
+}
 
 export interface NextAttempt extends Pick<Attempt, 'address' | 'since'> {
   /** Not before then, whatever was before; seconds since the epoch. */
@@ -53,12 +59,16 @@ export interface NextAttempt extends Pick<Attempt, 'address' | 'since'> {
 export function turnAfter(last: Attempt | null, { address, since, notBefore }: NextAttempt, now: number): Turn {
   const inARow = last !== null && now < last.at + CALM_S ? last : null;
   if (inARow !== null && inARow.count >= MAX_ATTEMPTS) return { is: 'GivenUp', attempt: inARow };
-  const until = Math.max(notBefore, inARow === null ? 0 : inARow.at + pauseAfter(inARow));
-  if (now < until) return { is: 'Waiting', until };
+  const pausedUntil = inARow === null ? 0 : inARow.at + pauseAfter(inARow);
+  const until = Math.max(notBefore, pausedUntil);
+  if (now < until) return { is: 'Waiting', until, ...(now < pausedUntil ? { pausedUntil } : {}) };
   return { is: 'Due', token: tokenOf({ count: (inARow?.count ?? 0) + 1, at: now, since, address }) };
 }
 
 const pauseAfter = ({ count }: Attempt): number => FIRST_PAUSE_S * 2 ** (count - 1);
+
+/** Whole seconds since the epoch, as Kubernetes writes times. */
+export const timeOf = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 
 /** Of a time in RFC 3339. */
 export const secondsOf = (time: string): number => Math.floor(Date.parse(time) / 1000);

@@ -75,8 +75,10 @@ export interface Fix {
   readonly where: 'Node' | 'Cluster' | 'Cloud';
 }
 
-/** Whether the operator may do the fix by itself. */
-export type Permission = { readonly may: true } | { readonly may: false; readonly why: string };
+/** Whether the operator may do the fix by itself; `notBefore` (RFC 3339): it has done so a short while ago. */
+export type Permission =
+  | { readonly may: true; readonly notBefore?: string }
+  | { readonly may: false; readonly why: string };
 
 /** As a sentence of its own; the times in it do not move by themselves. */
 export function triedText({ remedy, times, at, inVain }: Tried): string {
@@ -86,6 +88,10 @@ export function triedText({ remedy, times, at, inVain }: Tried): string {
   const often = times > 1 ? `, for the ${ordinal(times)} time in a row` : '';
   return `${what}${when}${often}${inVain === true ? '; that did not help, and it is left to you.' : '.'}`;
 }
+
+/** As a sentence of its own. */
+export const pauseText = (notBefore: string): string =>
+  `The operator did so a short while ago, and does not again before ${notBefore}.`;
 
 const ordinal = (n: number): string => `${n}${n === 2 ? 'nd' : n === 3 ? 'rd' : 'th'}`;
 

@@ -3,7 +3,7 @@ import type { AgentFacts, HostAddress } from '../model/host.ts';
 import { addressOfFamily, bestOnHost, goneAddress, isOnHost } from '../model/node-address.ts';
 import { fitnessOf } from '../net/choose.ts';
 import type { Family } from '../net/family.ts';
-import { type Attempt, lastAttempt, PATIENCE_S, secondsOf, turnAfter } from './attempt.ts';
+import { type Attempt, lastAttempt, PATIENCE_S, secondsOf, turnAfter, type Waiting } from './attempt.ts';
 import { regimeOf } from './regime.ts';
 
 /** What decides on remedies, the same for all nodes of a pass. */
@@ -26,7 +26,7 @@ export type Correction =
       /** Holds the attempt. */
       readonly token: string;
     }
-  | { readonly is: 'Waiting' }
+  | Waiting
   /** `attempt`: null where the token of the asking is not there any more. */
   | { readonly is: 'Asked'; readonly nodeIPs: readonly string[]; readonly attempt: Attempt | null }
   /** It was asked for long enough ago, and the Node shows the old one. */
@@ -62,8 +62,7 @@ export function correctionOf(node: NodeFacts, outlook: RemedyOutlook, goneSince:
   const bothSince = goneSince === null ? Infinity : Math.max(secondsOf(goneSince), since);
   const notBefore = bothSince + outlook.settings.gracePeriod;
   const turn = turnAfter(last, { address: best.address, since, notBefore }, Math.floor(outlook.now / 1000));
-  if (turn.is === 'Due') return { is: 'Due', nodeIPs, gone, again: isAsked, token: turn.token };
-  return turn.is === 'Waiting' ? { is: 'Waiting' } : turn;
+  return turn.is === 'Due' ? { is: 'Due', nodeIPs, gone, again: isAsked, token: turn.token } : turn;
 }
 
 interface Change {

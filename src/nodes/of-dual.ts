@@ -152,7 +152,10 @@ function podCIDR(node: NodeFacts, { families, usesPodCIDRs }: Outlook): Told | n
   };
 }
 
-/** The kubelet adds the second address to pods on the host's network that run; where it did not, they started before it knew. */
+/**
+ * The kubelet adds the second address to pods on the host's network that run, when it looks at each the next time: within some 90 s. Where it did not,
+ * they started before it knew.
+ */
 function hostPods(node: NodeFacts, { families, hostPodIPs }: Outlook): Told | null {
   const podIPs = hostPodIPs.get(node.name);
   if (podIPs === undefined) return null;
@@ -164,7 +167,7 @@ function hostPods(node: NodeFacts, { families, hostPodIPs }: Outlook): Told | nu
     sentence: `${node.name} has both families, and pods on its network show ${podIPs.join(', ')} alone.`,
     evidence: [`podIPs ${podIPs.join(', ')}`, `InternalIPs ${node.internalIPs.join(', ')}`],
     fix: {
-      short: 'restart its kubelet, then make those pods anew',
+      short: 'wait two minutes; if it lasts, restart its kubelet, then make those pods anew',
       command: 'systemctl restart kubelet',
       where: 'Node',
     },

@@ -1,15 +1,14 @@
 import type { NodeFacts } from '../model/facts.ts';
 import { addressOfFamily, bestOnHost, goneAddress, isOnHost } from '../model/node-address.ts';
 import { type Family, otherFamily } from '../net/family.ts';
-import { type Attempt, lastAttempt, PATIENCE_S, secondsOf, turnAfter } from './attempt.ts';
+import { type Attempt, lastAttempt, PATIENCE_S, secondsOf, timeOf, turnAfter, type Waiting } from './attempt.ts';
 import type { Tried } from './cause.ts';
 import { correctionOf, type RemedyOutlook } from './correction.ts';
 import { familyOfNodeIP, onlyFamilyOf, regimeOf } from './regime.ts';
 
 export type Restart =
   | { readonly is: 'Due'; readonly token: string; readonly newcomer: Newcomer }
-  /** Due only then (seconds since the epoch), as far as is known now. */
-  | { readonly is: 'Waiting'; readonly until: number }
+  | Waiting
   | { readonly is: 'Asked'; readonly attempt: Attempt }
   /** Asked for because of this very address, and the node is as it was. */
   | { readonly is: 'InVain'; readonly attempt: Attempt }
@@ -93,7 +92,11 @@ export function triedOf(node: NodeFacts, outlook: RemedyOutlook): Tried | null {
   return correction.is === 'Asked' ? tried : { ...tried, inVain: true };
 }
 
+/** Until when nothing is done, because of what was done before (RFC 3339); null: nothing is waited for on that account. */
+export function pausedUntil(node: NodeFacts, outlook: RemedyOutlook): string | null {
+  const next = restartOf(node, outlook) ?? correctionOf(node, outlook, null);
+  return next?.is === 'Waiting' && next.pausedUntil !== undefined ? timeOf(next.pausedUntil) : null;
+}
+
 const timesOf = (attempt: Attempt | null): Pick<Tried, 'times' | 'at'> =>
-  attempt === null
-    ? { times: 1 }
-    : { times: attempt.count, at: new Date(attempt.at * 1000).toISOString().replace('.000Z', 'Z') };
+  attempt === null ? { times: 1 } : { times: attempt.count, at: timeOf(attempt.at) };

@@ -6,7 +6,7 @@ import type { Family } from '../net/family.ts';
 import { unreachable } from '../result.ts';
 import type { Cause, Fix, Permission } from './cause.ts';
 import { correctionOf } from './correction.ts';
-import { restartOf } from './remedy.ts';
+import { pausedUntil, restartOf } from './remedy.ts';
 
 /** What a cause is decided by, beside the node itself: the same for all nodes of a pass. */
 export interface Outlook {
@@ -100,7 +100,7 @@ function correcting(node: NodeFacts, outlook: Outlook): Permission {
     case 'Waiting':
     case 'Asked':
     case undefined:
-      return { may: true };
+      return mayOnceRested(node, outlook);
     default:
       return unreachable(correction);
   }
@@ -121,10 +121,15 @@ function restarting(node: NodeFacts, outlook: Outlook): Permission {
     case 'Due':
     case 'Waiting':
     case 'Asked':
-      return { may: true };
+      return mayOnceRested(node, outlook);
     default:
       return unreachable(restart);
   }
+}
+
+function mayOnceRested(node: NodeFacts, outlook: Outlook): Permission {
+  const notBefore = pausedUntil(node, outlook);
+  return notBefore === null ? { may: true } : { may: true, notBefore };
 }
 
 export const look = (command: string): Fix => ({ short: 'look at its host', command, where: 'Node' });

@@ -4,7 +4,7 @@ import { GUARD_TAINT } from '../api/names.ts';
 import type { NodeFacts } from '../model/facts.ts';
 import type { NodeProof } from '../model/node-proof.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
-import { type Diagnosis, triedText } from '../nodes/cause.ts';
+import { type Diagnosis, pauseText, triedText } from '../nodes/cause.ts';
 import { diagnose, type Severity, severityOf } from '../nodes/diagnose.ts';
 import { hasFamily, type Known, type Outlook } from '../nodes/told.ts';
 import { isGuarded, type Proofs } from '../plan/guard-steps.ts';
@@ -122,7 +122,12 @@ export const knownOf = (node: NodeFacts, proofs: Proofs, since: string | null): 
 function exceptionOf(node: NodeFacts, diagnosis: Diagnosis, delayed: boolean): NodeException {
   const { cause, sentence, since, fix, operator, tried } = diagnosis;
   const guarded = isGuarded(node);
-  const message = [sentence, ...(tried === undefined ? [] : [triedText(tried)]), ...(guarded ? [GUARDED] : [])];
+  const message = [
+    sentence,
+    ...(tried === undefined ? [] : [triedText(tried)]),
+    ...(operator.may && operator.notBefore !== undefined ? [pauseText(operator.notBefore)] : []),
+    ...(guarded ? [GUARDED] : []),
+  ];
   return {
     name: node.name,
     families: [...familiesOf(node)],

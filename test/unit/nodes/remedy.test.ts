@@ -12,7 +12,7 @@ import {
   tokenOf,
 } from '../../../src/nodes/attempt.ts';
 import { correctionOf, type RemedyOutlook } from '../../../src/nodes/correction.ts';
-import { restartOf, triedOf } from '../../../src/nodes/remedy.ts';
+import { pausedUntil, restartOf, triedOf } from '../../../src/nodes/remedy.ts';
 import { AT, before, type Deep, nodeFacts, running } from '../../support/facts.ts';
 import { own4, own6, V4, V6 } from './situation.ts';
 
@@ -333,6 +333,14 @@ test('what was tried of a correction is told: how often, when, and that it was i
   expect(tried(askedOther(60, MAX_ATTEMPTS))).toMatchObject({ times: MAX_ATTEMPTS, inVain: true });
   // Asked by the conversion, which leaves no token.
   expect(tried(wantsPair)).toEqual({ remedy: 'SetNodeIP', times: 1 });
+});
+
+test('until when it is paused is told, and no pause where only the grace period lasts', () => {
+  expect(pausedUntil(late({ attempt: asked(599, { address: '2001:db8::99' }) }), OUTLOOK)).toBe(before(-1));
+  expect(pausedUntil(late({ came: 299 }), OUTLOOK)).toBeNull();
+  expect(pausedUntil(renumbered({ agent: { spec: askedOther(1100, 2) } }), OUTLOOK)).toBe(before(-100));
+  expect(pausedUntil(renumbered(), OUTLOOK)).toBeNull();
+  expect(pausedUntil(nodeFacts(1, { dual: true }), OUTLOOK)).toBeNull();
 });
 
 test('a node whose address never comes to rest: corrections further and further apart, and not for ever', () => {

@@ -193,7 +193,7 @@ function doLines(
   const example = names.length > 1 && fix.where === 'Node' && fix.command !== null;
   const byHand = example ? `For ${first}: ` : '';
   const who = operator.may
-    ? `The operator does it ${isAsked ? `when it is ${names.length > 1 ? 'their' : 'its'} turn` : 'once a DualStackCluster asks for it'}. By hand${example ? `, for ${first}` : ''}: `
+    ? `The operator does it ${isAsked ? `when ${names.length > 1 ? 'their' : 'its'} turn comes` : 'once a DualStackCluster asks for it'}. By hand${example ? `, for ${first}` : ''}: `
     : byHand;
   const words = `${who}${fixWords(fix)}${fix.command === null ? '.' : ':'}`;
   return [...indented(words, '    ', width), ...(fix.command === null ? [] : [`      ${harmless(fix.command)}`])];

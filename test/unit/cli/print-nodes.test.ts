@@ -93,7 +93,7 @@ test('nodes with the same fix are told together, and who does it', () => {
 What to do
   LateAddress (worker-2, worker-3, worker-4, worker-5 and 1 more): No interface
   has an address of IPv6.
-    The operator does it when it is their turn. By hand, for worker-2: Set it,
+    The operator does it when their turn comes. By hand, for worker-2: Set it,
     on the node:
       set it
   NoAddress (worker-1): No interface has an address of IPv6.

@@ -98,5 +98,5 @@ export function pausedUntil(node: NodeFacts, outlook: RemedyOutlook): string | n
   return next?.is === 'Waiting' && next.pausedUntil !== undefined ? timeOf(next.pausedUntil) : null;
 }
 
-const timesOf = (attempt: Attempt | null): Pick<Tried, 'times' | 'at'> =>
+export const timesOf = (attempt: Attempt | null): Pick<Tried, 'times' | 'at'> =>
   attempt === null ? { times: 1 } : { times: attempt.count, at: timeOf(attempt.at) };

@@ -53,7 +53,7 @@ export async function carryOut(action: AgentAction, context: ActContext): Promis
     case 'HoldBack':
       return { journal, failure: failureOf(rewriteInterim(context, action)) };
     case 'EditKubelet':
-      return editKubelet(context, action.nodeIP);
+      return editKubelet(context, action);
     case 'AskRestart':
       return remember(context, { ...journal, restart: restartOf(host, action.token, false) });
     case 'RestartKubelet':
@@ -127,6 +127,8 @@ function editStaticPod(context: ActContext, component: Exclude<Component, 'kubel
   });
 }
 
+type EditKubelet = Extract<AgentAction, { readonly kind: 'EditKubelet' }>;
+
 /** The text that keeps the kubelet from starting the new pod before the old one has ended; the text itself where that end could not be seen. */
 function heldBack({ podGroups, uptimeMs }: HostView, view: PodView, text: string): string {
   const pod = view.proven.at(-1)?.pod ?? null;
@@ -150,7 +152,7 @@ function rewriteInterim({ files, host }: ActContext, action: InterimAction): Res
   return files.replace(view.file, next ?? withoutInterim(text));
 }
 
-function editKubelet(context: ActContext, nodeIP: string | null): Acted {
+function editKubelet(context: ActContext, { nodeIP, token }: EditKubelet): Acted {
   const { setup } = context.host.kubelet;
   if (setup.source === null) return { journal: context.journal, failure: 'no file sets the kubelet’s arguments' };
   const { file, inUnit } = setup.source;
@@ -158,7 +160,7 @@ function editKubelet(context: ActContext, nodeIP: string | null): Acted {
   const edited = editKubeletSource(before, setup.source, nodeIP);
   if (!edited.ok) return { journal: context.journal, failure: `${file}: ${edited.error}` };
   const was = setup.nodeIP === null ? {} : { 'node-ip': setup.nodeIP };
-  const restart = restartOf(context.host, null, inUnit);
+  const restart = restartOf(context.host, token, inUnit);
   return watchedEdit(
     { ...context, journal: { ...context.journal, restart } },
     {
@@ -259,7 +261,7 @@ function afterUndo(journal: Journal, host: HostView, watch: Watch, why: string):
     refused: [...journal.refused.filter((entry) => entry.generation === watch.generation), ...refusals(watch, why)],
     restart: isStaticPod(watch.component)
       ? journal.restart
-      : restartOf(host, null, host.kubelet.setup.source?.inUnit ?? false),
+      : restartOf(host, journal.restart?.token ?? null, host.kubelet.setup.source?.inUnit ?? false),
   };
 }
 

@@ -25,7 +25,8 @@ export type AgentAction =
   /** The manifest says what it shall, and is not to be run before the old pod has ended: the kubelet is kept from it for another while. */
   | { readonly kind: 'HoldBack'; readonly component: StaticPod; readonly pod: string }
   | { readonly kind: 'LetStart'; readonly component: StaticPod }
-  | { readonly kind: 'EditKubelet'; readonly nodeIP: string | null }
+  /** It makes a restart, which is the one that `token` asks for; null: none is asked for. */
+  | { readonly kind: 'EditKubelet'; readonly nodeIP: string | null; readonly token: string | null }
   | { readonly kind: 'SetSysctl'; readonly name: string; readonly value: string; readonly persist: boolean }
   | { readonly kind: 'AskRestart'; readonly token: string }
   | { readonly kind: 'RestartKubelet' }
@@ -276,7 +277,7 @@ function kubeletNeed(host: HostView, settings: HostSettings): Need | Decision | 
     );
   }
   return {
-    action: { kind: 'EditKubelet', nodeIP: wanted },
+    action: { kind: 'EditKubelet', nodeIP: wanted, token: settings.restart?.kubelet ?? null },
     message: `The kubelet is being given ${changeText({ 'node-ip': wanted })} in ${setup.source.file}.`,
     firstValues: { kubelet: { nodeIP: setup.nodeIP } },
   };

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import type { HostAddress, HostReport } from '../model/host.ts';
+import { isPodLink } from '../net/interfaces.ts';
 import type { HostFiles } from './files.ts';
 import { readNetworkScripts } from './network-profiles.ts';
 
@@ -22,7 +23,10 @@ const RTF_ADDRCONF = 0x0004_0000;
 const MAX_ADDRESSES = 100;
 const MAX_INTERFACES = 16;
 /** kube-proxy's ipvs mode gives every Service address to this interface: they say nothing of the host. */
-export const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
+const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
+
+/** What is on it comes and goes with Services and pods, and would make an idle node write its status. */
+export const isOfWorkloads = (device: string): boolean => SERVICE_INTERFACES.includes(device) || isPodLink(device);
 
 /**
  * The interface of each IPv4 address in the network namespace that this program runs in. `/proc` tells addresses without it: what lies around them in
@@ -30,23 +34,22 @@ export const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
  */
 export type OwnInterfaces = () => ReadonlyMap<string, string>;
 
-/** As the kernel tells them of interfaces that are up. */
+/** As the kernel tells them of interfaces that are up. An address that a pod's link has too is told of the other interface. */
 export const ownInterfaces: OwnInterfaces = () =>
   new Map(
-    Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
-      addresses.filter(({ family }) => family === 'IPv4').map(({ address }) => [address, name] as const),
-    ),
+    Object.entries(networkInterfaces())
+      .toSorted(([a], [b]) => Number(isOfWorkloads(b)) - Number(isOfWorkloads(a)))
+      .flatMap(([name, addresses = []]) =>
+        addresses.filter(({ family }) => family === 'IPv4').map(({ address }) => [address, name] as const),
+      ),
   );
 
 /** For a program that does not run in the host's network namespace. */
 export const noInterfaces: OwnInterfaces = () => new Map();
 
-/**
- * Addresses of the host itself. The host's ends of its pods' links carry a link-local address each and come and go with the pods:
- * they would make an idle node write its status.
- */
+/** Addresses of the host itself. The host's ends of its pods' links are none of it, whatever they are called: they carry a link-local address at least. */
 export function readAddresses(files: HostFiles, interfaces: OwnInterfaces): readonly SeenAddress[] {
-  const all = allAddresses(files, interfaces()).filter((address) => !SERVICE_INTERFACES.includes(address.interface));
+  const all = allAddresses(files, interfaces()).filter((address) => !isOfWorkloads(address.interface));
   const routes = readDefaultRoutes(files);
   const lasting = new Set([
     'lo',

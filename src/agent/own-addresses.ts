@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { HostFiles } from './files.ts';
-import { SERVICE_INTERFACES } from './netfs.ts';
+import { isOfWorkloads } from './netfs.ts';
 import type { OwnInterfaces } from './netfs.ts';
 
 /** Tells whether the host's addresses are others than when it was asked last. Reads two short lists and nothing else. */
@@ -34,18 +34,18 @@ export async function watchAddresses(
 
 /**
  * IPv6 addresses with their flags, and IPv4 addresses. Without the link-local ones of interfaces that have no other address: so the host's ends of
- * its pods' links look, which come and go.
+ * its pods' links look, whatever they are called, which come and go.
  */
 function addressPrint(files: HostFiles, interfaces: OwnInterfaces): string | null {
   try {
-    const ipv4 = [...interfaces()].filter(([, device]) => !SERVICE_INTERFACES.includes(device));
+    const ipv4 = [...interfaces()].filter(([, device]) => !isOfWorkloads(device));
     const lines = (files.read('/proc/1/net/if_inet6') ?? '')
       .split('\n')
-      .filter((line) => !SERVICE_INTERFACES.includes(deviceOf(line)));
+      .filter((line) => !isOfWorkloads(deviceOf(line)));
     const lasting = new Set(ipv4.map(([, device]) => device));
     for (const line of lines) if (!LINK_LOCAL.test(line)) lasting.add(deviceOf(line));
     const ipv6 = lines.filter((line) => lasting.has(deviceOf(line)));
-    // By address alone: a bridge's or a pod link's IPv4 address may be on several interfaces, of which the last one is told.
+    // By address alone: a bridge's IPv4 address may be on several interfaces, of which the last one is told.
     return [...ipv6, ...ipv4.map(([address]) => address)].sort().join('\n');
   } catch {
     return null;

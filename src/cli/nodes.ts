@@ -17,12 +17,12 @@ export const nodes = (options: NodesOptions, dependencies: Dependencies): Promis
   options.watch === true ? follow(options, dependencies) : show(options, dependencies);
 
 const show = (options: NodesOptions, dependencies: Dependencies): Promise<ExitCode> =>
-  look(options, dependencies, ({ facts, diagnose }) => {
+  look(options, dependencies, ({ facts, diagnose, inCluster }) => {
     const format = options.output ?? 'text';
     const all = nodeRows(facts, diagnose);
     const rows = options.only === 'missing' ? all.filter((row) => row.diagnosis !== null) : all;
     const screen = printOptions(dependencies.terminal, format === 'wide', facts.at);
-    dependencies.terminal.write(documentText(nodesDocument(rows), format) ?? printNodes(rows, screen));
+    dependencies.terminal.write(documentText(nodesDocument(rows), format) ?? printNodes(rows, screen, inCluster));
     return EXIT.OK;
   });
 

@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
-import { type Diagnosis, fixText, triedText } from '../nodes/cause.ts';
+import { type Diagnosis, fixText, fixWords, pauseText, triedText } from '../nodes/cause.ts';
 import { isGuarded } from '../plan/guard-steps.ts';
 import {
   ageText,
@@ -8,6 +8,7 @@ import {
   type Column,
   indented,
   growingTable,
+  harmless,
   paint,
   plural,
   type PrintOptions,
@@ -66,15 +67,16 @@ const familiesOf = (addresses: readonly string[]): readonly Family[] => [
 /**
  * The table of `kubectl dualstack nodes`, and below it what to do about each cause. `wide` has that in the table, node by node, with roles, pod CIDRs
  * and the cause in full.
+ * @param isAsked A DualStackCluster in the cluster asks for what the rows are measured by.
  */
-export function printNodes(rows: readonly NodeRow[], options: PrintOptions): string {
+export function printNodes(rows: readonly NodeRow[], options: PrintOptions, isAsked = true): string {
   if (rows.length === 0) return 'No node to show.\n';
   const lines = table(
     nodeColumns(options.wide),
     rows.map((row) => cells(row, options)),
     unlimited(options),
   );
-  return `${[...lines, ...(options.wide ? [] : fixLines(rows, options))].join('\n')}\n`;
+  return `${[...lines, ...(options.wide ? [] : fixLines(rows, options, isAsked))].join('\n')}\n`;
 }
 
 /** The same table for rows that come one after another; what to do about each cause is in its wide form alone. */
@@ -130,8 +132,12 @@ function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
   ];
 }
 
-const detailText = ({ sentence, tried }: Diagnosis): string =>
-  tried === undefined ? sentence : `${sentence} ${triedText(tried)}`;
+const detailText = ({ sentence, tried, operator }: Diagnosis): string =>
+  [
+    sentence,
+    ...(tried === undefined ? [] : [triedText(tried)]),
+    ...(operator.may && operator.notBefore !== undefined ? [pauseText(operator.notBefore)] : []),
+  ].join(' ');
 
 const readyCell = ({ deleted, ready }: NodeRow): Cell =>
   deleted ? { text: 'Deleted', tone: 'red' } : { text: ready ? 'True' : 'False', tone: ready ? 'green' : 'red' };
@@ -146,7 +152,7 @@ const NAMED = 4;
 const TOLD = 8;
 
 /** Nodes with the same cause and the same fix are told together, the one that helps most nodes first. */
-function fixLines(rows: readonly NodeRow[], options: PrintOptions): readonly string[] {
+function fixLines(rows: readonly NodeRow[], options: PrintOptions, isAsked: boolean): readonly string[] {
   const groups = new Map<string, { readonly diagnosis: Diagnosis; readonly names: string[] }>();
   for (const { name, diagnosis } of rows) {
     if (diagnosis === null) continue;
@@ -165,7 +171,7 @@ function fixLines(rows: readonly NodeRow[], options: PrintOptions): readonly str
       .slice(0, TOLD)
       .flatMap(({ diagnosis, names }) => [
         ...indented(`${diagnosis.cause} (${namesText(names)}): ${detailText(diagnosis)}`, '  ', options.width),
-        ...indented(doText(diagnosis, names), '    ', options.width),
+        ...doLines(diagnosis, names, options.width, isAsked),
       ]),
     ...(more > 0 ? [`  and ${plural(more, 'other cause')}: -o wide`] : []),
   ];
@@ -176,12 +182,21 @@ function namesText(names: readonly string[]): string {
   return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-/** A command for a node names its own addresses: of several nodes that of the first is shown. */
-function doText({ fix, operator }: Diagnosis, names: readonly string[]): string {
+/** A command for a node names its own addresses: of several nodes that of the first is shown. It is one line, to be copied as it stands. */
+function doLines(
+  { fix, operator }: Diagnosis,
+  names: readonly string[],
+  width: number,
+  isAsked: boolean,
+): readonly string[] {
   const [first = ''] = names;
   const example = names.length > 1 && fix.where === 'Node' && fix.command !== null;
-  if (!operator.may) return example ? `For ${first}: ${fixText(fix)}` : fixText(fix);
-  return `The operator does it when it is their turn. By hand${example ? `, for ${first}` : ''}: ${fixText(fix)}`;
+  const byHand = example ? `For ${first}: ` : '';
+  const who = operator.may
+    ? `The operator does it ${isAsked ? `when ${names.length > 1 ? 'their' : 'its'} turn comes` : 'once a DualStackCluster asks for it'}. By hand${example ? `, for ${first}` : ''}: `
+    : byHand;
+  const words = `${who}${fixWords(fix)}${fix.command === null ? '.' : ':'}`;
+  return [...indented(words, '    ', width), ...(fix.command === null ? [] : [`      ${harmless(fix.command)}`])];
 }
 
 /** The rows as a document for machines. */

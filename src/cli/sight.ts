@@ -72,7 +72,7 @@ export function observationOf({ resource, request, facts }: Sight): Observation 
   const plugins = registry.bind(facts);
   const plan = makePlan(request, facts, plugins, memory);
   const proofs = plugins.cni.nodeProofs(plan.wanted, facts);
-  const outlook = outlookOf(plan, plugins, facts.at);
+  const outlook = outlookOf(plan, plugins, request, facts.at);
   const since = sinceWhen(status.nodes, facts.at);
   return { facts, plan, diagnose: (node) => diagnose(node, outlook, knownOf(node, proofs, since(node))) };
 }

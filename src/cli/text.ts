@@ -59,11 +59,22 @@ function wrapParagraph(paragraph: string, width: number, hang: string): readonly
       continue;
     }
     if (line.trim() !== '') lines.push(line);
-    const pieces = breakWord(line.trim() === '' ? joined : `${hang}${word}`, width, hang);
+    const tooLong = line.trim() === '' ? joined : `${hang}${word}`;
+    const pieces = NAME.test(word) ? breakName(tooLong, width, hang) : breakWord(tooLong, width, hang);
     lines.push(...pieces.slice(0, -1));
     line = pieces.at(-1) ?? '';
   }
   return [...lines, line];
+}
+
+/** `KubeletNodeIPSingleFamily`. */
+const NAME = /^[A-Z][A-Za-z]+$/u;
+
+/** Cuts where one of its words begins, where there is such a place. */
+function breakName(text: string, width: number, hang: string): readonly string[] {
+  const cut = [...text.slice(0, width + 1).matchAll(/(?<=[a-z])[A-Z]/gu)].at(-1)?.index;
+  if (text.length <= width || cut === undefined || cut <= hang.length) return breakWord(text, width, hang);
+  return [text.slice(0, cut), ...breakName(`${hang}${text.slice(cut)}`, width, hang)];
 }
 
 /** Cuts a text without regard for spaces: for addresses, paths and lines of a diff. */

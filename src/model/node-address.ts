@@ -35,6 +35,9 @@ export function bestOnHost(node: NodeFacts, family: Family): HostAddress | null 
   return bestOf(node, report, family, asked ?? addressOfFamily(node.internalIPs, family));
 }
 
+export const isOnHost = ({ agent }: NodeFacts, ip: string): boolean =>
+  agent?.report?.addresses.some(({ address }) => address === ip) ?? false;
+
 /** An agent tells so many addresses at most: beyond that, one that is not among them may be there. */
 const ALL_TOLD = 100;
 

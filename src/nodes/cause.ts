@@ -75,8 +75,10 @@ export interface Fix {
   readonly where: 'Node' | 'Cluster' | 'Cloud';
 }
 
-/** Whether the operator may do the fix by itself. */
-export type Permission = { readonly may: true } | { readonly may: false; readonly why: string };
+/** Whether the operator may do the fix by itself; `notBefore` (RFC 3339): it has done so a short while ago. */
+export type Permission =
+  | { readonly may: true; readonly notBefore?: string }
+  | { readonly may: false; readonly why: string };
 
 /** As a sentence of its own; the times in it do not move by themselves. */
 export function triedText({ remedy, times, at, inVain }: Tried): string {
@@ -87,11 +89,18 @@ export function triedText({ remedy, times, at, inVain }: Tried): string {
   return `${what}${when}${often}${inVain === true ? '; that did not help, and it is left to you.' : '.'}`;
 }
 
+/** As a sentence of its own. */
+export const pauseText = (notBefore: string): string =>
+  `The operator did so a short while ago, and does not again before ${notBefore}.`;
+
 const ordinal = (n: number): string => `${n}${n === 2 ? 'nd' : n === 3 ? 'rd' : 'th'}`;
 
-/** The fix in full, as a sentence: the short form, and the command with where to run it. */
-export function fixText({ short, command, where }: Fix): string {
+/** What to do, and where a command for it is run, as the beginning of a sentence. */
+export function fixWords({ short, command, where }: Fix): string {
   const sentence = `${short.charAt(0).toUpperCase()}${short.slice(1)}`;
-  if (command === null) return `${sentence}.`;
-  return `${sentence}${where === 'Node' ? ', on the node' : ''}: ${command}`;
+  return command !== null && where === 'Node' ? `${sentence}, on the node` : sentence;
 }
+
+/** The fix in full, as a sentence: the short form, and the command with where to run it. */
+export const fixText = (fix: Fix): string =>
+  fix.command === null ? `${fixWords(fix)}.` : `${fixWords(fix)}: ${fix.command}`;

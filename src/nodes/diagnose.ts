@@ -2,7 +2,7 @@ import type { NodeFacts } from '../model/facts.ts';
 import type { NodeProof } from '../model/node-proof.ts';
 import { type Family, otherFamily } from '../net/family.ts';
 import { expectationOf } from '../providers/expect.ts';
-import { type Diagnosis, triedText } from './cause.ts';
+import { type Diagnosis, fixText, triedText } from './cause.ts';
 import { fromHost, lookAtHost } from './from-host.ts';
 import { fromCloud, UNINITIALIZED } from './from-kubelet.ts';
 import { ofDual } from './of-dual.ts';
@@ -52,8 +52,9 @@ function missingFamilyOf({ internalIPs }: NodeFacts, families: readonly Family[]
 
 function tell(node: NodeFacts, outlook: Outlook, known: Known): Told | null {
   const missing = missingFamilyOf(node, outlook.families);
-  if (isLost(node, missing, outlook, known.proof)) return lost(node, outlook, known.proof);
-  return missing === null ? ofDual(node, outlook, known) : missingFamily(node, missing, outlook);
+  const lacks = missing === null ? null : missingFamily(node, missing, outlook);
+  if (isLost(node, missing, outlook, known.proof)) return lost(node, outlook, known.proof, lacks);
+  return lacks ?? ofDual(node, outlook, known);
 }
 
 /** The CNI took away the family that the node had; the Node stays Ready all the while. Without proofs its annotations have to tell. */
@@ -73,16 +74,21 @@ const hasLostAnnotation = ({ annotations, internalIPs }: NodeFacts, family: Fami
 const CALICO = 'projectcalico.org/';
 const calicoAddress = (family: Family): string => `${CALICO}${family}Address`;
 
-function lost({ name }: NodeFacts, { families }: Outlook, proof: NodeProof | null): Told {
+/** @param lacks Why the node has no address of a family, by itself: what the network plug-in met. */
+function lost({ name }: NodeFacts, { families }: Outlook, proof: NodeProof | null, lacks: Told | null): Told {
   const primary = families[0] ?? 'IPv4';
   const second = otherFamily(primary);
   const sentence = `calico-node on ${name} found no ${second} address and has dropped the node's ${primary} address.`;
   const remedy = `Give ${name} an ${second} address; then delete its calico-node pod if it does not come back by itself: kubectl -n kube-system delete pod -l k8s-app=calico-node --field-selector spec.nodeName=${name}`;
+  const reason = lacks === null || lacks.cause === 'Unknown' ? null : lacks;
   return {
     cause: 'CNILostPrimary',
     family: null,
-    sentence: proof?.evidence ?? sentence,
-    evidence: proof === null ? [`no annotation ${calicoAddress(primary)} beside others of Calico`] : [],
+    sentence: [proof?.evidence ?? sentence, ...(reason === null ? [] : [reason.sentence])].join(' '),
+    evidence: [
+      ...(proof === null ? [`no annotation ${calicoAddress(primary)} beside others of Calico`] : []),
+      ...(reason === null ? [] : [`${reason.cause}: ${fixText(reason.fix)}`, ...reason.evidence]),
+    ],
     fix: { ...splitRemedy(proof?.remedy ?? remedy), where: 'Cluster' },
     by: { why: `The host needs an ${second} address first, and the operator gives none to hosts.` },
   };
@@ -106,7 +112,8 @@ function missingFamily(node: NodeFacts, family: Family, { settings, now }: Outlo
       ...(node.providerID === '' ? [] : [`providerID ${node.providerID}`]),
     ];
     const has = `A cloud provider gives ${node.name} its addresses`;
-    return fromCloud({ node, family, isNew: isRecent(node.createdAt) || isPending, place, evidence, nodeIPs, has });
+    const isNew = isRecent(node.createdAt) || isPending;
+    return fromCloud({ node, family, isNew, place, evidence, nodeIPs, source: '', has });
   }
   return unseen(node, family);
 }
@@ -138,7 +145,7 @@ function unseen(node: NodeFacts, family: Family): Told {
       together?.is === 'Late' && family === 'IPv6'
         ? {
             short: 'restart its kubelet once its host has the address',
-            command: 'ip -6 address show scope global && systemctl restart kubelet',
+            command: 'ip -6 address show scope global | grep inet6 && systemctl restart kubelet',
             where: 'Node',
           }
         : system?.id === 'windows' || isWindows

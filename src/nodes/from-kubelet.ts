@@ -4,6 +4,7 @@ import { bestOnHost, chooseAddress } from '../model/node-address.ts';
 import { type Family, otherFamily } from '../net/family.ts';
 import type { Expectation } from '../providers/expect.ts';
 import { unreachable } from '../result.ts';
+import type { Fix } from './cause.ts';
 import { isNewerThan } from './remedy.ts';
 import { familyOfNodeIP, isAny, onlyFamilyOf, regimeOf } from './regime.ts';
 import { addressText, CLOUD_IS_YOURS, HEALS, type Told } from './told.ts';
@@ -67,6 +68,7 @@ export function fromKubelet(
         place,
         evidence,
         nodeIPs: regime.nodeIPs,
+        source,
         has: `${name} has ${address}`,
       });
     }
@@ -115,9 +117,12 @@ const notShownYet = ({ node, family, asked, late, evidence }: AskedCase): Told =
     ? `${asked} came to ${node.name} after its kubelet had started.`
     : `${node.name} has ${asked} and its kubelet is told so, but the Node does not show it yet.`,
   evidence,
-  fix: { short: 'wait a minute, then restart its kubelet', command: RESTART, where: 'Node' },
+  fix: WAIT,
   by: { why: HEALS },
 });
+
+/** A kubelet looks for its addresses every 10 s. */
+export const WAIT: Fix = { short: 'wait a minute, then restart its kubelet', command: RESTART, where: 'Node' };
 
 interface BootScriptCase {
   readonly node: NodeFacts;
@@ -170,12 +175,14 @@ interface CloudCase {
   readonly evidence: readonly string[];
   /** What the kubelet asks of the cloud provider with `--node-ip`. */
   readonly nodeIPs: readonly string[];
+  /** The file that sets it; empty: nobody has seen which. */
+  readonly source: string;
   /** Begins the sentence: what is known of the host. */
   readonly has: string;
 }
 
 /** The cloud controller manager writes the addresses of this Node. */
-export function fromCloud({ node, family, isNew, place, evidence, nodeIPs, has }: CloudCase): Told {
+export function fromCloud({ node, family, isNew, place, evidence, nodeIPs, source, has }: CloudCase): Told {
   const { cloud } = place;
   const external = node.externalIPs.find((ip) => familyOfNodeIP(ip) === family);
   if (nodeIPs.length > 0 && onlyFamilyOf(nodeIPs) === otherFamily(family)) {
@@ -186,7 +193,7 @@ export function fromCloud({ node, family, isNew, place, evidence, nodeIPs, has }
       evidence,
       fix: {
         short: 'take --node-ip off, or name both families in it, and restart its kubelet',
-        command: `sed -i 's/ *--node-ip[= ][^ "]*//' ${KUBEADM_FLAGS} && ${RESTART}`,
+        command: editWith('s/ *--node-ip[= ][^ "]*//', source),
         where: 'Node',
       },
       by: { why: 'A cloud provider gives this Node its addresses, and the operator leaves its kubelet to it.' },
@@ -246,11 +253,13 @@ export function pairOf(node: NodeFacts, family: Family, address: string): string
 
 /** Sets the flag where it is set now; else in front of the other arguments that kubeadm wrote. */
 export function setNodeIP(source: string, pair: string, before: string): string {
+  return before === ''
+    ? editWith(`s/^KUBELET_[A-Z]*_ARGS="\\{0,1\\}/&--node-ip=${pair} /`, source)
+    : editWith(`s/--node-ip[= ][^ "]*/--node-ip=${pair}/`, source);
+}
+
+function editWith(edit: string, source: string): string {
   const file = source === '' ? KUBEADM_FLAGS : source;
-  const edit =
-    before === ''
-      ? `s/^KUBELET_[A-Z]*_ARGS="\\{0,1\\}/&--node-ip=${pair} /`
-      : `s/--node-ip[= ][^ "]*/--node-ip=${pair}/`;
   const reload = file.includes('/systemd/system/') ? 'systemctl daemon-reload && ' : '';
   return `sed -i '${edit}' ${file} && ${reload}${RESTART}`;
 }

@@ -2,8 +2,8 @@ import type { NodeFacts } from '../model/facts.ts';
 import type { HostReport } from '../model/host.ts';
 import { bestOnHost, familyOf, goneAddress } from '../model/node-address.ts';
 import type { Family } from '../net/family.ts';
-import { pairOf, setNodeIP } from './from-kubelet.ts';
-import { correctionOf } from './remedy.ts';
+import { pairOf, setNodeIP, WAIT } from './from-kubelet.ts';
+import { correctionOf } from './correction.ts';
 import { type Regime, regimeOf } from './regime.ts';
 import { hasFamily, HEALS, type Known, NETWORK_IS_YOURS, type Outlook, splitRemedy, type Told } from './told.ts';
 
@@ -70,20 +70,16 @@ function goneOf({ node, report, regime, family, stale }: GoneCase, outlook: Outl
   } as const;
   const best = bestOnHost(node, family);
   const isPrimary = family === outlook.families[0];
+  const giveBack: Told['fix'] = {
+    short: 'give its host the address back, or set --node-ip to the new one and restart its kubelet',
+    command: `ip -${family === 'IPv4' ? 4 : 6} address show scope global`,
+    where: 'Node',
+  };
   if (best === null || isPrimary) {
-    return {
-      ...told,
-      fix: {
-        short: 'give its host the address back, or set --node-ip to the new one and restart its kubelet',
-        command: `ip -${family === 'IPv4' ? 4 : 6} address show scope global`,
-        where: 'Node',
-      },
-      by: {
-        why: isPrimary
-          ? 'The operator does not change the address by which a node is reached first.'
-          : NETWORK_IS_YOURS,
-      },
-    };
+    const why = isPrimary
+      ? 'The operator does not change the address by which a node is reached first.'
+      : NETWORK_IS_YOURS;
+    return { ...told, fix: giveBack, by: { why } };
   }
   if (regime.is === 'BootScript') {
     return {
@@ -97,6 +93,11 @@ function goneOf({ node, report, regime, family, stale }: GoneCase, outlook: Outl
     };
   }
   const nodeIPs = regime.is === 'Literal' ? regime.nodeIPs : [];
+  if (!nodeIPs.includes(stale)) return { ...told, fix: WAIT, by: { why: HEALS } };
+  if (correctionOf(node, outlook, null) === null) {
+    const why = `The operator does not follow ${best.address}, which may be another host's next.`;
+    return { ...told, fix: giveBack, by: { why } };
+  }
   return {
     ...told,
     fix: {
@@ -104,11 +105,7 @@ function goneOf({ node, report, regime, family, stale }: GoneCase, outlook: Outl
       command: setNodeIP(report.kubelet.source, pairOf(node, family, best.address), nodeIPs.join(',')),
       where: 'Node',
     },
-    by: !nodeIPs.includes(stale)
-      ? { why: HEALS }
-      : correctionOf(node, outlook, null) === null
-        ? { why: `The operator does not follow ${best.address}, which may be another host's next.` }
-        : 'CorrectNodeIP',
+    by: 'CorrectNodeIP',
   };
 }
 
@@ -117,15 +114,18 @@ function order(node: NodeFacts, { families }: Outlook): Told | null {
   const [primary] = families;
   const [first] = node.internalIPs;
   if (primary === undefined || first === undefined || hasFamily([first], primary)) return null;
-  const pair = families.flatMap((family) => node.internalIPs.find((ip) => hasFamily([ip], family)) ?? []);
+  const pair = families.flatMap((family) => node.internalIPs.find((ip) => hasFamily([ip], family)) ?? []).join(',');
+  const regime = regimeOf(node);
+  const source = node.agent?.report?.kubelet.source;
   return {
     cause: 'AddressOrder',
     family: primary,
     sentence: `${node.name} lists ${first} first, and the primary family of the cluster is ${primary}.`,
     evidence: [`InternalIPs ${node.internalIPs.join(', ')}`],
     fix: {
-      short: `set --node-ip=${pair.join(',')} and restart its kubelet, or turn the order round in its cloud controller manager`,
-      command: null,
+      short: `set --node-ip=${pair} and restart its kubelet, or turn the order round in its cloud controller manager`,
+      command:
+        regime.is === 'Literal' && source !== undefined ? setNodeIP(source, pair, regime.nodeIPs.join(',')) : null,
       where: 'Node',
     },
     by: { why: 'Pods on its network took their first address from it and would have to be made anew.' },
@@ -144,14 +144,18 @@ function podCIDR(node: NodeFacts, { families, usesPodCIDRs }: Outlook): Told | n
     evidence: [`podCIDRs ${node.podCIDRs.join(', ')}`],
     fix: {
       short: 'have its Node object replaced (spec.nodes.podCIDRs: Replace)',
-      command: `kubectl patch dualstackcluster cluster --type merge -p '{"spec":{"nodes":{"podCIDRs":"Replace"}}}'`,
+      // It may have any name.
+      command: `kubectl patch $(kubectl get dualstackclusters -o name) --type merge -p '{"spec":{"nodes":{"podCIDRs":"Replace"}}}'`,
       where: 'Cluster',
     },
     by: 'ReplaceNode',
   };
 }
 
-/** The kubelet adds the second address to pods on the host's network that run; where it did not, they started before it knew. */
+/**
+ * The kubelet adds the second address to pods on the host's network that run, when it looks at each the next time: within some 90 s. Where it did not,
+ * they started before it knew.
+ */
 function hostPods(node: NodeFacts, { families, hostPodIPs }: Outlook): Told | null {
   const podIPs = hostPodIPs.get(node.name);
   if (podIPs === undefined) return null;
@@ -163,7 +167,7 @@ function hostPods(node: NodeFacts, { families, hostPodIPs }: Outlook): Told | nu
     sentence: `${node.name} has both families, and pods on its network show ${podIPs.join(', ')} alone.`,
     evidence: [`podIPs ${podIPs.join(', ')}`, `InternalIPs ${node.internalIPs.join(', ')}`],
     fix: {
-      short: 'restart its kubelet, then make those pods anew',
+      short: 'wait two minutes; if it lasts, restart its kubelet, then make those pods anew',
       command: 'systemctl restart kubelet',
       where: 'Node',
     },

@@ -1,11 +1,12 @@
 import type { BoundPlugins } from '../model/bound.ts';
 import type { Plan } from '../model/plan.ts';
+import type { Request } from '../model/request.ts';
 import type { Outlook } from './told.ts';
 
 /** What decides on the causes of all nodes alike, from a pass. @param now Milliseconds since the epoch. */
-export const outlookOf = ({ wanted, steps }: Plan, { cni, distribution }: BoundPlugins, now: number): Outlook => ({
-  families: wanted.families,
-  settings: wanted.nodes,
+export const outlookOf = (plan: Plan, { cni, distribution }: BoundPlugins, request: Asked, now: number): Outlook => ({
+  families: plan.wanted.families,
+  settings: plan.wanted.nodes,
   usesPodCIDRs: cni.usesNodeIPAM,
   hostPodIPs: new Map(
     distribution
@@ -13,6 +14,15 @@ export const outlookOf = ({ wanted, steps }: Plan, { cni, distribution }: BoundP
       .filter(({ hostNetwork, terminating, podIPs }) => hostNetwork && !terminating && podIPs.length > 0)
       .map(({ node, podIPs }) => [node, podIPs]),
   ),
-  editsHosts: steps.some(({ kind }) => kind === 'EditHost'),
+  editsHosts: plan.steps.some(({ kind }) => kind === 'EditHost'),
+  heldBy: heldBy(request, plan),
   now,
 });
+
+type Asked = Pick<Request, 'paused' | 'mode' | 'approvedPlanHash'>;
+
+function heldBy({ paused, mode, approvedPlanHash }: Asked, { hash }: Plan): string | null {
+  if (paused) return 'spec.paused is true.';
+  if (mode === 'Plan') return 'spec.mode is Plan.';
+  return approvedPlanHash === '' || approvedPlanHash === hash ? null : 'spec.approvedPlanHash names another plan.';
+}

@@ -5,7 +5,8 @@ import type { Wanted } from '../model/wanted.ts';
 import type { Family } from '../net/family.ts';
 import { unreachable } from '../result.ts';
 import type { Cause, Fix, Permission } from './cause.ts';
-import { correctionOf, restartOf } from './remedy.ts';
+import { correctionOf } from './correction.ts';
+import { pausedUntil, restartOf } from './remedy.ts';
 
 /** What a cause is decided by, beside the node itself: the same for all nodes of a pass. */
 export interface Outlook {
@@ -18,6 +19,8 @@ export interface Outlook {
   readonly hostPodIPs: ReadonlyMap<string, readonly string[]>;
   /** The operator edits the settings of hosts in this cluster, through agents. */
   readonly editsHosts: boolean;
+  /** What keeps it from doing anything for now, as a sentence; null: nothing. */
+  readonly heldBy: string | null;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -51,7 +54,12 @@ export const CLOUD_IS_YOURS = 'The operator does not change settings of a cloud 
 export const HEALS = 'There is nothing to do but wait.';
 
 /** Within what the user allows, and where there is somebody to do it. */
-export function permission({ by }: Told, node: NodeFacts, outlook: Outlook): Permission {
+export function permission(told: Told, node: NodeFacts, outlook: Outlook): Permission {
+  const permitted = inPrinciple(told, node, outlook);
+  return permitted.may && outlook.heldBy !== null ? { may: false, why: outlook.heldBy } : permitted;
+}
+
+function inPrinciple({ by }: Told, node: NodeFacts, outlook: Outlook): Permission {
   const { settings } = outlook;
   if (typeof by === 'object') return { may: false, why: by.why };
   switch (by) {
@@ -86,12 +94,13 @@ function correcting(node: NodeFacts, outlook: Outlook): Permission {
     case 'Refused':
       return { may: false, why: `The kubelet of ${node.name} did not work with the new address: ${correction.why}.` };
     case 'InVain':
+    case 'GivenUp':
       return { may: false, why: 'The operator has done it, which did not help.' };
     case 'Due':
     case 'Waiting':
     case 'Asked':
     case undefined:
-      return { may: true };
+      return mayOnceRested(node, outlook);
     default:
       return unreachable(correction);
   }
@@ -112,10 +121,15 @@ function restarting(node: NodeFacts, outlook: Outlook): Permission {
     case 'Due':
     case 'Waiting':
     case 'Asked':
-      return { may: true };
+      return mayOnceRested(node, outlook);
     default:
       return unreachable(restart);
   }
+}
+
+function mayOnceRested(node: NodeFacts, outlook: Outlook): Permission {
+  const notBefore = pausedUntil(node, outlook);
+  return notBefore === null ? { may: true } : { may: true, notBefore };
 }
 
 export const look = (command: string): Fix => ({ short: 'look at its host', command, where: 'Node' });

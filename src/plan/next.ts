@@ -146,7 +146,8 @@ function isApplying({ agent }: NodeFacts): boolean {
 function isCorrection(step: Step, memory: Memory, generation: number): boolean {
   switch (step.kind) {
     case 'EditHost':
-      return step.again || (memory.appliedGeneration === generation && isShared(step.phase));
+      // Remedies count by themselves how often, and give up by themselves: nothing else waits for them.
+      return !isRemedy(step) && (step.again || (memory.appliedGeneration === generation && isShared(step.phase)));
     case 'ApplyObject':
       return step.ends !== true && memory.appliedGeneration === generation && isShared(step.phase);
     case 'MigrateService':

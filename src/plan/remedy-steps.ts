@@ -3,7 +3,8 @@ import type { HostSettings } from '../model/host.ts';
 import type { Memory } from '../model/memory.ts';
 import type { Change, Step, StepState } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
-import { correctionOf, type RemedyOutlook, restartOf } from '../nodes/remedy.ts';
+import { correctionOf, type RemedyOutlook } from '../nodes/correction.ts';
+import { restartOf } from '../nodes/remedy.ts';
 import { unreachable } from '../result.ts';
 
 /**
@@ -71,12 +72,13 @@ function correcting(wanted: Wanted, node: NodeFacts, outlook: RemedyOutlook, mem
   const correction = correctionOf(node, outlook, memory.goneSince[node.name] ?? null);
   switch (correction?.is) {
     case 'Due': {
-      const { nodeIPs, gone } = correction;
+      const { nodeIPs, gone, token } = correction;
       const before = node.agent?.report?.kubelet.running?.args['node-ip'] ?? null;
       return {
         node,
         why: `Its host no longer has ${gone}, which the Node shows, and has ${nodeIPs.at(-1) ?? ''} in its place.`,
-        settings: { kubelet: { nodeIPs } },
+        // The restart that the edit makes is the one that the token asks for.
+        settings: { kubelet: { nodeIPs }, restart: { kubelet: token } },
         diff: [{ path: '--node-ip', before, after: nodeIPs.join(',') }],
         again: correction.again,
         state: { is: 'Pending' },
@@ -94,6 +96,7 @@ function correcting(wanted: Wanted, node: NodeFacts, outlook: RemedyOutlook, mem
     case 'Waiting':
     case 'InVain':
     case 'Refused':
+    case 'GivenUp':
     case undefined:
       return null;
     default:

@@ -17,14 +17,26 @@ export function missingText(nodes: NodesStatus, families: readonly Family[]): st
     .join(' and ');
   const told = nodes.exceptions.filter((entry) => entry.families.length < families.length).slice(0, NAMED);
   const more = ipv4Only + ipv6Only + none - told.length;
-  return `${counts}: ${told.map(nodeText).join(', ')}${more > 0 ? ` and ${more} more` : ''}. kubectl dualstack nodes --only missing shows all.`;
+  return `${counts}: ${groupsText(told)}${more > 0 ? ` and ${more} more` : ''}. kubectl dualstack nodes --only missing shows all.`;
 }
 
-function nodeText({ name, cause, since, remedy, tried }: NodeException): string {
+/** Nodes with which the same is wrong are told together. */
+function groupsText(nodes: readonly NodeException[]): string {
+  const groups = Map.groupBy(nodes, whatText);
+  return [...groups].map(([what, each]) => `${listText(each.map(({ name }) => name))} (${what})`).join(', ');
+}
+
+function listText(names: readonly string[]): string {
+  const before = names.slice(0, -1).join(', ');
+  return `${before}${before === '' ? '' : ' and '}${names.at(-1) ?? ''}`;
+}
+
+function whatText({ cause, since, remedy, tried, byOperator }: NodeException): string {
   const when = since === undefined ? '' : ` since ${timeText(since)}`;
+  const who = tried === undefined && byOperator === true ? ', which the operator does' : '';
   const triedTo =
     tried === undefined ? '' : tried.inVain === true ? '; the operator tried in vain' : '; the operator is at it';
-  return `${name} (${cause}${when}${remedy === undefined ? '' : `; ${remedy}`}${triedTo})`;
+  return `${cause}${when}${remedy === undefined ? '' : `; ${remedy}${who}`}${triedTo}`;
 }
 
 /** `2026-11-02 11:48 UTC`. */

@@ -4,10 +4,16 @@ import { GUARD_TAINT } from '../api/names.ts';
 import type { NodeFacts } from '../model/facts.ts';
 import type { NodeProof } from '../model/node-proof.ts';
 import { FAMILIES, type Family } from '../net/family.ts';
-import { type Diagnosis, triedText } from '../nodes/cause.ts';
+import { type Diagnosis, pauseText, type Tried, triedText } from '../nodes/cause.ts';
 import { diagnose, type Severity, severityOf } from '../nodes/diagnose.ts';
 import { hasFamily, type Known, type Outlook } from '../nodes/told.ts';
 import { isGuarded, type Proofs } from '../plan/guard-steps.ts';
+
+/** What a pass is about to do about one node. It is told before, because it may have helped by the next look. */
+export interface Begun {
+  readonly node: string;
+  readonly tried: Tried;
+}
 
 /**
  * Counts of the nodes by families, and the worst of those that are not as wanted. Of thousands of nodes that lack a family, only those that are
@@ -19,6 +25,7 @@ export function nodesStatus(
   nodes: readonly NodeFacts[],
   proofs: Proofs,
   previous: NodesStatus | undefined,
+  begun: Begun | null = null,
 ): NodesStatus {
   const counts = { dualStack: 0, ipv4Only: 0, ipv6Only: 0, none: 0, delayed: 0 };
   const since = sinceWhen(previous, outlook.now);
@@ -51,7 +58,8 @@ export function nodesStatus(
         // An address that goes is an event of its own, however long something else has been wrong with the node.
         const isGone = diagnosis.cause === 'AddressGone';
         const told = isGone ? { ...diagnosis, since: goneSince.get(node.name) ?? secondsOf(outlook.now) } : diagnosis;
-        return [exceptionOf(node, told, delayed)];
+        const tried = begun?.node === node.name ? begun.tried : told.tried;
+        return [exceptionOf(node, { ...told, ...(tried === undefined ? {} : { tried }) }, delayed)];
       }),
   };
 }
@@ -121,7 +129,12 @@ export const knownOf = (node: NodeFacts, proofs: Proofs, since: string | null): 
 function exceptionOf(node: NodeFacts, diagnosis: Diagnosis, delayed: boolean): NodeException {
   const { cause, sentence, since, fix, operator, tried } = diagnosis;
   const guarded = isGuarded(node);
-  const message = [sentence, ...(tried === undefined ? [] : [triedText(tried)]), ...(guarded ? [GUARDED] : [])];
+  const message = [
+    sentence,
+    ...(tried === undefined ? [] : [triedText(tried)]),
+    ...(operator.may && operator.notBefore !== undefined ? [pauseText(operator.notBefore)] : []),
+    ...(guarded ? [GUARDED] : []),
+  ];
   return {
     name: node.name,
     families: [...familiesOf(node)],

@@ -7,15 +7,18 @@ import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { Memory } from '../model/memory.ts';
 import type { OperatorError } from '../model/outcome.ts';
+import { isRemedy } from '../model/step.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Request } from '../model/request.ts';
+import { attemptOf } from '../nodes/attempt.ts';
 import { outlookOf } from '../nodes/outlook.ts';
+import { timesOf } from '../nodes/remedy.ts';
 import type { Decision } from '../plan/next.ts';
 import type { Goal } from '../plan/wanted.ts';
 import { unreachable } from '../result.ts';
 import { connectivityStatus } from './connectivity.ts';
 import { conditionsAfterLook, conditionsWithoutLook } from './conditions.ts';
-import { nodesStatus } from './nodes.ts';
+import { type Begun, nodesStatus } from './nodes.ts';
 import { planStatus } from './plan-status.ts';
 import { servicesStatus } from './services.ts';
 import { workloadsStatus } from './workloads.ts';
@@ -85,8 +88,8 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
   const { wanted } = plan;
   const primaryFamily = wanted.families[0];
   const services = servicesStatus(facts, wanted);
-  const outlook = outlookOf(plan, plugins, facts.at);
-  const nodes = nodesStatus(outlook, facts.nodes, plugins.cni.nodeProofs(wanted, facts), previous.nodes);
+  const outlook = outlookOf(plan, plugins, said.request, facts.at);
+  const nodes = nodesStatus(outlook, facts.nodes, plugins.cni.nodeProofs(wanted, facts), previous.nodes, begunBy(said));
   const done = decision.is === 'Done' && said.goal === 'Spec';
   return {
     observedGeneration: generation,
@@ -126,6 +129,16 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
     ...(memory.rollBack === null ? {} : { rollBack: { ...memory.rollBack, reason: clip(memory.rollBack.reason) } }),
     ...(memory.corrections.length === 0 ? {} : { corrections: memory.corrections.slice(0, LIMITS.corrections) }),
   };
+}
+
+function begunBy({ decision, refused }: Looked): Begun | null {
+  if (decision.is !== 'Act' || refused !== null) return null;
+  const { step } = decision;
+  if (step.kind !== 'EditHost' || !isRemedy(step)) return null;
+  const attempt = attemptOf(step.settings.restart?.kubelet);
+  if (attempt === null) return null;
+  const remedy = step.settings.kubelet === undefined ? 'RestartKubelet' : 'SetNodeIP';
+  return { node: step.node, tried: { remedy, ...timesOf(attempt) } };
 }
 
 /** The last spec that was carried out in full; what is under way does not count yet. */

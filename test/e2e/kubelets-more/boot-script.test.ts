@@ -60,6 +60,13 @@ whereItRuns('a node whose script asks for its addresses before IPv6 has come', (
       const started = await kubeletPid();
 
       await late.addAddress();
+      const seen = await untilStatus(
+        cluster,
+        'it is told that the address came late',
+        ({ nodes }) => nodes?.exceptions.some(({ cause }) => cause === 'LateAddress') === true,
+        MINUTES,
+      );
+      expect(seen.nodes?.exceptions).toMatchObject([{ name: LATE, byOperator: true }]);
       await untilStatus(
         cluster,
         'the node is whole',

@@ -1,8 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { KubeClient } from '../../../src/kube/client.ts';
-import type { KubeObject } from '../../../src/model/object.ts';
-import { connectTo } from '../../support/connect.ts';
 import { type RealCluster, startRealCluster } from '../cluster/index.ts';
 import {
   applyResource,
@@ -12,6 +9,7 @@ import {
   statusNow,
   untilStatus,
 } from '../kubelets/support/conversion.ts';
+import { killOperatorAtDeletion } from '../kubelets/support/kill-operator.ts';
 import { checkPackets, failedText } from '../kubelets/support/packets.ts';
 import { whereItRuns } from '../kubelets/support/where-it-runs.ts';
 
@@ -56,7 +54,7 @@ whereItRuns('faults in the middle of a conversion', () => {
       await cluster.node(host).reboot();
 
       await atStep('pod-cidrs');
-      told.push(`the operator is killed when ${await killedAtDeletion()} has been deleted`);
+      told.push(`the operator is killed when ${await killOperatorAtDeletion(cluster)} has been deleted`);
 
       const status = await untilStatus(cluster, `it is Ready after: ${told.join('; ')}`, isReady, 12 * MINUTES);
       expect(conditionOf(status, 'NodesDualStack')?.status).toBe('True');
@@ -80,31 +78,6 @@ whereItRuns('faults in the middle of a conversion', () => {
   async function firstPodCIDRs(): Promise<string> {
     const path = 'jsonpath={range .items[*]}{.metadata.name} {.spec.podCIDR}{"\\n"}{end}';
     return (await cluster.kubectl(['get', 'nodes', '-o', path])).stdout;
-  }
-
-  /** Kills the operator as soon as a Node is gone, or on its way: before its successor was made. Gives that Node's name. */
-  async function killedAtDeletion(): Promise<string> {
-    const admin = await connectTo(cluster.kubeconfig);
-    try {
-      const uids = new Map((await nodesNow(admin.client)).map(({ metadata }) => [metadata.name, metadata.uid]));
-      const operators = cluster.nodes.flatMap(({ machine }) => machine.pids(/ \/app\/main\.js operator /u));
-      const end = performance.now() + MINUTES;
-      while (performance.now() < end) {
-        const here = await nodesNow(admin.client);
-        const going = [...uids].find(
-          ([name, uid]) =>
-            !here.some(({ metadata }) => metadata.uid === uid && metadata.deletionTimestamp === undefined) &&
-            !here.some(({ metadata }) => metadata.name === name && metadata.uid !== uid),
-        );
-        if (going === undefined) continue;
-        for (const pid of operators) process.kill(pid, 'SIGKILL');
-        expect(operators.length).toBeGreaterThan(0);
-        return going[0];
-      }
-      throw new Error('no Node was seen to be deleted');
-    } finally {
-      await admin.close();
-    }
   }
 
   /** Waits until a step of that group is in work. */
@@ -136,9 +109,3 @@ whereItRuns('faults in the middle of a conversion', () => {
     return (await cluster.kubectl(path)).stdout;
   }
 });
-
-async function nodesNow(client: KubeClient): Promise<readonly KubeObject[]> {
-  const listed = await client.list({ apiVersion: 'v1', kind: 'Node' });
-  if (!listed.ok) throw new Error(listed.error.message);
-  return listed.value.items;
-}

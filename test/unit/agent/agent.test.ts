@@ -172,6 +172,19 @@ test('what was asked for in the middle of a pass is not said to be answered by i
   expect(host.condition('Applied')).toMatchObject({ status: 'True', observedGeneration: before });
 });
 
+test('a pair that comes with a token needs one restart, not two, also for an agent that is killed in the middle', async () => {
+  host.onRestart = () => host.startKubelet();
+  host.ask({ kubelet: { nodeIPs: NODE_IPS }, restart: { kubelet: 'first' } });
+  await host.settle();
+  host.newAgent();
+  for (let i = 0; i < 10; i += 1) await host.settle(10);
+  expect(host.condition('Applied')).toMatchObject({ status: 'True' });
+  expect(host.restarts).toBe(1);
+  host.ask({ kubelet: { nodeIPs: NODE_IPS }, restart: { kubelet: 'second' } });
+  for (let i = 0; i < 10; i += 1) await host.settle(10);
+  expect(host.restarts).toBe(2);
+});
+
 test('a restart token asks for one restart', async () => {
   host.onRestart = () => host.startKubelet();
   for (const token of ['1', '1', '2']) {

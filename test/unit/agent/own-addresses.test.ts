@@ -6,6 +6,8 @@ import { type FakeClock, fakeClock } from '../../support/fake-clock.ts';
 
 const GLOBAL = '20010db8000000000000000000000001 02 40 00 80 eth0';
 const LINK_LOCAL = 'fe800000000000000000000000000001 02 40 20 80 eth0';
+/** As the CNI plug-in ptp has it. */
+const gatewayOn = (device: string): string => `fd000010024400010000000000000001 05 80 00 80 ${device}`;
 const podLink = (n: number): string => `fe80000000000000000000000000ee${10 + n} 0${n} 40 20 80 cali${n}`;
 
 let host: TestHost;
@@ -87,7 +89,12 @@ test.each([
   ['links of pods', () => host.setIPv6(LINK_LOCAL, podLink(5), podLink(6))],
   ['addresses of Services', () => host.setIPv6(LINK_LOCAL, GLOBAL.replace('eth0', 'kube-ipvs0'))],
   ['a local cache of names', () => ipv4.set('169.254.20.10', 'nodelocaldns')],
-  ['a bridge that is told on another of its links', () => ipv4.set('192.0.2.1', 'veth7')],
+  ['a bridge that is told on another of its links', () => ipv4.set('192.0.2.1', 'br7')],
+  [
+    'links of pods that carry the gateway of their network',
+    () => host.setIPv6(LINK_LOCAL, gatewayOn('veth5'), gatewayOn('veth6')),
+  ],
+  ['links of pods that carry an IPv4 gateway', () => ipv4.set('10.244.1.1', 'veth5')],
 ])('%s that come and go call for no pass', async (_, change) => {
   ipv4.set('192.0.2.9', 'eth0');
   expect(await passesIn(1_100)).toBe(1);

@@ -51,7 +51,8 @@ worker-2  False  IPv4,IPv6  192.0.2.13  2001:db8::13  -          -
 
 What to do
   NoAddress (worker-1): No interface has an address of IPv6.
-    Give it an IPv6 address, on the node: ip -6 address add ADDRESS/64 dev eth0
+    Give it an IPv6 address, on the node:
+      ip -6 address add ADDRESS/64 dev eth0
 `);
 });
 
@@ -92,11 +93,16 @@ test('nodes with the same fix are told together, and who does it', () => {
 What to do
   LateAddress (worker-2, worker-3, worker-4, worker-5 and 1 more): No interface
   has an address of IPv6.
-    The operator does it when it is their turn. By hand, for worker-2: Set it,
-    on the node: set it
+    The operator does it when their turn comes. By hand, for worker-2: Set it,
+    on the node:
+      set it
   NoAddress (worker-1): No interface has an address of IPv6.
-    Give it an IPv6 address, on the node: ip -6 address add ADDRESS/64 dev eth0
+    Give it an IPv6 address, on the node:
+      ip -6 address add ADDRESS/64 dev eth0
 `);
+  expect(printNodes(told, screen(), false)).toContain(
+    'The operator does it once a DualStackCluster asks for it. By hand, for',
+  );
 });
 
 test('long names give way before addresses do', () => {

@@ -66,3 +66,15 @@ test('colour is a matter of the reader', () => {
   expect(paint('x', 'red', { colour: false })).toBe('x');
   expect(paint('x', 'red', { colour: true })).toBe('\u001B[31mx\u001B[39m');
 });
+
+test('a name of several words is broken where one of them begins', () => {
+  expect(wrap('KubeletNodeIPSingleFamily', 21)).toEqual(['KubeletNodeIPSingle', 'Family']);
+  expect(wrap('DuplicateAddressDetectionFailed (guarded)', 12)).toEqual([
+    'Duplicate',
+    'Address',
+    'Detection',
+    'Failed',
+    '(guarded)',
+  ]);
+  expect(wrap('Abcdefghijklmnop', 10)).toEqual(['Abcdefghij', 'klmnop']);
+});

@@ -9,7 +9,7 @@ import { unmanagedFacts } from '../../support/unmanaged.ts';
 
 const outlook = (facts: ClusterFacts, request: Record<string, unknown> = {}) => {
   const { plugins, plan } = planScene(facts, asked(request));
-  return outlookOf(plan, plugins, facts.at);
+  return outlookOf(plan, plugins, asked(request), facts.at);
 };
 
 const withProxies = (pods: readonly PodFacts[]): ClusterFacts => {
@@ -48,4 +48,13 @@ test('where it cannot be read nothing is known of them', () => {
   const facts = clusterScene();
   const own = { ...kubeadmFacts(facts.nodes), proxy: { known: false, why: '503' } as const };
   expect(outlook({ ...facts, distribution: { ...facts.distribution, own } }).hostPodIPs.size).toBe(0);
+});
+
+test.each([
+  [{}, null],
+  [{ paused: true }, 'spec.paused is true.'],
+  [{ mode: 'Plan' }, 'spec.mode is Plan.'],
+  [{ approvedPlanHash: '0123456789abcdef' }, 'spec.approvedPlanHash names another plan.'],
+])('what holds the operator: %j', (request, heldBy) => {
+  expect(outlook(clusterScene(), request).heldBy).toBe(heldBy);
 });

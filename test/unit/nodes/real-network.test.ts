@@ -1,41 +1,16 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import type { HostAddress, HostReport } from '../../../src/model/host.ts';
 import type { Cause, Diagnosis } from '../../../src/nodes/cause.ts';
 import { diagnose } from '../../../src/nodes/diagnose.ts';
 import { nodeFacts, running } from '../../support/facts.ts';
+import { hostWith, whereItRuns } from '../../support/namespace.ts';
 import { OUTLOOK, V4 } from './situation.ts';
 
 // Causes that the kernel can be brought to show for real: each in a network namespace of its own, read as the agent reads it.
 const PRINT = fileURLToPath(new URL('../../support/print-network.ts', import.meta.url));
-
-/** Null: namespaces can be made here; else what is missing. */
-function obstacle(): string | null {
-  try {
-    execFileSync('unshare', ['-n', '-p', '-f', '--mount-proc', 'ip', '-6', 'address', 'show'], { stdio: 'pipe' });
-    return null;
-  } catch (error) {
-    return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-  }
-}
-
-const missing = obstacle();
-if (missing !== null) process.stderr.write(`skipped: no network namespaces of one's own here (${missing})\n`);
-const whereItRuns = missing === null ? test : test.skip;
-
-/** A host with one interface to the world, as machines have it: IPv4, and link-local IPv6. */
-const HOST = `
-set -e
-ip link set lo up
-ip link add eth0 type veth peer name world
-sysctl -qw net.ipv6.conf.eth0.accept_ra=1 net.ipv6.conf.eth0.accept_dad=1
-ip link set world up
-ip link set eth0 up
-ip address add ${V4}/24 dev eth0
-ip route add default via 192.0.2.1
-`;
 
 /** Until no address of the family is tentative any more. */
 const SETTLED = 'for i in $(seq 50); do ip -6 address show tentative | grep -q inet6 || break; sleep 0.1; done\n';
@@ -53,7 +28,7 @@ for i in $(seq 50); do ip -6 address show | grep -q dadfailed && break; sleep 0.
 const LATER = '2026-11-02T11:59:00Z';
 
 async function see(commands: string): Promise<Pick<HostReport, 'addresses' | 'network'>> {
-  const script = `${HOST}${commands}\nexec "$0" "$1"`;
+  const script = `${hostWith(V4)}${commands}\nexec "$0" "$1"`;
   const { stdout } = await promisify(execFile)(
     'unshare',
     ['-n', '-p', '-f', '--mount-proc', 'sh', '-c', script, process.execPath, PRINT],
@@ -189,3 +164,25 @@ ip address add 192.0.2.77/32 dev eth0
     ]);
   },
 );
+
+const podLink = (n: number): string => `ip link add veth${n} type veth peer name pod${n}
+ip link set pod${n} up
+ip link set veth${n} up
+ip address add 10.244.1.1/32 dev veth${n}
+ip route add 10.244.1.${n}/32 dev veth${n}
+ip -6 address add fd00:10:244:1::1/128 dev veth${n} nodad
+ip -6 route add fd00:10:244:1::${n}/128 dev veth${n}
+`;
+
+whereItRuns('the gateways on the links of pods, as the CNI plug-in ptp puts them there, are not told', async () => {
+  const settled = `ip -6 address add 2001:db8::11/64 dev eth0\n${SETTLED}`;
+  const bare = await see(settled);
+  expect(bare.addresses.map(({ address }) => address)).toEqual(expect.arrayContaining([V4, '2001:db8::11']));
+  const crowded = await see(`${[2, 3, 4].map(podLink).join('')}${settled}`);
+  expect(namesOf(crowded)).toEqual(namesOf(bare));
+});
+
+const namesOf = ({ addresses }: Pick<HostReport, 'addresses'>): readonly string[] =>
+  addresses
+    .map((one) => `${one.address} ${one.interface}`.replace(/^fe80.* eth0$/u, 'link-local eth0'))
+    .toSorted((a, b) => a.localeCompare(b));

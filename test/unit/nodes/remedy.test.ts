@@ -6,15 +6,13 @@ import {
   type Attempt,
   attemptOf,
   CALM_S,
-  correctionOf,
   FIRST_PAUSE_S,
   MAX_ATTEMPTS,
   PATIENCE_S,
-  type RemedyOutlook,
-  restartOf,
   tokenOf,
-  triedOf,
-} from '../../../src/nodes/remedy.ts';
+} from '../../../src/nodes/attempt.ts';
+import { correctionOf, type RemedyOutlook } from '../../../src/nodes/correction.ts';
+import { pausedUntil, restartOf, triedOf } from '../../../src/nodes/remedy.ts';
 import { AT, before, type Deep, nodeFacts, running } from '../../support/facts.ts';
 import { own4, own6, V4, V6 } from './situation.ts';
 
@@ -207,6 +205,16 @@ const renumbered = (node: Deep<NodeFacts> = {}, host: Deep<HostReport> = {}): No
     },
   );
 const wantsPair = { kubelet: { nodeIPs: [V4, V6] } };
+/** The pair was asked for so many seconds ago. */
+const askedPair = (ago: number, change: Partial<Attempt> = {}) => ({
+  ...wantsPair,
+  restart: { kubelet: tokenOf(asked(ago, change)) },
+});
+/** Another one was, which is gone by now. */
+const askedOther = (ago: number, count = 1) => ({
+  kubelet: { nodeIPs: [V4, OLD] },
+  restart: { kubelet: tokenOf(asked(ago, { count, address: OLD })) },
+});
 const drifted = {
   type: 'Applied',
   status: 'False',
@@ -250,6 +258,39 @@ test.each<[string, NodeFacts, string | null, string | null]>([
   ['nor after minutes', renumbered({ agent: { spec: wantsPair } }, runsWith(400)), GONE_SINCE, 'InVain'],
   ['somebody took it back', renumbered({ agent: { spec: wantsPair, conditions: [drifted] } }), GONE_SINCE, 'Due'],
   ['the agent undid it', renumbered({}, { refused: [refusal] }), GONE_SINCE, 'Refused'],
+  ['its agent has some minutes', renumbered({ agent: { spec: askedPair(PATIENCE_S - 1) } }), GONE_SINCE, 'Asked'],
+  ['and has not done it', renumbered({ agent: { spec: askedPair(PATIENCE_S) } }), GONE_SINCE, 'InVain'],
+  ['renumbered once more, too soon', renumbered({ agent: { spec: askedOther(599) } }), GONE_SINCE, 'Waiting'],
+  ['the pause is over', renumbered({ agent: { spec: askedOther(600) } }), GONE_SINCE, 'Due'],
+  ['twice as long after the second', renumbered({ agent: { spec: askedOther(1199, 2) } }), GONE_SINCE, 'Waiting'],
+  ['which ends', renumbered({ agent: { spec: askedOther(1200, 2) } }), GONE_SINCE, 'Due'],
+  ['a fifth time', renumbered({ agent: { spec: askedOther(FIRST_PAUSE_S * 8, 4) } }), GONE_SINCE, 'Due'],
+  ['enough is enough', renumbered({ agent: { spec: askedOther(CALM_S - 1, MAX_ATTEMPTS) } }), GONE_SINCE, 'GivenUp'],
+  [
+    'which is told, too, where nobody has noted since when it is gone',
+    renumbered({ agent: { spec: askedOther(CALM_S - 1, MAX_ATTEMPTS) } }),
+    null,
+    'GivenUp',
+  ],
+  [
+    'a calm time makes good for it',
+    renumbered({ agent: { spec: askedOther(CALM_S, MAX_ATTEMPTS) } }),
+    GONE_SINCE,
+    'Due',
+  ],
+  [
+    'somebody took it back a moment ago',
+    renumbered({ agent: { spec: askedPair(599), conditions: [drifted] } }),
+    GONE_SINCE,
+    'Waiting',
+  ],
+  ['and has had his time', renumbered({ agent: { spec: askedPair(600), conditions: [drifted] } }), GONE_SINCE, 'Due'],
+  [
+    'and does so each time',
+    renumbered({ agent: { spec: askedPair(600, { count: MAX_ATTEMPTS }), conditions: [drifted] } }),
+    GONE_SINCE,
+    'GivenUp',
+  ],
   [
     'the kubelet is told no address: it finds another by itself',
     renumbered({}, { kubelet: { running: running({ 'node-ip': '' }) } }),
@@ -267,6 +308,79 @@ test.each<[string, NodeFacts, string | null, string | null]>([
   const correction = correctionOf(node, OUTLOOK, since);
   expect(correction?.is ?? null).toBe(is);
   if (correction?.is === 'Due') expect(correction.nodeIPs).toEqual([V4, V6]);
+});
+
+const tokenAfter = (spec: object): unknown => {
+  const correction = correctionOf(renumbered({ agent: { spec } }), OUTLOOK, GONE_SINCE);
+  return correction?.is === 'Due' ? attemptOf(correction.token) : correction;
+};
+
+test('a correction tells in its token the how-manieth it is, and for which address', () => {
+  expect(tokenAfter({})).toEqual({ count: 1, at: NOW, since: NOW - CAME, address: V6 });
+  expect(tokenAfter(askedOther(1200, 2))).toMatchObject({ count: 3, address: V6 });
+  expect(tokenAfter(askedOther(CALM_S, MAX_ATTEMPTS))).toMatchObject({ count: 1 });
+});
+
+const tried = (spec: object, host: Deep<HostReport> = {}) => triedOf(renumbered({ agent: { spec } }, host), OUTLOOK);
+
+test('what was tried of a correction is told: how often, when, and that it was in vain', () => {
+  const at = before(60);
+  expect(tried({})).toBeNull();
+  expect(tried(askedOther(60))).toBeNull();
+  expect(tried(askedPair(60, { count: 2 }))).toEqual({ remedy: 'SetNodeIP', times: 2, at });
+  expect(tried(askedPair(PATIENCE_S))).toMatchObject({ remedy: 'SetNodeIP', times: 1, inVain: true });
+  expect(tried(askedPair(60), { refused: [refusal] })).toEqual({ remedy: 'SetNodeIP', times: 1, at, inVain: true });
+  expect(tried(askedOther(60, MAX_ATTEMPTS))).toMatchObject({ times: MAX_ATTEMPTS, inVain: true });
+  // Asked by the conversion, which leaves no token.
+  expect(tried(wantsPair)).toEqual({ remedy: 'SetNodeIP', times: 1 });
+});
+
+test('until when it is paused is told, and no pause where only the grace period lasts', () => {
+  expect(pausedUntil(late({ attempt: asked(599, { address: '2001:db8::99' }) }), OUTLOOK)).toBe(before(-1));
+  expect(pausedUntil(late({ came: 299 }), OUTLOOK)).toBeNull();
+  expect(pausedUntil(renumbered({ agent: { spec: askedOther(1100, 2) } }), OUTLOOK)).toBe(before(-100));
+  expect(pausedUntil(renumbered(), OUTLOOK)).toBeNull();
+  expect(pausedUntil(nodeFacts(1, { dual: true }), OUTLOOK)).toBeNull();
+});
+
+test('a node whose address never comes to rest: corrections further and further apart, and not for ever', () => {
+  const hosts = array(record({ pass: integer({ min: 300, max: 4000 }), drift: boolean() }), {
+    minLength: 1,
+    maxLength: 60,
+  });
+  assert(
+    property(hosts, (events) => {
+      let [now, shown, own, turn] = [NOW, OLD, V6, 0];
+      let spec: Deep<NonNullable<NodeFacts['agent']>['spec']> = {};
+      const asks: Attempt[] = [];
+      for (const { pass, drift } of events) {
+        now += pass;
+        const node = renumbered(
+          { internalIPs: [V4, shown], agent: { spec, conditions: drift ? [drifted] : [] } },
+          {
+            addresses: [own4, own6({ address: own, since: new Date((now - pass) * 1000).toISOString() })],
+            kubelet: { running: running({ 'node-ip': `${V4},${shown}` }) },
+          },
+        );
+        const gone = new Date((now - pass) * 1000).toISOString();
+        const correction = correctionOf(node, { ...OUTLOOK, now: now * 1000 }, gone);
+        if (correction?.is !== 'Due') continue;
+        const attempt = nonNull(attemptOf(correction.token));
+        const last = asks.at(-1);
+        if (last !== undefined && now - last.at < CALM_S) {
+          expect(attempt.count).toBe(last.count + 1);
+          expect(now - last.at).toBeGreaterThanOrEqual(FIRST_PAUSE_S * 2 ** (last.count - 1));
+        } else expect(attempt.count).toBe(1);
+        expect(attempt.count).toBeLessThanOrEqual(MAX_ATTEMPTS);
+        asks.push(attempt);
+        spec = { kubelet: { nodeIPs: [...correction.nodeIPs] }, restart: { kubelet: correction.token } };
+        // It is done, and the next address is on its way; or somebody takes it back.
+        if (drift) continue;
+        turn += 1;
+        [shown, own] = [own, `2001:db8::${turn + 100}`];
+      }
+    }),
+  );
 });
 
 test('one family alone is wanted: its address is the primary one, which is left alone', () => {

@@ -2,7 +2,7 @@ import type { NodeFacts } from '../../../src/model/facts.ts';
 import type { HostAddress, HostReport } from '../../../src/model/host.ts';
 import type { Cause, Diagnosis } from '../../../src/nodes/cause.ts';
 import { diagnose } from '../../../src/nodes/diagnose.ts';
-import { tokenOf } from '../../../src/nodes/remedy.ts';
+import { tokenOf } from '../../../src/nodes/attempt.ts';
 import type { Known, Outlook } from '../../../src/nodes/told.ts';
 import { AT, before, type Deep, hostAddress, hostIPv4, hostIPv6, nodeFacts, running } from '../../support/facts.ts';
 
@@ -12,6 +12,7 @@ export const OUTLOOK: Outlook = {
   usesPodCIDRs: false,
   hostPodIPs: new Map(),
   editsHosts: true,
+  heldBy: null,
   now: AT,
 };
 

@@ -240,6 +240,12 @@ export const KUBELET_SITUATIONS: readonly Situation[] = [
     cause: 'CloudProviderPending',
   },
   {
+    what: 'a single --node-ip hides IPv6 from the cloud provider, set in another file',
+    host: kubelet({ 'node-ip': V4, 'cloud-provider': 'external' }, undefined, { source: '/etc/default/kubelet' }),
+    cause: 'KubeletNodeIPSingleFamily',
+    command: /^sed -i '.*' \/etc\/default\/kubelet && systemctl restart kubelet$/,
+  },
+  {
     what: 'a single --node-ip hides IPv6 from the cloud provider',
     node: { providerID: 'openstack:///f00' },
     host: kubelet({ 'cloud-provider': 'external', 'node-ip': V4 }),

@@ -1,6 +1,6 @@
 import type { NodeProof } from '../../../src/model/node-proof.ts';
 import { before, running } from '../../support/facts.ts';
-import { own4, own6, type Situation, V4, V6 } from './situation.ts';
+import { linkLocal, own4, own6, type Situation, V4, V6 } from './situation.ts';
 
 const PROVIDED = 'alpha.kubernetes.io/provided-node-ip';
 const UNINITIALIZED = [{ key: 'node.cloudprovider.kubernetes.io/uninitialized', effect: 'NoSchedule' }];
@@ -26,7 +26,8 @@ export const NODE_SITUATIONS: readonly Situation[] = [
     node: { providerID: 'digitalocean://123', osImage: 'Rocky Linux 9.4 (Blue Onyx)' },
     cause: 'Unknown',
     says: /DigitalOcean \+ Rocky Linux: IPv6 often arrives after the kubelet started/,
-    command: /systemctl restart kubelet$/,
+    // Not where the address is still missing.
+    command: /\| grep inet6 && systemctl restart kubelet$/,
     evidence: /^https:\/\/docs\.kubermatic\.com/,
   },
   {
@@ -116,6 +117,15 @@ export const NODE_SITUATIONS: readonly Situation[] = [
     may: /needs an IPv6 address first/,
   },
   {
+    what: 'Calico has dropped IPv4, and the host shows what it met',
+    node: { annotations: { 'projectcalico.org/IPv4VXLANTunnelAddr': '10.244.0.1' } },
+    host: { addresses: [own4, linkLocal] },
+    cause: 'CNILostPrimary',
+    says: /has dropped the node's IPv4 address\. worker-1 has only a link-local IPv6 address/,
+    command: /delete pod -l k8s-app=calico-node/,
+    evidence: /^LinkLocalOnly: Give it an IPv6 address, on the node: ip -6 address add/,
+  },
+  {
     what: 'Calico has kept IPv4',
     node: {
       annotations: {
@@ -177,6 +187,14 @@ export const DUAL_SITUATIONS: readonly Situation[] = [
     may: /made anew/,
   },
   {
+    what: 'the wrong order, in a --node-ip that can be turned round',
+    node: { internalIPs: [V6, V4] },
+    host: { addresses: [own4, own6()], kubelet: { running: running({ 'node-ip': `${V6},${V4}` }) } },
+    cause: 'AddressOrder',
+    command: /s\/--node-ip\[= \]\[\^ "\]\*\/--node-ip=192\.0\.2\.11,2001:db8::11\/.* && systemctl restart kubelet$/,
+    may: /made anew/,
+  },
+  {
     what: 'the right order of an IPv6 cluster',
     node: { internalIPs: [V6, V4] },
     outlook: { families: ['IPv6', 'IPv4'] },
@@ -189,6 +207,7 @@ export const DUAL_SITUATIONS: readonly Situation[] = [
     cause: 'AddressGone',
     says: /shows 2001:db8:dead::1, which its host no longer has/,
     evidence: /^2001:db8::11 on eth0/,
+    command: /^systemctl restart kubelet$/,
     may: /There is nothing to do but wait/,
   },
   {
@@ -223,6 +242,8 @@ export const DUAL_SITUATIONS: readonly Situation[] = [
       kubelet: { running: running({ 'node-ip': `${V4},${OLD}` }) },
     },
     cause: 'AddressGone',
+    // What the operator does not follow nobody is to be told to follow.
+    command: /^ip -6 address show scope global$/,
     may: /may be another host's next/,
   },
   {

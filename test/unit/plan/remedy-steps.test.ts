@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { ClusterFacts, NodeFacts } from '../../../src/model/facts.ts';
 import type { AgentFacts } from '../../../src/model/host.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
-import { tokenOf } from '../../../src/nodes/remedy.ts';
+import { tokenOf } from '../../../src/nodes/attempt.ts';
 import { decide } from '../../../src/plan/next.ts';
 import { remedySteps } from '../../../src/plan/remedy-steps.ts';
 import {
@@ -133,7 +133,10 @@ test('a renumbered node is given its new address when the old one has been gone 
   expect(run(nodes)).toEqual([]);
   const [step] = remedySteps(wantedDual(), clusterFacts({ nodes, dual: true }), GONE);
   expect(step).toMatchObject({
-    settings: { kubelet: { nodeIPs: [hostIPv4(2), hostIPv6(2)] } },
+    settings: {
+      kubelet: { nodeIPs: [hostIPv4(2), hostIPv6(2)] },
+      restart: { kubelet: expect.stringMatching(new RegExp(String.raw`^1\.\d+\.\d+\.${hostIPv6(2)}$`, 'u')) },
+    },
     diff: [{ path: '--node-ip', before: `${hostIPv4(2)},${OLD}`, after: `${hostIPv4(2)},${hostIPv6(2)}` }],
     state: { is: 'Pending' },
   });

@@ -134,3 +134,18 @@ test.each([
   await passes(run);
   expect(tokenOf(run)).toBeUndefined();
 });
+
+test('a node that is whole before the next look is told all the same, and counted', async () => {
+  const counted: unknown[] = [];
+  const run = late();
+  const nodeMetrics = { shown: () => undefined, changed: (changes: readonly unknown[]) => counted.push(...changes) };
+  for (let n = 0; tokenOf(run) === undefined && n < 10; n += 1) {
+    await pass('cluster', { ...run.deps, nodeMetrics });
+    await run.clock.advance(1000);
+  }
+  restarted(run, `${V4},${V6}`);
+  run.kube.put({ ...node([V4, V6]) });
+  await pass('cluster', { ...run.deps, nodeMetrics });
+  expect(run.events.filter((reason) => reason.startsWith('NodeRemed'))).toEqual(['NodeRemedyBegun', 'NodeRemedied']);
+  expect(counted).toMatchObject([{ is: 'NodeRemedyBegun' }, { is: 'NodeRemedied' }]);
+});

@@ -149,11 +149,18 @@ test('a message for somebody tired: how many, which, why, since when, what to do
   const nodes = [...Array.from({ length: 117 }, (_, n) => whole(n + 10)), late, lacking(8), lacking(9)];
   expect(missingText(told(nodes), ['IPv4', 'IPv6'])).toBe(
     '3 of 120 nodes report no IPv6: ' +
-      'worker-8 (NoAddress since 2026-11-01 12:00 UTC; give it an IPv6 address), ' +
-      'worker-9 (NoAddress since 2026-11-01 12:00 UTC; give it an IPv6 address), ' +
+      'worker-8 and worker-9 (NoAddress since 2026-11-01 12:00 UTC; give it an IPv6 address), ' +
       'worker-7 (LateAddress since 2026-11-02 11:48 UTC; wait a minute, then restart its kubelet). ' +
       'kubectl dualstack nodes --only missing shows all.',
   );
+});
+
+test('a message for somebody tired: what the operator is going to do by itself', () => {
+  const late = nodeFacts(7, {}, {}, { kubelet: { running: running({ 'node-ip': hostIPv4(7) }) } });
+  const textOf = (change: Partial<typeof OUTLOOK>): string =>
+    missingText(nodesStatus({ ...OUTLOOK, ...change }, [late], null, undefined), ['IPv4', 'IPv6']);
+  expect(textOf({})).toContain('restart its kubelet, which the operator does). kubectl');
+  expect(textOf({ heldBy: 'spec.mode is Plan.' })).toContain('restart its kubelet). kubectl');
 });
 
 test('both families can be missing, and only some nodes are named', () => {

@@ -8,11 +8,12 @@ export const NAMESPACE = 'services';
 const PORT = 8080;
 const RESULTS_PORT = 8081;
 /** Requests a second to each of them from each client: twenty Services and more, on a machine that has two processors for three hosts. */
-const RATE = '3';
+export const RATE = 3;
 /** As in `traffic.ts`: what takes longer is lost. */
-const PATIENCE = '10s';
-const CALM_MS = 3_000;
-const CALM_WITHIN_MS = 45_000;
+const PATIENCE_MS = 10_000;
+/** A request that gets no answer is printed at the end of its patience only: less quiet than that shows nothing. */
+const CALM_MS = PATIENCE_MS + 2_000;
+const CALM_WITHIN_MS = 60_000;
 
 /** Of each five Services one is of each kind. */
 const KINDS: readonly object[] = [
@@ -102,8 +103,9 @@ export async function unanswered(
 }
 
 export interface Clients {
-  /** Requests that failed since all of them had begun to be answered. */
+  /** Requests that failed since all of them had begun to be answered, and until now: it waits for those that have no answer yet. */
   failures(): Promise<readonly string[]>;
+  /** Requests that have ended. */
   sent(): Promise<number>;
 }
 
@@ -113,7 +115,7 @@ export async function startClients(
   nodes: readonly string[],
   urls: readonly string[],
 ): Promise<Clients> {
-  const probe = ['probe', '-rate', RATE, '-timeout', PATIENCE, '-listen', `:${RESULTS_PORT}`, ...urls];
+  const probe = ['probe', '-rate', `${RATE}`, '-timeout', `${PATIENCE_MS}ms`, '-listen', `:${RESULTS_PORT}`, ...urls];
   await apply(
     cluster,
     nodes.map((node) => pod('client', node, probe, RESULTS_PORT)),
@@ -125,7 +127,10 @@ export async function startClients(
   };
   const early = await untilCalm(all);
   return {
-    failures: async () => (await all()).filter((line) => !early.includes(line)),
+    async failures() {
+      await sleep(CALM_MS);
+      return (await all()).filter((line) => !early.includes(line));
+    },
     async sent() {
       const each = await Promise.all(
         nodes.map(async (node) => {

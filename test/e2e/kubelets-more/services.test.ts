@@ -5,7 +5,9 @@ import { type RealCluster, startRealCluster } from '../cluster/index.ts';
 import { applyResource, dualStackCluster, isReady, untilStatus } from '../kubelets/support/conversion.ts';
 import {
   type Clients,
+  DEAF,
   NAMESPACE,
+  openDeaf,
   openServices,
   RATE,
   servicesNow,
@@ -82,7 +84,13 @@ whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers',
           cluster,
           dualStackCluster(cluster, { nodes: { podCIDRs: 'Keep' }, services: { migration: 'All' } }),
         );
-        await untilStatus(cluster, 'all are migrated and the cluster is Ready', isMigrated, 6 * MINUTES);
+        const status = await untilStatus(cluster, 'all are migrated and the cluster is Ready', isMigrated, 6 * MINUTES);
+        // By the operator itself, from pods of a moment.
+        expect(status.services?.packets).toMatchObject({
+          from: ['worker-1', 'worker-2'],
+          asked: COUNT,
+          answered: COUNT,
+        });
       });
     },
     8 * MINUTES,
@@ -102,6 +110,34 @@ whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers',
       }
     },
     2 * MINUTES,
+  );
+
+  test(
+    'one whose program listens on IPv4 alone is told, and put back by its label',
+    async () => {
+      await openDeaf(cluster, 'worker-1');
+      const told = await untilStatus(
+        cluster,
+        'it is told',
+        ({ services }) => services?.packets?.silent.length === 1,
+        3 * MINUTES,
+      );
+      expect(told.services?.packets?.silent).toEqual([{ namespace: NAMESPACE, name: DEAF, family: 'IPv6' }]);
+      await cluster.kubectl(['label', 'service', DEAF, '-n', NAMESPACE, 'dualstack.dev/migrate=false']);
+      await untilStatus(
+        cluster,
+        'it is put back',
+        (status) => isReady(status) && status.services?.pending === 0,
+        2 * MINUTES,
+      );
+      const { stdout } = await cluster.kubectl(['get', 'service', DEAF, '-n', NAMESPACE, '-o', 'json']);
+      expect((JSON.parse(stdout) as KubeObject)['spec']).toMatchObject({
+        ipFamilies: ['IPv4'],
+        ipFamilyPolicy: 'SingleStack',
+      });
+      await cluster.kubectl(['delete', 'service', DEAF, '-n', NAMESPACE]);
+    },
+    6 * MINUTES,
   );
 
   test(

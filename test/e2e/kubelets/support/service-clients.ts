@@ -31,6 +31,23 @@ const service = (n: number): object => ({
   spec: { selector: { app: 'server' }, ports: [{ port: 80, targetPort: PORT }], ...KINDS[n % KINDS.length] },
 });
 
+/** Of the only pod of which the program listens on its IPv4 address alone. */
+export const DEAF = 'deaf';
+
+export async function openDeaf(cluster: RealCluster, node: string): Promise<void> {
+  const args = ['probe', '-rate', '1', '-listen', `$(POD_IP):${PORT}`, `http://$(POD_IP):${PORT}/results`];
+  await apply(cluster, [
+    pod(DEAF, node, args, PORT),
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: DEAF, namespace: NAMESPACE },
+      spec: { selector: { app: DEAF }, ports: [{ port: 80, targetPort: PORT }] },
+    },
+  ]);
+  await ready(cluster, DEAF);
+}
+
 const pod = (app: string, node: string, args: readonly string[], port: number): object => ({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -40,7 +57,15 @@ const pod = (app: string, node: string, args: readonly string[], port: number): 
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 1,
     tolerations: [{ operator: 'Exists' }],
-    containers: [{ name: app, image: TOOL_IMAGE, args, readinessProbe: { tcpSocket: { port }, periodSeconds: 1 } }],
+    containers: [
+      {
+        name: app,
+        image: TOOL_IMAGE,
+        args,
+        env: [{ name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }],
+        readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+      },
+    ],
   },
 });
 

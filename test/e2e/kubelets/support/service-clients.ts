@@ -15,20 +15,23 @@ const PATIENCE_MS = 10_000;
 const CALM_MS = PATIENCE_MS + 2_000;
 const CALM_WITHIN_MS = 60_000;
 
-/** Of each five Services one is of each kind. */
-const KINDS: readonly object[] = [
+/**
+ * Of each five Services one is of each kind. With `externalTrafficPolicy: Local` kube-proxy leads what comes from pods to any endpoint and leaves its source as it is,
+ * so that the answer of one on another node would not find its way back: behind that kind is the pod alone whose node's port is asked.
+ */
+const kindsOf = (node: string): readonly object[] => [
   {},
   { type: 'NodePort' },
   { sessionAffinity: 'ClientIP' },
-  { type: 'NodePort', externalTrafficPolicy: 'Local' },
+  { type: 'NodePort', externalTrafficPolicy: 'Local', selector: { app: 'server', node } },
   { publishNotReadyAddresses: true },
 ];
 
-const service = (n: number): object => ({
+const service = (n: number, kinds: readonly object[]): object => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { name: `s${n}`, namespace: NAMESPACE },
-  spec: { selector: { app: 'server' }, ports: [{ port: 80, targetPort: PORT }], ...KINDS[n % KINDS.length] },
+  spec: { selector: { app: 'server' }, ports: [{ port: 80, targetPort: PORT }], ...kinds[n % kinds.length] },
 });
 
 /** Of the only pod of which the program listens on its IPv4 address alone. */
@@ -51,7 +54,7 @@ export async function openDeaf(cluster: RealCluster, node: string): Promise<void
 const pod = (app: string, node: string, args: readonly string[], port: number): object => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name: `${app}-${node}`, namespace: NAMESPACE, labels: { app } },
+  metadata: { name: `${app}-${node}`, namespace: NAMESPACE, labels: { app, node } },
   spec: {
     nodeName: node,
     automountServiceAccountToken: false,
@@ -69,12 +72,13 @@ const pod = (app: string, node: string, args: readonly string[], port: number): 
   },
 });
 
-/** So many Services, with a pod on each of these nodes behind all of them. */
+/** So many Services, with a pod on each of these nodes behind them. The last is the node whose ports are asked. */
 export async function openServices(cluster: RealCluster, count: number, nodes: readonly string[]): Promise<void> {
+  const kinds = kindsOf(nodes.at(-1) ?? '');
   await apply(cluster, [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
     ...nodes.map((node) => pod('server', node, ['serve', String(PORT)], PORT)),
-    ...Array.from({ length: count }, (_, n) => service(n)),
+    ...Array.from({ length: count }, (_, n) => service(n, kinds)),
   ]);
   await ready(cluster, 'server');
 }

@@ -1,5 +1,7 @@
 import type { Backends } from '../model/service.ts';
+import type { ServicePackets } from '../model/service-packets.ts';
 import { FAMILIES } from '../net/family.ts';
+import { servicePacketsText } from '../services/packets.ts';
 import { countServices, type ServiceView, type Stack, verdictText, verdictWord } from '../services/inventory.ts';
 import { type Cell, type Column, indented, paint, plural, type PrintOptions, table, type Tone, wrap } from './text.ts';
 
@@ -24,14 +26,18 @@ const MORE: readonly Column[] = [
  * The table of `kubectl dualstack services`, and below it what to do about those that are not migrated by themselves. `wide` has that in the table,
  * Service by Service, with addresses, EndpointSlices and who keeps it.
  */
-export function printServices(views: readonly ServiceView[], options: PrintOptions): string {
+export function printServices(
+  views: readonly ServiceView[],
+  packets: ServicePackets | null,
+  options: PrintOptions,
+): string {
   if (views.length === 0) return 'No Service to show.\n';
   const lines = table(
     [...COLUMNS, ...(options.wide ? MORE : [])],
     views.map((view) => [...cells(view, options), ...(options.wide ? moreCells(view) : [])]),
     options.wide ? { ...options, width: Number.MAX_SAFE_INTEGER } : options,
   );
-  return `${[...lines, ...(options.wide ? [] : [...countLines(views, options), ...todoLines(views, options)])].join('\n')}\n`;
+  return `${[...lines, ...(options.wide ? [] : [...countLines(views, options), ...packetLines(packets, options), ...todoLines(views, options)])].join('\n')}\n`;
 }
 
 const TONES: Readonly<Record<Stack, Tone>> = { Dual: 'green', Single: 'yellow', Trapped: 'red', None: 'dim' };
@@ -77,6 +83,9 @@ function countLines(views: readonly ServiceView[], { width }: PrintOptions): rea
   return ['', ...wrap(parts.join(', '), width)];
 }
 
+const packetLines = (packets: ServicePackets | null, { width }: PrintOptions): readonly string[] =>
+  packets === null ? [] : wrap(`Those that were changed last: ${servicePacketsText(packets)}.`, width);
+
 /** So many Services are told one by one; the rest is in `-o wide`. */
 const TOLD = 8;
 
@@ -98,8 +107,9 @@ function todoLines(views: readonly ServiceView[], options: PrintOptions): readon
 }
 
 /** The same for machines. */
-export const servicesDocument = (views: readonly ServiceView[]): object => ({
+export const servicesDocument = (views: readonly ServiceView[], packets: ServicePackets | null): object => ({
   counts: countServices(views),
+  packets,
   services: views.map(serviceDocument),
 });
 

@@ -25,9 +25,9 @@ export function sampleOf(services: readonly AskedService[]): readonly AskedServi
   );
 }
 
-/** More than a quarter silent is no matter of single programs. */
+/** More than a quarter, and more than one, is no matter of single programs. */
 export const areTooManySilent = ({ answered, silent }: ServicePackets): boolean =>
-  silent.length > Math.floor((answered + silent.length) / 4);
+  silent.length > Math.max(1, Math.floor((answered + silent.length) / 4));
 
 const NAMED = 5;
 

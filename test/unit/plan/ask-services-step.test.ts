@@ -55,6 +55,8 @@ const asked = (change: Partial<ServicePackets> = {}): ServicePackets => ({
 
 const SILENT = { answered: 3, silent: [{ namespace: 'shop', name: 'a', family: 'IPv6' }], failedInRow: 2 } as const;
 
+const MANY = ['a', 'x'].map((name) => ({ namespace: 'shop', name, family: 'IPv6' }) as const);
+
 function stepsOf(facts: ClusterFacts, last: ServicePackets | null = null, wanted: Wanted = wantedDual()) {
   return serviceSteps(wanted, facts, { current: null, servicePackets: last });
 }
@@ -119,7 +121,8 @@ test.each<[string, Partial<ServicePackets>, number, Step['state']['is']]>([
   ['the first time it may be the moment', { ...SILENT, failedInRow: 1 }, MINUTE / 2, 'InProgress'],
   ['it is tried again after a minute', { ...SILENT, failedInRow: 1 }, MINUTE + 1, 'Pending'],
   ['a few are told, and the others go on', SILENT, MINUTE, 'Deferred'],
-  ['many of them stop it', { ...SILENT, answered: 2 }, MINUTE, 'Failed'],
+  ['one alone stops nobody', { ...SILENT, answered: 0 }, MINUTE, 'Deferred'],
+  ['many of them stop it', { ...SILENT, silent: MANY, answered: 5 }, MINUTE, 'Failed'],
   ['and then later and later', SILENT, 2 * MINUTE + 1, 'Pending'],
 ])('silent over one family: %s', (_what, change, later, state) => {
   const last = asked(change);
@@ -128,11 +131,11 @@ test.each<[string, Partial<ServicePackets>, number, Step['state']['is']]>([
 });
 
 test('it is told who, why that may be, and how to put it back', () => {
-  const last = asked({ ...SILENT, answered: 0 });
+  const last = asked({ ...SILENT, silent: MANY, answered: 0 });
   const { state } = askStep(factsOf([migrated('a', 1)], { at: Date.parse(last.at) }), last);
   expect(state).toEqual({
     is: 'Failed',
-    why: '1 of 1 Services that were asked answer over one family and not over the other: shop/a (IPv6).',
+    why: '2 of 2 Services that were asked answer over one family and not over the other: shop/a (IPv6), shop/x (IPv6).',
     remedy:
       'See whether their programs listen on :: and not on 0.0.0.0 alone, and what NetworkPolicies and firewalls say of IPv6. To put one back: kubectl -n shop label service a dualstack.dev/migrate=false --overwrite. It is tried again by itself, 2 min after the last time.',
   });

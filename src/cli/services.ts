@@ -1,6 +1,6 @@
 import { clusterStatusOf } from '../api/cluster-status.ts';
 import { packetsOf } from '../report/services.ts';
-import { isAmong, serviceViews } from '../services/inventory.ts';
+import { countServices, isAmong, serviceViews } from '../services/inventory.ts';
 import type { Only } from '../services/only.ts';
 import type { Dependencies } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
@@ -24,10 +24,10 @@ export const services = (options: ServicesOptions, dependencies: Dependencies): 
     const format = options.output ?? 'text';
     const { only } = options;
     const shown = only === undefined ? all.value : all.value.filter((view) => isAmong(view, only));
-    const packets = packetsOf(clusterStatusOf(resource).services);
+    const whole = { counts: countServices(all.value), packets: packetsOf(clusterStatusOf(resource).services) };
     const screen = printOptions(dependencies.terminal, format === 'wide', facts.at);
     dependencies.terminal.write(
-      documentText(servicesDocument(shown, packets), format) ?? printServices(shown, packets, screen),
+      documentText(servicesDocument(shown, whole), format) ?? printServices(shown, whole, screen),
     );
     return EXIT.OK;
   });

@@ -233,6 +233,27 @@ const services = z.strictObject({
     LIMITS.exceptions,
     'Those that are blocked, trapped or pending, in this order; at most 50.',
   ).exactOptional(),
+  packets: z
+    .strictObject({
+      at: time('When it was begun.'),
+      newest: name('When the last of those was changed that it stands for; later ones are asked for themselves.'),
+      from: listOf(name('Name of the Node.'), 2, 'Nodes from which it was asked.'),
+      asked: count('Services that were asked for a connection: up to 20 of those that were changed last.'),
+      answered: count('How many of them answer over both families.'),
+      silent: listOf(
+        z.strictObject({
+          namespace: name('Its namespace.'),
+          name: name('Its name.'),
+          family: FAMILY.meta({ description: 'Over which it does not answer.' }),
+        }),
+        LIMITS.exceptions,
+        'Those that answer over one family and not over the other. Who answers over neither is not judged.',
+      ),
+      failedInRow: count('Times in a row that some were silent, this one included.'),
+      notAsked: text('Why nobody could be asked; absent: they were asked.').exactOptional(),
+    })
+    .meta({ description: 'How Services that got a second family answered with packets; absent: none was asked yet.' })
+    .exactOptional(),
 });
 
 /** What the operator tells, but for `applied`, which has the shape of the spec. */

@@ -16,6 +16,7 @@ import type {
 import { type Result, unreachable } from '../result.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nothingRun, summarize } from '../verify/summary.ts';
+import { askServices } from './ask-services.ts';
 import { drainNode } from './drain-node.ts';
 import { type MigrateDeps, migrateServices } from './migrate-services.ts';
 import { prove } from './prove.ts';
@@ -69,6 +70,10 @@ export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
       return { is: 'Proven', proof: await prove(step, { ...deps, suffix: deps.suffix() }) };
     case 'VerifyPackets':
       return verifyPackets(step, deps);
+    case 'AskServices': {
+      const asked = await askServices(step, { ...deps, by: 'operator', suffix: deps.suffix() });
+      return asked.ok ? { is: 'Asked', packets: asked.value } : { is: 'Refused', error: asked.error };
+    }
     case 'WaitFor':
     case 'Handoff':
       return { is: 'Unchanged' };

@@ -1,6 +1,8 @@
 import type { Backends } from '../model/service.ts';
+import type { ServicePackets } from '../model/service-packets.ts';
 import { FAMILIES } from '../net/family.ts';
-import { countServices, type ServiceView, type Stack, verdictText, verdictWord } from '../services/inventory.ts';
+import { servicePacketsText } from '../services/packets.ts';
+import { type ServiceCounts, type ServiceView, type Stack, verdictText, verdictWord } from '../services/inventory.ts';
 import { type Cell, type Column, indented, paint, plural, type PrintOptions, table, type Tone, wrap } from './text.ts';
 
 const COLUMNS: readonly Column[] = [
@@ -20,18 +22,24 @@ const MORE: readonly Column[] = [
   { title: 'NOTE' },
 ];
 
+/** What is told of all of them, also where a part is shown. */
+export interface AllServices {
+  readonly counts: ServiceCounts;
+  readonly packets: ServicePackets | null;
+}
+
 /**
  * The table of `kubectl dualstack services`, and below it what to do about those that are not migrated by themselves. `wide` has that in the table,
  * Service by Service, with addresses, EndpointSlices and who keeps it.
  */
-export function printServices(views: readonly ServiceView[], options: PrintOptions): string {
+export function printServices(views: readonly ServiceView[], whole: AllServices, options: PrintOptions): string {
   if (views.length === 0) return 'No Service to show.\n';
   const lines = table(
     [...COLUMNS, ...(options.wide ? MORE : [])],
     views.map((view) => [...cells(view, options), ...(options.wide ? moreCells(view) : [])]),
     options.wide ? { ...options, width: Number.MAX_SAFE_INTEGER } : options,
   );
-  return `${[...lines, ...(options.wide ? [] : [...countLines(views, options), ...todoLines(views, options)])].join('\n')}\n`;
+  return `${[...lines, ...(options.wide ? [] : [...countLines(whole.counts, options), ...packetLines(whole.packets, options), ...todoLines(views, options)])].join('\n')}\n`;
 }
 
 const TONES: Readonly<Record<Stack, Tone>> = { Dual: 'green', Single: 'yellow', Trapped: 'red', None: 'dim' };
@@ -66,8 +74,10 @@ function moreCells(view: ServiceView): readonly Cell[] {
   ];
 }
 
-function countLines(views: readonly ServiceView[], { width }: PrintOptions): readonly string[] {
-  const { total, dualStack, trapped, blocked, pending } = countServices(views);
+function countLines(
+  { total, dualStack, trapped, blocked, pending }: ServiceCounts,
+  { width }: PrintOptions,
+): readonly string[] {
   const parts = [
     `${dualStack} of ${plural(total, 'Service')} dual-stack`,
     ...(pending > 0 ? [`${pending} pending`] : []),
@@ -76,6 +86,9 @@ function countLines(views: readonly ServiceView[], { width }: PrintOptions): rea
   ];
   return ['', ...wrap(parts.join(', '), width)];
 }
+
+const packetLines = (packets: ServicePackets | null, { width }: PrintOptions): readonly string[] =>
+  packets === null ? [] : wrap(`Those that were changed last: ${servicePacketsText(packets)}.`, width);
 
 /** So many Services are told one by one; the rest is in `-o wide`. */
 const TOLD = 8;
@@ -98,8 +111,9 @@ function todoLines(views: readonly ServiceView[], options: PrintOptions): readon
 }
 
 /** The same for machines. */
-export const servicesDocument = (views: readonly ServiceView[]): object => ({
-  counts: countServices(views),
+export const servicesDocument = (views: readonly ServiceView[], { counts, packets }: AllServices): object => ({
+  counts,
+  packets,
   services: views.map(serviceDocument),
 });
 

@@ -1,4 +1,6 @@
-import { isAmong, serviceViews } from '../services/inventory.ts';
+import { clusterStatusOf } from '../api/cluster-status.ts';
+import { packetsOf } from '../report/services.ts';
+import { countServices, isAmong, serviceViews } from '../services/inventory.ts';
 import type { Only } from '../services/only.ts';
 import type { Dependencies } from './dependencies.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
@@ -13,7 +15,7 @@ export interface ServicesOptions extends LookOptions {
 
 /** `kubectl dualstack services`: a list, so it ends with 0 whatever it shows. */
 export const services = (options: ServicesOptions, dependencies: Dependencies): Promise<ExitCode> =>
-  look(options, dependencies, ({ facts, plan }) => {
+  look(options, dependencies, ({ facts, plan, resource }) => {
     const all = serviceViews(facts, plan.wanted);
     if (!all.known) {
       complain(dependencies.terminal, `Error: Services cannot be listed: ${all.why}`);
@@ -22,7 +24,10 @@ export const services = (options: ServicesOptions, dependencies: Dependencies): 
     const format = options.output ?? 'text';
     const { only } = options;
     const shown = only === undefined ? all.value : all.value.filter((view) => isAmong(view, only));
+    const whole = { counts: countServices(all.value), packets: packetsOf(clusterStatusOf(resource).services) };
     const screen = printOptions(dependencies.terminal, format === 'wide', facts.at);
-    dependencies.terminal.write(documentText(servicesDocument(shown), format) ?? printServices(shown, screen));
+    dependencies.terminal.write(
+      documentText(servicesDocument(shown, whole), format) ?? printServices(shown, whole, screen),
+    );
     return EXIT.OK;
   });

@@ -115,6 +115,10 @@ export interface ServiceFacts {
   /** `ClientIP` or `None`. */
   readonly sessionAffinity: string;
   readonly externalIPs: readonly string[];
+  /** The first of its ports that speaks TCP; null: none does. */
+  readonly tcpPort: number | null;
+  /** When this program gave it its families (RFC 3339, by the API server's clock); empty: it did not. */
+  readonly changedAt: string;
 }
 
 /** A DaemonSet or Deployment with its pods, as far as roll-outs need it. */

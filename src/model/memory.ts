@@ -1,5 +1,6 @@
 import type { Connectivity } from './connectivity.ts';
 import type { Proof } from './outcome.ts';
+import type { ServicePackets } from './service-packets.ts';
 
 /** What one pass leaves for the next, kept in the status: never progress, only intents, proofs and verdicts. */
 export interface Memory {
@@ -8,6 +9,8 @@ export interface Memory {
   readonly proof: Proof | null;
   /** The last proof with packets. */
   readonly connectivity: Connectivity | null;
+  /** Of Services that were asked with packets the last time. */
+  readonly servicePackets: ServicePackets | null;
   readonly rollBack: RollBack | null;
   /** Changes from outside that were put right since the spec was last applied in full. */
   readonly corrections: readonly Correction[];

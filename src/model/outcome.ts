@@ -1,4 +1,5 @@
 import type { Connectivity } from './connectivity.ts';
+import type { ServicePackets } from './service-packets.ts';
 
 /** What carrying out one Step came to. That it was done is not proof: the next look at the cluster is. */
 export type Outcome =
@@ -9,6 +10,8 @@ export type Outcome =
   | { readonly is: 'Proven'; readonly proof: Proof }
   /** A `VerifyPackets` step ran. */
   | { readonly is: 'Probed'; readonly connectivity: Connectivity }
+  /** An `AskServices` step ran. */
+  | { readonly is: 'Asked'; readonly packets: ServicePackets }
   | { readonly is: 'Refused'; readonly error: OperatorError };
 
 /**

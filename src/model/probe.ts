@@ -18,6 +18,8 @@ export type ProbeTask =
       /** Only this node's server may answer; absent: any. */
       readonly node?: string;
     }
+  /** Nothing is sent once it is connected: who answers is somebody else's program. */
+  | { readonly do: 'tcp'; readonly address: string; readonly port: number }
   | {
       readonly do: 'dns';
       /** An address, or with a port of its own `192.0.2.1:53` or `[2001:db8::1]:53`. */

@@ -3,6 +3,7 @@ import type { JsonObject, ObjectRef } from './object.ts';
 import type { Phase } from './phase.ts';
 import type { HostSettings } from './host.ts';
 import type { ProbeImage } from './probe.ts';
+import type { AskedService } from './service-packets.ts';
 
 /**
  * A Step is data: the dry run, the command line, the status, the Events and the executor all read the same value, so there
@@ -62,6 +63,7 @@ export type Action =
   | MigrateServices
   | Verify
   | VerifyPackets
+  | AskServices
   | WaitFor
   | Handoff;
 
@@ -195,6 +197,19 @@ export interface VerifyPackets {
   /** Proofs in a row that failed before this one. */
   readonly failedBefore: number;
   readonly probe: ProbePlan;
+}
+
+/** Asks some of the migrated Services for a connection, from pods of a moment on these nodes. */
+export interface AskServices {
+  readonly kind: 'AskServices';
+  readonly fingerprint: string;
+  /** Times in a row that some were silent before. */
+  readonly failedBefore: number;
+  readonly image: ProbeImage;
+  readonly from: readonly string[];
+  readonly services: readonly AskedService[];
+  /** See `ServicePackets`. */
+  readonly newest: string;
 }
 
 export interface ProbePlan {

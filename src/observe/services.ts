@@ -1,6 +1,6 @@
 import { FIELD_MANAGER, GROUP } from '../api/names.ts';
 import type { ServiceFacts } from '../model/facts.ts';
-import { asArray, asString, at, type KubeObject } from '../model/object.ts';
+import { asArray, asNumber, asString, at, type KubeObject } from '../model/object.ts';
 import { ownerOf } from '../model/owner.ts';
 import type { Family } from '../net/family.ts';
 import { BALANCER_ANNOTATIONS } from '../providers/load-balancers.ts';
@@ -13,6 +13,7 @@ export const SERVICE_FIELDS = [
   'metadata.ownerReferences.name',
   'metadata.managedFields.manager',
   'metadata.managedFields.operation',
+  'metadata.managedFields.time',
   'spec.type',
   'spec.ipFamilyPolicy',
   'spec.ipFamilies',
@@ -25,6 +26,8 @@ export const SERVICE_FIELDS = [
   'spec.internalTrafficPolicy',
   'spec.sessionAffinity',
   'spec.externalIPs',
+  'spec.ports.protocol',
+  'spec.ports.port',
 ] as const;
 
 export function toServiceFacts(service: KubeObject): ServiceFacts {
@@ -52,6 +55,8 @@ export function toServiceFacts(service: KubeObject): ServiceFacts {
     internalTrafficPolicy: asString(at(service, 'spec', 'internalTrafficPolicy')) ?? '',
     sessionAffinity: asString(at(service, 'spec', 'sessionAffinity')) ?? '',
     externalIPs: strings(at(service, 'spec', 'externalIPs')),
+    tcpPort: tcpPortOf(service),
+    changedAt: appliedAt(service),
   };
 }
 
@@ -67,6 +72,18 @@ function appliers({ metadata }: KubeObject): readonly string[] {
   );
   return [...new Set(managers)].filter((manager) => manager !== FIELD_MANAGER);
 }
+
+/** A port that says nothing of its protocol speaks TCP. */
+function tcpPortOf(service: KubeObject): number | null {
+  const port = asArray(at(service, 'spec', 'ports')).find((each) => (at(each, 'protocol') ?? 'TCP') === 'TCP');
+  return asNumber(at(port, 'port')) ?? null;
+}
+
+/** The way back is a patch: what was put back has no apply of this program any more. */
+const appliedAt = ({ metadata }: KubeObject): string =>
+  (metadata.managedFields ?? []).flatMap((entry) =>
+    entry['manager'] === FIELD_MANAGER && entry['operation'] === 'Apply' ? (asString(entry['time']) ?? []) : [],
+  )[0] ?? '';
 
 const strings = (value: unknown): readonly string[] => asArray(value).flatMap((entry) => asString(entry) ?? []);
 const isFamily = (text: string): text is Family => text === 'IPv4' || text === 'IPv6';

@@ -68,6 +68,7 @@ function tell(step: Step, wanted: Wanted, facts: ClusterFacts): Told | 'As it is
     case 'TransferLease':
     case 'Verify':
     case 'VerifyPackets':
+    case 'AskServices':
       return null;
     default:
       return unreachable(step);

@@ -285,11 +285,13 @@ const hasFamily = (addresses: readonly string[], family: Family): boolean =>
 function checkDualStackServices(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
   const { services } = facts;
   if (!services.known) return [];
-  const takenBack = servicesToChange(facts, wanted);
+  const views = serviceViews(facts, wanted);
+  const verdicts = new Map((views.known ? views.value : []).map((view) => [serviceKey(view.service), view.verdict]));
   const using = services.value.filter(
     (service) =>
       service.families.some((family) => !wanted.families.includes(family)) &&
-      !takenBack.has(serviceKey(service)) &&
+      // What this program gave, a step of the plan takes back before that.
+      verdicts.get(serviceKey(service))?.is !== 'Migrate' &&
       !(service.namespace === 'kube-system' && service.name === 'kube-dns') &&
       service.labels['dualstack.dev/probe'] === undefined,
   );
@@ -297,23 +299,17 @@ function checkDualStackServices(wanted: Wanted, facts: ClusterFacts): readonly F
   if (first === undefined) return [];
   const names = using.slice(0, 5).map((service) => `${service.namespace}/${service.name}`);
   const more = using.length > names.length ? ` and ${using.length - names.length} more` : '';
+  const verdict = verdicts.get(serviceKey(first));
   const patch = `{"spec":{"ipFamilyPolicy":"SingleStack","ipFamilies":["${wanted.families[0] ?? ''}"]}}`;
   return [
     {
       reason: 'DualStackServicesRemain',
       object: { apiVersion: 'v1', kind: 'Service', namespace: first.namespace, name: first.name },
       message: `${using.length} Services still use the family that leaves: ${names.join(', ')}${more}.`,
-      remedy: `Make each single-stack: kubectl -n ${first.namespace} patch service ${first.name} -p '${patch}'.`,
+      remedy: `${verdict?.is === 'Blocked' ? verdict.remedy : `Make each single-stack: kubectl -n ${first.namespace} patch service ${first.name} -p '${patch}'.`}${more === '' && names.length === 1 ? '' : ' Of each: kubectl dualstack services --only blocked.'}`,
       blocks: fromPhase('CNIConfig', 'Back'),
     },
   ];
-}
-
-/** What this program gave, a step of the plan takes back before that. */
-function servicesToChange(facts: ClusterFacts, wanted: Wanted): ReadonlySet<string> {
-  const views = serviceViews(facts, wanted);
-  const changed = views.known ? views.value.filter(({ verdict }) => verdict.is === 'Migrate') : [];
-  return new Set(changed.map(({ service }) => serviceKey(service)));
 }
 
 const nodeRef = (node: NodeFacts) => ({ apiVersion: 'v1', kind: 'Node', name: node.name }) as const;

@@ -159,6 +159,7 @@ function isCorrection(step: Step, memory: Memory, generation: number): boolean {
     case 'TransferLease':
     case 'Verify':
     case 'VerifyPackets':
+    case 'AskServices':
     case 'WaitFor':
     case 'Handoff':
       return false;

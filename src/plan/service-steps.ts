@@ -8,6 +8,7 @@ import { firstStateOf, firstStateText } from '../services/back.ts';
 import { serviceViews, type ServiceView, verdictText } from '../services/inventory.ts';
 import { isClusterDNS, isLabelled } from '../services/rules.ts';
 import type { FamilyChange } from '../services/verdict.ts';
+import { askServicesSteps } from './ask-services-step.ts';
 
 /** So many Services, or the 25th part where that is more, are changed before the cluster is looked at again: each look lists all of them. */
 const BATCH = 100;
@@ -36,7 +37,7 @@ interface Turn {
 export function serviceSteps(
   wanted: Wanted,
   facts: ClusterFacts,
-  memory: Pick<Memory, 'current'> = { current: null },
+  memory: Pick<Memory, 'current'> & Partial<Pick<Memory, 'servicePackets'>> = { current: null },
 ): readonly Step[] {
   const isForward = wanted.families.length > 1;
   const seen = serviceViews(facts, wanted);
@@ -46,8 +47,12 @@ export function serviceSteps(
   const { next, waiting, refused, done } = turns;
   const total = next.length + waiting.length + refused.length + done.length;
   if (total === 0) return [];
+  const state = stateOf(turns, memory.current?.id === STEP);
+  const isProven = state.is !== 'InProgress';
   const counts = [`${next.length} to change`, `${waiting.length} waiting`, `${done.length} done`];
   return [
+    // What the API does not show yet need not be asked for.
+    ...(isProven ? askServicesSteps(wanted, facts, done, memory.servicePackets ?? null) : []),
     {
       kind: 'MigrateServices',
       id: STEP,
@@ -62,7 +67,7 @@ export function serviceSteps(
         before: `${view.service.policy} ${view.service.families.join()}`,
         after: `${change.policy} ${change.families.join()}`,
       })),
-      state: stateOf(turns, memory.current?.id === STEP),
+      state,
       disrupts: null,
       timeoutSeconds: 300,
       services: next

@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { request } from 'node:http';
-import { isIPv6 } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import PQueue from 'p-queue';
 import type { ProbeFailure, ProbeOrder, ProbeResult, ProbeTask } from '../model/probe.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -80,6 +80,10 @@ async function tryOnce(task: ProbeTask, timeout: number, deps: RunDeps): Promise
     switch (task.do) {
       case 'http':
         return await tryHTTP(task, timeout, deps);
+      case 'tcp': {
+        const failure = await tryTCP(task, timeout);
+        return failure === null ? passed(deps.clock.monotonic() - started) : { ok: false, failure };
+      }
       case 'dns': {
         const failure = await tryDNS(task, timeout, deps.domain);
         return failure === null ? passed(deps.clock.monotonic() - started) : { ok: false, failure };
@@ -151,6 +155,19 @@ function judgeAnswer(text: string, node: string | undefined, length: number, non
     return 'WrongAnswer';
   }
 }
+
+/** Null: it was connected. */
+const tryTCP = ({ address, port }: Extract<ProbeTask, { do: 'tcp' }>, timeout: number): Promise<ProbeFailure | null> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    const end = (failure: ProbeFailure | null): void => {
+      socket.destroy();
+      resolve(failure);
+    };
+    socket.setTimeout(timeout, () => end('Timeout'));
+    socket.once('connect', () => end(null));
+    socket.on('error', (error) => end(failureOf(error)));
+  });
 
 async function tryDNS(
   { server, name, type, expect }: Extract<ProbeTask, { do: 'dns' }>,

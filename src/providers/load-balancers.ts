@@ -1,3 +1,4 @@
+import type { Family } from '../net/family.ts';
 import { CLOUDS, type CloudID } from './clouds.ts';
 
 /**
@@ -157,6 +158,21 @@ function metallb({ annotations, loadBalancerIP }: Balanced): BalancerAnswer {
     says: 'it asks MetalLB for a fixed address, so it has to ask for one of each family by the very write that gives it both families, or its address is taken away',
     source,
   };
+}
+
+/**
+ * The other way round: of a Service that asks MetalLB for addresses of both families, and loses one family, the annotation that then asks for what is left. Null: it asks
+ * for no address of the family that leaves, or not in an annotation.
+ */
+export function addressLeft(
+  { annotations }: Pick<Balanced, 'annotations'>,
+  stays: Family,
+): { readonly key: string; readonly value: string } | null {
+  const key = METALLB_ADDRESSES.find((each) => each in annotations);
+  const asked = key === undefined ? [] : (annotations[key] ?? '').split(',').map((ip) => ip.trim());
+  const [own, other] = stays === 'IPv6' ? [IPV6, IPV4] : [IPV4, IPV6];
+  const left = asked.find((ip) => own.test(ip));
+  return key === undefined || left === undefined || !asked.some((ip) => other.test(ip)) ? null : { key, value: left };
 }
 
 /** What somebody wrote there is printed in a command: nothing but an address is taken. */

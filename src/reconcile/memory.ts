@@ -32,6 +32,8 @@ export function afterAct(memory: Memory, outcome: Outcome): Memory {
       return { ...memory, proof: outcome.proof };
     case 'Probed':
       return { ...memory, connectivity: outcome.connectivity };
+    case 'Asked':
+      return { ...memory, servicePackets: outcome.packets };
     case 'Changed':
     case 'Unchanged':
     case 'Refused':

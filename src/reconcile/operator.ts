@@ -1,4 +1,4 @@
-import { removeLeftOver } from '../apply/prove-packets.ts';
+import { removeLeftOver } from '../apply/probe-pods.ts';
 import type { Cluster } from '../kube/connect.ts';
 import { errorText } from '../kube/errors.ts';
 import { lead } from '../kube/lease.ts';

@@ -1,4 +1,5 @@
 import type { Outcome } from '../model/outcome.ts';
+import { servicePacketsText } from '../services/packets.ts';
 
 /** For the log, in a few words. */
 export const outcomeText = (outcome: Outcome): string => {
@@ -13,6 +14,8 @@ export const outcomeText = (outcome: Outcome): string => {
       const { total, failed } = outcome.connectivity.checks;
       return `${total - failed} of ${total} checks with packets passed`;
     }
+    case 'Asked':
+      return servicePacketsText(outcome.packets);
     case 'Refused':
       return outcome.error.message;
   }

@@ -9,7 +9,7 @@ import type { ClusterFacts } from '../model/facts.ts';
 import type { KubeObject, ObjectRef } from '../model/object.ts';
 import type { Outcome } from '../model/outcome.ts';
 import type { Request } from '../model/request.ts';
-import type { Step, VerifyPackets } from '../model/step.ts';
+import type { AskServices, Step, VerifyPackets } from '../model/step.ts';
 import { canonicalText } from '../plan/canonical.ts';
 import { attemptPrefix, type Decision } from '../plan/next.ts';
 import { vocabulary } from '../registry.ts';
@@ -141,7 +141,7 @@ async function advance(subject: Subject, request: Request, facts: ClusterFacts, 
   const looked = await judgeAll(seen, deps);
   const { decision } = looked;
   if (!isOnlyTold(decision)) deps.nodes?.forget();
-  if (decision.is === 'Act' && decision.step.kind === 'VerifyPackets') {
+  if (decision.is === 'Act' && (decision.step.kind === 'VerifyPackets' || decision.step.kind === 'AskServices')) {
     return proveBeside(subject, looked, seen, decision.step, deps);
   }
   if (!isUnknown(decision)) deps.proofs.breakOff(subject.name);
@@ -172,7 +172,7 @@ async function carryOut(
 function tellOutcome(subject: Subject, looked: Looked, seen: Seen, outcome: Outcome, deps: PassDeps): Promise<Next> {
   const refused = outcome.is === 'Refused' ? outcome.error : null;
   const after: Looked = { ...looked, memory: afterAct(looked.memory, outcome), refused };
-  const isProof = outcome.is === 'Probed';
+  const isProof = outcome.is === 'Probed' || outcome.is === 'Asked';
   // The plan counts it: without a second look the status would hold a proof and say that there is none.
   const status = isProof ? makeStatus(after, subject.status, subject.generation, nowText(deps)) : subject.status;
   const told = isProof ? judge({ ...seen, facts: looked.facts, status }) : after;
@@ -180,14 +180,14 @@ function tellOutcome(subject: Subject, looked: Looked, seen: Seen, outcome: Outc
 }
 
 /**
- * The one step that is carried out beside the passes: it takes minutes and changes nothing. Each pass decides anew, as if it had not begun, whether
+ * Steps that are carried out beside the passes: they take minutes and change nothing. Each pass decides anew, as if it had not begun, whether
  * it is still what is to be done; if not it is broken off, since it would prove what is no longer so.
  */
 async function proveBeside(
   subject: Subject,
   looked: Looked,
   seen: Seen,
-  step: Step & VerifyPackets,
+  step: Step & (VerifyPackets | AskServices),
   deps: PassDeps,
 ): Promise<Next> {
   const { name, generation } = subject;

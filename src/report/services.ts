@@ -2,6 +2,7 @@ import type { ServiceException, ServicesStatus } from '../api/cluster-status.ts'
 import { clip, LIMITS } from '../api/fields.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import { type Refusals, serviceKey } from '../model/service.ts';
+import type { ServicePackets } from '../model/service-packets.ts';
 import type { Wanted } from '../model/wanted.ts';
 import {
   countServices,
@@ -13,7 +14,11 @@ import {
 } from '../services/inventory.ts';
 
 /** Counts of Services, and those on which somebody has to act, or that wait; undefined: they could not be read. */
-export function servicesStatus(facts: ClusterFacts, wanted: Wanted): ServicesStatus | undefined {
+export function servicesStatus(
+  facts: ClusterFacts,
+  wanted: Wanted,
+  packets: ServicePackets | null = null,
+): ServicesStatus | undefined {
   const views = serviceViews(facts, wanted);
   if (!views.known) return undefined;
   return {
@@ -22,8 +27,25 @@ export function servicesStatus(facts: ClusterFacts, wanted: Wanted): ServicesSta
       .filter(isWorthTelling)
       .slice(0, LIMITS.exceptions)
       .map((view) => toException(view, facts.refusals ?? {})),
+    ...(packets === null ? {} : { packets: packetsStatus(packets) }),
   };
 }
+
+/** What is null there is absent here. */
+const packetsStatus = ({
+  notAsked,
+  from,
+  silent,
+  ...rest
+}: ServicePackets): NonNullable<ServicesStatus['packets']> => ({
+  ...rest,
+  from: [...from],
+  silent: silent.slice(0, LIMITS.exceptions),
+  ...(notAsked === null ? {} : { notAsked: clip(notAsked) }),
+});
+
+export const packetsOf = (services: ServicesStatus | undefined): ServicePackets | null =>
+  services?.packets === undefined ? null : { notAsked: null, ...services.packets };
 
 /** One that nobody has asked for, and that asks for nothing itself, is as its owners want it. */
 const isWorthTelling = (view: ServiceView): boolean =>

@@ -87,7 +87,7 @@ function afterLook(said: Looked, previous: ClusterStatus, generation: number, no
   const { facts, plugins, plan, decision, memory } = said;
   const { wanted } = plan;
   const primaryFamily = wanted.families[0];
-  const services = servicesStatus(facts, wanted);
+  const services = servicesStatus(facts, wanted, memory.servicePackets);
   const outlook = outlookOf(plan, plugins, said.request, facts.at);
   const nodes = nodesStatus(outlook, facts.nodes, plugins.cni.nodeProofs(wanted, facts), previous.nodes, begunBy(said));
   const done = decision.is === 'Done' && said.goal === 'Spec';

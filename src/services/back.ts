@@ -2,6 +2,7 @@ import { FIRST_STATE } from '../api/names.ts';
 import type { ServiceFacts } from '../model/facts.ts';
 import { asArray, asString, at } from '../model/object.ts';
 import type { Family } from '../net/family.ts';
+import { addressLeft } from '../providers/load-balancers.ts';
 import { POLICIES } from './api-server.ts';
 import type { FamilyChange, Situation, Verdict } from './verdict.ts';
 
@@ -52,7 +53,7 @@ export function undoChange(
 
 /** What becomes of a Service when a family leaves: what this program added goes, the rest is for those to decide who asked for it. */
 export function backWay(service: ServiceFacts, { wanted, served }: Pick<Situation, 'wanted' | 'served'>): Verdict {
-  const { namespace, name, families } = service;
+  const { families } = service;
   const [primary] = families;
   const leaving = families.filter((family) => !wanted.includes(family));
   if (leaving.length === 0) return undoing(service, served) ?? { is: 'AsWanted' };
@@ -64,7 +65,8 @@ export function backWay(service: ServiceFacts, { wanted, served }: Pick<Situatio
       remedy: remadeWithout(service),
     };
   }
-  if (firstStateOf(service)?.families.length === 1) {
+  const first = firstStateOf(service);
+  if (first?.families.length === 1 && !isRequiredSince(service, first)) {
     return (
       undoing(service, served) ?? {
         is: 'Wait',
@@ -73,13 +75,34 @@ export function backWay(service: ServiceFacts, { wanted, served }: Pick<Situatio
       }
     );
   }
-  const patch = JSON.stringify({ spec: { ipFamilyPolicy: 'SingleStack', ipFamilies: [primary] } });
   return {
     is: 'Blocked',
     reason: 'AskedByHand',
-    why: `it has ${leaving.join(', ')}, and this program did not give it.`,
-    remedy: `Make it single-stack when no client needs ${leaving.join(', ')}: kubectl -n ${namespace} patch service ${name} -p '${patch}'.`,
+    why:
+      first?.families.length === 1
+        ? `it was given ${leaving.join(', ')} by this program, and somebody has made it RequireDualStack since.`
+        : `it has ${leaving.join(', ')}, and this program did not give it.`,
+    remedy: `Make it single-stack when no client needs ${leaving.join(', ')}: ${releaseCommand(service, { policy: 'SingleStack', families: [primary] })}.`,
   };
+}
+
+/** What this program writes is PreferDualStack, unless a Service said more before. */
+const isRequiredSince = ({ policy }: ServiceFacts, first: FirstState): boolean =>
+  policy === 'RequireDualStack' && first.policy !== policy;
+
+/** All that has to change at once. */
+function releaseCommand(
+  { namespace, name, type, annotations }: ServiceFacts,
+  { policy, families }: FamilyChange,
+): string {
+  const left = type === 'LoadBalancer' ? addressLeft({ annotations }, families[0] ?? 'IPv4') : null;
+  const changes = {
+    ...(left === null ? {} : { [left.key]: left.value }),
+    ...(FIRST_STATE in annotations ? { [FIRST_STATE]: null } : {}),
+  };
+  const metadata = Object.keys(changes).length === 0 ? {} : { metadata: { annotations: changes } };
+  const patch = JSON.stringify({ ...metadata, spec: { ipFamilyPolicy: policy, ipFamilies: families } });
+  return `kubectl -n ${namespace} patch service ${name} -p '${patch}'`;
 }
 
 /**
@@ -106,5 +129,24 @@ export function undoing(service: ServiceFacts, served: Situation['served']): Ver
   if (!served.value.includes(primary)) return null;
   const change = undoChange(first, service, served.value);
   const isThere = change.policy === service.policy && change.families.join() === service.families.join();
-  return isThere ? null : { is: 'Migrate', change };
+  if (isThere) return null;
+  return whyAddressLost(service, change) ?? { is: 'Migrate', change };
+}
+
+/** With two addresses asked for and one family MetalLB gives none: what it has is lost to those clients too that were there before. */
+function whyAddressLost(service: ServiceFacts, change: FamilyChange): Verdict | null {
+  const [stays] = change.families;
+  const isLost =
+    service.type === 'LoadBalancer' &&
+    stays !== undefined &&
+    change.families.length < service.families.length &&
+    addressLeft(service, stays) !== null;
+  return isLost
+    ? {
+        is: 'Blocked',
+        reason: 'LoadBalancerTakes',
+        why: 'it asks MetalLB for an address of each family, and with one family it would have none.',
+        remedy: `Change all at once: ${releaseCommand(service, change)}.`,
+      }
+    : null;
 }

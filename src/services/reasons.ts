@@ -15,6 +15,7 @@ export const SERVICE_REASONS = {
   LoadBalancerCannot: 'Its load balancer is known not to serve both families.',
   LoadBalancerNeeds: 'Its load balancer serves both families only with an annotation that it does not have.',
   LoadBalancerNotKnown: 'Whether its load balancer keeps the address that it has is not known.',
+  LoadBalancerTakes: 'Its load balancer takes its address away unless an annotation changes by the same write.',
   Refused: 'The API server, or an admission policy or webhook behind it, does not take its change.',
   PrimaryLeaves: 'Its first family is the one that leaves, and the first family of a Service cannot change.',
   AskedByHand: 'It has the family that leaves, and somebody else than this program gave it.',

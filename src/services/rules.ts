@@ -103,8 +103,8 @@ function whyBlocked(service: ServiceFacts, { site }: Situation): Verdict | null 
     return {
       is: 'Blocked',
       reason: 'PutBack',
-      why: 'it was given both families by this program, and somebody has taken one away again.',
-      remedy: `Find out who; to have it changed once more: kubectl -n ${namespace} annotate service ${name} ${FIRST_STATE}-`,
+      why: 'it was given both families by this program, and one was taken away again, by its label or by somebody else.',
+      remedy: `If nobody knows why, find out who; to have it changed once more: kubectl -n ${namespace} annotate service ${name} ${FIRST_STATE}-`,
     };
   }
   if (owner === null || !owner.watches || isLabelled(service)) return null;

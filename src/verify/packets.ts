@@ -19,19 +19,24 @@ const DEADLINE = 20_000;
 /** A pod that nobody removes, because whoever made it was killed, ends by itself after these seconds. */
 const LIVES_AT_MOST = 300;
 
-/** One run of the proof: where its objects live and what tells them from those of others. */
-export interface ProbeRun {
+/** Where the objects of a run live, what tells them from those of others, and of what image its pods are. */
+export interface PodRun {
   readonly namespace: string;
   readonly suffix: string;
   readonly by: ProbedBy;
+  readonly plan: Pick<ProbePlan, 'image'>;
+}
+
+/** One run of the proof. */
+export interface ProbeRun extends PodRun {
   readonly plan: ProbePlan;
 }
 
-export const serverSelector = ({ suffix }: ProbeRun): string => `${RUN_LABEL}=${suffix},${ROLE_LABEL}=server`;
+export const serverSelector = ({ suffix }: PodRun): string => `${RUN_LABEL}=${suffix},${ROLE_LABEL}=server`;
 export const runSelector = (suffix: string): string => `${RUN_LABEL}=${suffix}`;
-export const runnerSelector = ({ suffix }: ProbeRun): string => `${RUN_LABEL}=${suffix},${ROLE_LABEL}=runner`;
+export const runnerSelector = ({ suffix }: PodRun): string => `${RUN_LABEL}=${suffix},${ROLE_LABEL}=runner`;
 
-const metadata = ({ namespace, suffix, by }: ProbeRun, name: string, role: string): KubeObject['metadata'] => ({
+const metadata = ({ namespace, suffix, by }: PodRun, name: string, role: string): KubeObject['metadata'] => ({
   name: `dualstack-probe-${name}-${suffix}`,
   namespace,
   labels: { [PROBE_LABEL]: PACKETS, [PROBE_BY_LABEL]: by, [RUN_LABEL]: suffix, [ROLE_LABEL]: role },
@@ -75,7 +80,7 @@ export const serverPod = (run: ProbeRun, node: string, index: number): KubeObjec
 
 /** `host`: from the host's own network, as the kubelet's probes and the API server's webhooks come. */
 export function runnerPod(
-  run: ProbeRun,
+  run: PodRun,
   node: string,
   index: number,
   from: 'pod' | 'host',
@@ -98,7 +103,7 @@ const IDENTITY = [
  * that no scheduler stands between; it asks for next to nothing, so that a full node takes it.
  */
 function pod(
-  run: ProbeRun,
+  run: PodRun,
   node: string,
   name: string,
   role: string,

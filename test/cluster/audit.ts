@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 
 /** One finished write request as an API server logged it. */
 export interface AuditedWrite {
@@ -41,14 +41,17 @@ interface AuditEvent {
   readonly responseStatus?: { readonly code?: number };
 }
 
-/** Writes received since then, of one node's API server; no log yet means none. */
+/** Writes received since then, of one node's API server; no log yet means none. Read by lines: of thousands of objects it is longer than a string may be. */
 export async function readAudit(node: string, file: string, since: number): Promise<AuditedWrite[]> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return text
-    .split('\n')
-    .filter((line) => line.endsWith('}'))
-    .map((line) => toWrite(node, JSON.parse(line) as AuditEvent))
-    .filter((write) => write.at >= since);
+  const log = await open(file).catch(() => null);
+  if (log === null) return [];
+  const writes: AuditedWrite[] = [];
+  for await (const line of log.readLines()) {
+    if (!line.endsWith('}')) continue;
+    const write = toWrite(node, JSON.parse(line) as AuditEvent);
+    if (write.at >= since) writes.push(write);
+  }
+  return writes;
 }
 
 function toWrite(node: string, event: AuditEvent): AuditedWrite {

@@ -90,6 +90,8 @@ function additions(host: LaunchHost, component: string): string[] {
         `--shutdown-watch-termination-grace-period=${host.fast ? '1s' : '3s'}`,
         `--audit-policy-file=${join(host.scratch, 'audit-policy.yaml')}`,
         `--audit-log-path=${join(host.scratch, 'audit.log')}`,
+        // After 100 MB it would begin another file, and who reads this one would miss what was before.
+        '--audit-log-maxsize=10000',
       ];
     case 'kube-controller-manager':
       // Its forty controllers share one request rate, by default 20 a second: seconds of its start.

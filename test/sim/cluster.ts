@@ -145,6 +145,7 @@ export class SimCluster {
       case 'MigrateServices':
         throw new Error('no Service of this cluster is asked for');
       case 'VerifyPackets':
+      case 'AskServices':
         throw new Error('there are no packets here, and no image was told');
       case 'MigrateService':
         this.#migrate(step);

@@ -242,6 +242,8 @@ export const serviceFacts = (
   internalTrafficPolicy: 'Cluster',
   sessionAffinity: 'None',
   externalIPs: [],
+  tcpPort: 80,
+  changedAt: '',
   ...change,
 });
 

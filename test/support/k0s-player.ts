@@ -146,6 +146,7 @@ export class K0sWorld {
       case 'TransferLease':
       case 'Verify':
       case 'VerifyPackets':
+      case 'AskServices':
         throw new Error(`${step.kind} is not k0s'`);
       default:
         return unreachable(step);

@@ -69,6 +69,7 @@ export function carryOut(world: World, step: Step): World {
     case 'ReplaceNode':
     case 'Verify':
     case 'VerifyPackets':
+    case 'AskServices':
     case 'Handoff':
       throw new Error(`${step.kind} is not kubeadm's`);
     default:

@@ -32,6 +32,7 @@ export const NO_MEMORY: Memory = {
   current: null,
   proof: null,
   connectivity: null,
+  servicePackets: null,
   rollBack: null,
   corrections: [],
   appliedGeneration: null,

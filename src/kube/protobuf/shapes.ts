@@ -34,6 +34,7 @@ const WRITE: Shape = {
   manager: [1, 'word'],
   operation: [2, 'word'],
   apiVersion: [3, 'word'],
+  time: [4, 'time'],
   subresource: [8, 'word'],
 };
 
@@ -104,6 +105,7 @@ const CORE: Readonly<Record<string, Shape>> = {
     spec: [
       2,
       {
+        ports: [1, [{ protocol: [2, 'word'], port: [3, 'number!'] }]],
         selector: [2, 'map'],
         type: [4, 'word'],
         externalIPs: [5, 'texts'],

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { provePackets, type ProvePacketsDeps } from '../../../src/apply/prove-packets.ts';
+import type { ProvePacketsDeps } from '../../../src/apply/probe-pods.ts';
+import { provePackets } from '../../../src/apply/prove-packets.ts';
 import type { KubeObject } from '../../../src/model/object.ts';
 import type { ProbePlan } from '../../../src/model/step.ts';
 import { PROBE_BY_LABEL } from '../../../src/verify/packets.ts';

@@ -3,7 +3,7 @@ import { printServices, servicesDocument } from '../../../src/cli/print-services
 import type { ServiceFacts } from '../../../src/model/facts.ts';
 import { known } from '../../../src/model/reader.ts';
 import { type Backends, serviceKey } from '../../../src/model/service.ts';
-import { isAmong, serviceViews } from '../../../src/services/inventory.ts';
+import { countServices, isAmong, serviceViews } from '../../../src/services/inventory.ts';
 import type { Only } from '../../../src/services/only.ts';
 import { clusterFacts, readyPods, serviceFacts, wantedDual } from '../../support/facts.ts';
 import { play } from './fake-session.ts';
@@ -40,9 +40,10 @@ function viewsOf(services: readonly ServiceFacts[]) {
 }
 
 const views = viewsOf(ALL);
+const WHOLE = { counts: countServices(views), packets: null };
 
 test('those that wait for somebody come first', () => {
-  const lines = printServices(views, screen({ wide: true })).split('\n');
+  const lines = printServices(views, WHOLE, screen({ wide: true })).split('\n');
   expect(lines.map((line) => line.split(/ {2,}/u).slice(0, 7))).toEqual([
     ['NAMESPACE', 'NAME', 'TYPE', 'POLICY', 'FAMILIES', 'PODS-4/6', 'MIGRATION'],
     ['shop', 'edge', 'LoadBalancer', 'SingleStack', 'IPv4', '3/3', 'LoadBalancerNotKnown'],
@@ -58,11 +59,31 @@ test('those that wait for somebody come first', () => {
 });
 
 test('below the table: how many, and what stands in the way', () => {
-  const text = printServices(views, screen());
+  const text = printServices(views, WHOLE, screen());
   expect(text).toContain('1 of 7 Services dual-stack, 2 pending, 1 blocked, 1 trapped');
   expect(text.replace(/\s+/gu, ' ')).toContain('shop/slow: Too many of its pods have no address');
   expect(text.replace(/\s+/gu, ' ')).toContain('2 of its 3 ready pods have no IPv6 address');
   expect(tooLong(text)).toEqual([]);
+});
+
+test('who was asked with packets, and who did not answer', () => {
+  const packets = {
+    at: '2026-11-01T00:01:00.000Z',
+    newest: '2026-11-01T00:00:09Z',
+    from: ['worker-1', 'worker-2'],
+    asked: 5,
+    answered: 3,
+    silent: [{ namespace: 'shop', name: 'web', family: 'IPv6' }],
+    failedInRow: 1,
+    notAsked: null,
+  } as const;
+  const text = printServices(views, { ...WHOLE, packets }, screen());
+  expect(text.replace(/\s+/gu, ' ')).toContain(
+    'Those that were changed last: 1 of 4 Services that were asked answer over one family and not over the other: shop/web (IPv6); 1 answer over neither and are not judged; asked from worker-1 and worker-2 at 2026-11-01T00:01:00.000Z.',
+  );
+  expect(tooLong(text)).toEqual([]);
+  const none = printServices(views, { ...WHOLE, packets: { ...packets, notAsked: 'no node is Ready' } }, screen());
+  expect(none).toContain('not proven with packets, because no node is Ready.');
 });
 
 test.each<[Only, readonly string[]]>([
@@ -74,11 +95,18 @@ test.each<[Only, readonly string[]]>([
   expect(views.filter((view) => isAmong(view, only)).map(({ service }) => service.name)).toEqual(names);
 });
 
+test('of a part the counts are those of all', () => {
+  const text = printServices(views.slice(0, 1), WHOLE, screen());
+  expect(text).toContain('1 of 7 Services dual-stack, 2 pending, 1 blocked, 1 trapped');
+  expect(text).not.toContain('slow');
+});
+
 test('the document for machines', () => {
   expect(
-    servicesDocument(viewsOf([shop('next', { owner: { text: 'label x', watches: false }, appliedBy: ['ci'] })])),
+    servicesDocument(viewsOf([shop('next', { owner: { text: 'label x', watches: false }, appliedBy: ['ci'] })]), WHOLE),
   ).toEqual({
-    counts: { total: 1, dualStack: 0, singleStack: 1, trapped: 0, blocked: 0, pending: 1 },
+    counts: { total: 7, dualStack: 1, singleStack: 6, trapped: 1, blocked: 1, pending: 2 },
+    packets: null,
     services: [
       {
         namespace: 'shop',

@@ -50,6 +50,20 @@ const http = (address: string, port = server.port, node?: string): ProbeTask => 
   ...(node === undefined ? {} : { node }),
 });
 
+test.each(['127.0.0.1', '::1'])(
+  'TCP: who listens at %s is connected to and sent nothing, who does not refuses',
+  async (address) => {
+    let received = 0;
+    const listener = createTCPServer((socket) => socket.on('data', () => (received += 1)).on('error', () => undefined));
+    await new Promise<void>((resolve) => listener.listen({ host: address, port: 0 }, resolve));
+    const { port } = listener.address() as AddressInfo;
+    expect(await attempt({ do: 'tcp', address, port })).toMatchObject({ ok: true, microseconds: expect.any(Number) });
+    await new Promise((resolve) => listener.close(resolve));
+    expect(received).toBe(0);
+    expect(await attempt({ do: 'tcp', address, port })).toEqual({ ok: false, failure: 'Refused' });
+  },
+);
+
 describe('HTTP', () => {
   test.each(['127.0.0.1', '::1'])('the server answers at %s', async (address) => {
     expect(await attempt(http(address))).toMatchObject({ ok: true, microseconds: expect.any(Number) });

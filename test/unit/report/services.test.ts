@@ -3,7 +3,7 @@ import { clusterStatusSchema, type ServicesStatus } from '../../../src/api/clust
 import type { ServiceFacts } from '../../../src/model/facts.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import { vocabulary } from '../../../src/registry.ts';
-import { refusalsIn, servicesStatus } from '../../../src/report/services.ts';
+import { packetsOf, refusalsIn, servicesStatus } from '../../../src/report/services.ts';
 import { clusterFacts, readyPods, serviceFacts, wantedDual } from '../../support/facts.ts';
 
 const shop = (name: string, change: Partial<ServiceFacts> = {}): ServiceFacts =>
@@ -59,4 +59,30 @@ test('a change that was not taken is told with what was said, so that commands k
   ]);
   expect(refusalsIn(status)).toEqual(refusals);
   expect(refusalsIn(undefined)).toEqual({});
+});
+
+test('what packets showed is kept in the shape of the resource, and comes back as it was', () => {
+  const packets = {
+    at: '2026-11-01T00:01:00.000Z',
+    newest: '2026-11-01T00:00:09Z',
+    from: ['worker-1', 'worker-2'],
+    asked: 4,
+    answered: 3,
+    silent: [{ namespace: 'shop', name: 'a', family: 'IPv6' }],
+    failedInRow: 1,
+    notAsked: null,
+  } as const;
+  const services = servicesStatus(
+    clusterFacts({ dual: true }, { services: known([shop('a')]) }),
+    wantedDual(),
+    packets,
+  );
+  clusterStatusSchema(vocabulary).parse({ observedGeneration: 1, services });
+  expect(packetsOf(services)).toEqual(packets);
+  const told = servicesStatus(clusterFacts({ dual: true }, { services: known([]) }), wantedDual(), {
+    ...packets,
+    notAsked: 'a quota',
+  });
+  expect(packetsOf(told)?.notAsked).toBe('a quota');
+  expect(packetsOf(statusOf([]))).toBeNull();
 });

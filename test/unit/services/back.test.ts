@@ -95,3 +95,48 @@ test('a Service whose first family leaves is saved before it is made anew, witho
   expect(headless).toContain('leave clusterIP: None');
   expect(headless).not.toContain('spec.clusterIP');
 });
+
+const FIRST = { 'dualstack.dev/first-state': firstStateText({ policy: 'SingleStack', families: ['IPv4'] }) };
+const METALLB = { 'metallb.io/loadBalancerIPs': '192.0.2.1, 2001:db8::1' };
+
+const dual = (change: Partial<ServiceFacts>): ServiceFacts =>
+  serviceFacts({ namespace: 'shop', name: 'web', policy: 'PreferDualStack', families: FAMILIES, ...change });
+
+const back = (change: Partial<ServiceFacts>) => backWay(dual(change), { wanted: ['IPv4'], served: known(FAMILIES) });
+
+test('who has made it RequireDualStack since is asked, unless it said so before', () => {
+  expect(back({ annotations: FIRST })).toMatchObject({ is: 'Migrate' });
+  expect(back({ annotations: FIRST, policy: 'RequireDualStack' })).toMatchObject({
+    is: 'Blocked',
+    reason: 'AskedByHand',
+    why: expect.stringContaining('RequireDualStack since'),
+    // A mark that stays would look like the work of another hand later.
+    remedy: expect.stringContaining('"dualstack.dev/first-state":null'),
+  });
+  const required = firstStateText({ policy: 'RequireDualStack', families: ['IPv4'] });
+  const annotations = { 'dualstack.dev/first-state': required };
+  expect(back({ annotations, policy: 'RequireDualStack' })).toMatchObject({ is: 'Migrate' });
+});
+
+test.each<[string, Partial<ServiceFacts>, string]>([
+  ['given by this program', { annotations: { ...FIRST, ...METALLB } }, 'LoadBalancerTakes'],
+  ['asked for by hand', { annotations: METALLB }, 'AskedByHand'],
+])(
+  'two addresses of MetalLB, the family %s: the annotation changes by the same write, or none would be left',
+  (_what, change, reason) => {
+    const verdict = back({ type: 'LoadBalancer', ...change });
+    expect(verdict).toMatchObject({ is: 'Blocked', reason });
+    const command = verdict.is === 'Blocked' ? verdict.remedy : '';
+    expect(JSON.parse(/-p '(.*)'/u.exec(command)?.[1] ?? '')).toMatchObject({
+      metadata: { annotations: { 'metallb.io/loadBalancerIPs': '192.0.2.1' } },
+      spec: { ipFamilyPolicy: 'SingleStack', ipFamilies: ['IPv4'] },
+    });
+  },
+);
+
+test('of MetalLB with one address, or with none that is fixed, the family is taken as from any other', () => {
+  const one = { ...FIRST, 'metallb.io/loadBalancerIPs': '192.0.2.1' };
+  expect(back({ type: 'LoadBalancer', annotations: one })).toMatchObject({ is: 'Migrate' });
+  expect(back({ type: 'LoadBalancer', annotations: FIRST })).toMatchObject({ is: 'Migrate' });
+  expect(back({ annotations: { ...FIRST, ...METALLB } })).toMatchObject({ is: 'Migrate' });
+});

@@ -283,6 +283,8 @@ test('every reason is given by some Service', () => {
   note(web({ annotations: GIVEN }));
   note(web(), WHOLE, { refusals: { 'shop/web': { resourceVersion: '100', why: 'no', isDue: false } } });
   note(balanced({ labels: {} }));
+  const metallb = { 'metallb.io/loadBalancerIPs': '192.0.2.1,2001:db8::1' };
+  note(balanced({ families: ['IPv4', 'IPv6'], annotations: { ...GIVEN, ...metallb }, labels: LEFT_OUT }));
   note(balanced(), WHOLE, { site });
   note(balanced(), WHOLE, { site: { ...site, cloud: 'aws' } });
   note(web({ families: ['IPv6'] }), WHOLE, { wanted: ['IPv4'] });

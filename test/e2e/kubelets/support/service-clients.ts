@@ -8,47 +8,77 @@ export const NAMESPACE = 'services';
 const PORT = 8080;
 const RESULTS_PORT = 8081;
 /** Requests a second to each of them from each client: twenty Services and more, on a machine that has two processors for three hosts. */
-const RATE = '3';
+export const RATE = 3;
 /** As in `traffic.ts`: what takes longer is lost. */
-const PATIENCE = '10s';
-const CALM_MS = 3_000;
-const CALM_WITHIN_MS = 45_000;
+const PATIENCE_MS = 10_000;
+/** A request that gets no answer is printed at the end of its patience only: less quiet than that shows nothing. */
+const CALM_MS = PATIENCE_MS + 2_000;
+const CALM_WITHIN_MS = 60_000;
 
-/** Of each five Services one is of each kind. */
-const KINDS: readonly object[] = [
+/**
+ * Of each five Services one is of each kind. With `externalTrafficPolicy: Local` kube-proxy leads what comes from pods to any endpoint and leaves its source as it is,
+ * so that the answer of one on another node would not find its way back: behind that kind is the pod alone whose node's port is asked.
+ */
+const kindsOf = (node: string): readonly object[] => [
   {},
   { type: 'NodePort' },
   { sessionAffinity: 'ClientIP' },
-  { type: 'NodePort', externalTrafficPolicy: 'Local' },
+  { type: 'NodePort', externalTrafficPolicy: 'Local', selector: { app: 'server', node } },
   { publishNotReadyAddresses: true },
 ];
 
-const service = (n: number): object => ({
+const service = (n: number, kinds: readonly object[]): object => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { name: `s${n}`, namespace: NAMESPACE },
-  spec: { selector: { app: 'server' }, ports: [{ port: 80, targetPort: PORT }], ...KINDS[n % KINDS.length] },
+  spec: { selector: { app: 'server' }, ports: [{ port: 80, targetPort: PORT }], ...kinds[n % kinds.length] },
 });
+
+/** Of the only pod of which the program listens on its IPv4 address alone. */
+export const DEAF = 'deaf';
+
+export async function openDeaf(cluster: RealCluster, node: string): Promise<void> {
+  const args = ['probe', '-rate', '1', '-listen', `$(POD_IP):${PORT}`, `http://$(POD_IP):${PORT}/results`];
+  await apply(cluster, [
+    pod(DEAF, node, args, PORT),
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: DEAF, namespace: NAMESPACE },
+      spec: { selector: { app: DEAF }, ports: [{ port: 80, targetPort: PORT }] },
+    },
+  ]);
+  await ready(cluster, DEAF);
+}
 
 const pod = (app: string, node: string, args: readonly string[], port: number): object => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name: `${app}-${node}`, namespace: NAMESPACE, labels: { app } },
+  metadata: { name: `${app}-${node}`, namespace: NAMESPACE, labels: { app, node } },
   spec: {
     nodeName: node,
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 1,
     tolerations: [{ operator: 'Exists' }],
-    containers: [{ name: app, image: TOOL_IMAGE, args, readinessProbe: { tcpSocket: { port }, periodSeconds: 1 } }],
+    containers: [
+      {
+        name: app,
+        image: TOOL_IMAGE,
+        args,
+        env: [{ name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }],
+        readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+      },
+    ],
   },
 });
 
-/** So many Services, with a pod on each of these nodes behind all of them. */
+/** So many Services, with a pod on each of these nodes behind them. The last is the node whose ports are asked. */
 export async function openServices(cluster: RealCluster, count: number, nodes: readonly string[]): Promise<void> {
+  const kinds = kindsOf(nodes.at(-1) ?? '');
   await apply(cluster, [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
     ...nodes.map((node) => pod('server', node, ['serve', String(PORT)], PORT)),
-    ...Array.from({ length: count }, (_, n) => service(n)),
+    ...Array.from({ length: count }, (_, n) => service(n, kinds)),
   ]);
   await ready(cluster, 'server');
 }
@@ -102,8 +132,9 @@ export async function unanswered(
 }
 
 export interface Clients {
-  /** Requests that failed since all of them had begun to be answered. */
+  /** Requests that failed since all of them had begun to be answered, and until now: it waits for those that have no answer yet. */
   failures(): Promise<readonly string[]>;
+  /** Requests that have ended. */
   sent(): Promise<number>;
 }
 
@@ -113,7 +144,7 @@ export async function startClients(
   nodes: readonly string[],
   urls: readonly string[],
 ): Promise<Clients> {
-  const probe = ['probe', '-rate', RATE, '-timeout', PATIENCE, '-listen', `:${RESULTS_PORT}`, ...urls];
+  const probe = ['probe', '-rate', `${RATE}`, '-timeout', `${PATIENCE_MS}ms`, '-listen', `:${RESULTS_PORT}`, ...urls];
   await apply(
     cluster,
     nodes.map((node) => pod('client', node, probe, RESULTS_PORT)),
@@ -125,7 +156,10 @@ export async function startClients(
   };
   const early = await untilCalm(all);
   return {
-    failures: async () => (await all()).filter((line) => !early.includes(line)),
+    async failures() {
+      await sleep(CALM_MS);
+      return (await all()).filter((line) => !early.includes(line));
+    },
     async sent() {
       const each = await Promise.all(
         nodes.map(async (node) => {

@@ -1,5 +1,6 @@
 import type { BoundPlugins } from '../model/bound.ts';
 import type { Plan } from '../model/plan.ts';
+import { editsKubelet } from '../model/step.ts';
 import type { Outlook } from './told.ts';
 
 /** What decides on the causes of all nodes alike, from a pass. @param now Milliseconds since the epoch. */
@@ -13,6 +14,6 @@ export const outlookOf = ({ wanted, steps }: Plan, { cni, distribution }: BoundP
       .filter(({ hostNetwork, terminating, podIPs }) => hostNetwork && !terminating && podIPs.length > 0)
       .map(({ node, podIPs }) => [node, podIPs]),
   ),
-  editsHosts: steps.some(({ kind }) => kind === 'EditHost'),
+  editsHosts: steps.some(editsKubelet),
   now,
 });

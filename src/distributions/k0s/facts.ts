@@ -35,6 +35,14 @@ export const MANAGER_LEASE: ObjectRef = {
   name: 'kube-controller-manager',
 };
 
+/** Written by the operator, read by the admission policy that lets the Lease pass. */
+const LEASE_TRANSFER: ObjectRef = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  namespace: 'dualstack-system',
+  name: 'dualstack-lease-transfer',
+};
+
 /** k0s' part of the facts. Known null: the object is not there, or the server does not know its kind. */
 export interface K0sFacts {
   /** By name. Controllers without a kubelet have no Node, so they are told by their API servers' Leases. */
@@ -45,6 +53,8 @@ export interface K0sFacts {
   readonly proxy: Known<WorkloadFacts | null>;
   /** Null also where one controller runs without leader election. */
   readonly lease: Known<LeaseFacts | null>;
+  /** The transfer of that Lease that was asked for last. */
+  readonly transfer: { readonly holderPrefix: string; readonly until: string } | null;
   /** CIDRs of ServiceCIDR `kubernetes`, primary first. */
   readonly serviceCIDR: Known<readonly string[] | null>;
 }
@@ -84,12 +94,13 @@ export interface LeaseFacts {
 }
 
 export async function observe(reader: Reader, basics: Basics): Promise<K0sFacts> {
-  const [identities, clusterConfig, proxyConfig, proxy, lease, serviceCIDR] = await Promise.all([
+  const [identities, clusterConfig, proxyConfig, proxy, lease, transfer, serviceCIDR] = await Promise.all([
     readAPIServers(reader),
     reader.get(CLUSTER_CONFIG),
     reader.get(PROXY_CONFIG),
     readWorkload(reader, 'DaemonSet', 'kube-system', 'kube-proxy'),
     reader.get(MANAGER_LEASE),
+    reader.get(LEASE_TRANSFER),
     readServiceNetworks(reader),
   ]);
   return {
@@ -98,6 +109,7 @@ export async function observe(reader: Reader, basics: Basics): Promise<K0sFacts>
     proxyConfig: ifThere(proxyConfig, toProxyConfig),
     proxy,
     lease: ifThere(lease, toLease),
+    transfer: transfer.is === 'Found' ? toTransfer(transfer.value) : null,
     serviceCIDR,
   };
 }
@@ -146,6 +158,11 @@ const toLease = (lease: KubeObject): LeaseFacts => ({
   holder: asString(at(lease, 'spec', 'holderIdentity')) ?? '',
   acquiredAt: asString(at(lease, 'spec', 'acquireTime')) ?? '',
   renewedAt: asString(at(lease, 'spec', 'renewTime')) ?? '',
+});
+
+const toTransfer = (object: KubeObject): NonNullable<K0sFacts['transfer']> => ({
+  holderPrefix: asString(at(object, 'data', 'holderPrefix')) ?? '',
+  until: asString(at(object, 'data', 'until')) ?? '',
 });
 
 function ifThere<T>(read: Read<KubeObject>, use: (object: KubeObject) => T): Known<T | null> {

@@ -80,7 +80,7 @@ describe('the mounts of the agent', () => {
     ['/proc/sys/net/ipv6/conf/all/forwarding', 'write'],
     ['/etc/NetworkManager/system-connections/eth0.nmconnection', 'read'],
     ['/run/NetworkManager/system-connections/eth0.nmconnection', 'read'],
-    ['/etc/k0s/k0s.yaml', 'read'],
+    ['/etc/k0s/k0s.yaml', 'write'],
     ['/var/lib/k0s/pki/ca.key', undefined],
     ['/etc/NetworkManager/NetworkManager.conf', undefined],
     ['/etc/shadow', undefined],

@@ -1,12 +1,16 @@
 import { err, ok, unreachable } from '../result.ts';
 import type { Result } from '../result.ts';
+import type { K0sWish, StaticPod } from '../model/host.ts';
+import { processOf } from './decide.ts';
 import type { AgentAction } from './decide.ts';
 import { sha256 } from './files.ts';
 import type { HostFiles } from './files.ts';
 import type { HostView, PodView } from './host.ts';
 import { asInterim, withoutInterim } from './interim.ts';
 import { STATE_FOLDER, saveJournal } from './journal.ts';
-import type { Component, Journal, Watch } from './journal.ts';
+import type { Component, Journal, Restartable, Watch } from './journal.ts';
+import { editK0sConfig } from './k0s-config.ts';
+import type { K0sChanges } from './k0s-config.ts';
 import { editKubeletSource } from './kubelet.ts';
 import { editManifest } from './manifest.ts';
 import type { FlagChanges } from './manifest.ts';
@@ -22,7 +26,7 @@ export interface ActContext {
   readonly host: HostView;
   readonly journal: Journal;
   readonly generation: number;
-  readonly restartKubelet: RestartService;
+  readonly restart: Readonly<Record<Restartable, RestartService>>;
   readonly shortener: Shortener;
   readonly pause: (milliseconds: number) => Promise<unknown>;
 }
@@ -54,10 +58,12 @@ export async function carryOut(action: AgentAction, context: ActContext): Promis
       return { journal, failure: failureOf(rewriteInterim(context, action)) };
     case 'EditKubelet':
       return editKubelet(context, action);
+    case 'EditK0s':
+      return editK0s(context, action.changes, action.shows);
     case 'AskRestart':
-      return remember(context, { ...journal, restart: restartOf(host, action.token, false) });
-    case 'RestartKubelet':
-      return restartKubelet(context);
+      return remember(context, { ...journal, restart: restartOf(host, 'kubelet', { token: action.token }) });
+    case 'Restart':
+      return restartService(context, action.service);
     case 'CompleteRestart':
       return remember(context, {
         ...journal,
@@ -93,9 +99,14 @@ function remember({ files, journal }: ActContext, next: Journal): Acted {
 const without = (journal: Journal, component: Component): Watch[] =>
   journal.watches.filter((watch) => watch.component !== component);
 
-const restartOf = (host: HostView, token: string | null, reloadUnits: boolean): Journal['restart'] => ({
+const restartOf = (
+  host: HostView,
+  service: Restartable,
+  { token = null, reloadUnits = false }: { readonly token?: string | null; readonly reloadUnits?: boolean },
+): Journal['restart'] => ({
+  service,
   token,
-  oldProcess: host.kubelet.processes.at(-1)?.key ?? null,
+  oldProcess: processOf(host, service),
   askedAt: null,
   reloadUnits,
   problem: null,
@@ -107,7 +118,7 @@ function setSysctl(files: HostFiles, name: string, value: string, persist: boole
   return kept.ok ? writeSysctl(files, name, value) : kept;
 }
 
-function editStaticPod(context: ActContext, component: Exclude<Component, 'kubelet'>, changes: FlagChanges): Acted {
+function editStaticPod(context: ActContext, component: StaticPod, changes: FlagChanges): Acted {
   const view = context.host.staticPods[component];
   if (view === undefined) return { journal: context.journal, failure: `${component} has no manifest any more` };
   if (context.files.read(view.file) !== view.manifest.text) {
@@ -160,7 +171,7 @@ function editKubelet(context: ActContext, { nodeIP, token }: EditKubelet): Acted
   const edited = editKubeletSource(before, setup.source, nodeIP);
   if (!edited.ok) return { journal: context.journal, failure: `${file}: ${edited.error}` };
   const was = setup.nodeIP === null ? {} : { 'node-ip': setup.nodeIP };
-  const restart = restartOf(context.host, token, inUnit);
+  const restart = restartOf(context.host, 'kubelet', { token, reloadUnits: inUnit });
   return watchedEdit(
     { ...context, journal: { ...context.journal, restart } },
     {
@@ -175,6 +186,31 @@ function editKubelet(context: ActContext, { nodeIP, token }: EditKubelet): Acted
   );
 }
 
+function editK0s(context: ActContext, changes: K0sChanges, shows: K0sWish['shows']): Acted {
+  const { k0s } = context.host;
+  const { journal } = context;
+  if (k0s === null || k0s.text === null) return { journal, failure: 'k0s has no configuration file any more' };
+  if (context.files.read(k0s.file) !== k0s.text) {
+    return { journal, failure: `${k0s.file} was changed by somebody else just now: looking again` };
+  }
+  const edited = editK0sConfig(k0s.text, changes);
+  if (!edited.ok) return { journal, failure: `${k0s.file}: ${edited.error}` };
+  const restart = restartOf(context.host, 'k0s', {});
+  return watchedEdit(
+    { ...context, journal: { ...journal, restart } },
+    {
+      component: 'k0s',
+      file: k0s.file,
+      before: k0s.text,
+      after: edited.value,
+      writtenFirst: edited.value,
+      changes,
+      was: k0s.settings,
+      k0s: { oldProcess: k0s.controller.key, shows, downSince: null },
+    },
+  );
+}
+
 interface Edit {
   readonly component: Component;
   readonly file: string;
@@ -184,6 +220,7 @@ interface Edit {
   readonly writtenFirst: string;
   readonly changes: FlagChanges;
   readonly was: Readonly<Record<string, string>>;
+  readonly k0s?: Watch['k0s'];
 }
 
 /** Back-up, journal, file: in this order no crash can leave an edit that nobody watches or that cannot be undone. */
@@ -206,6 +243,7 @@ function watchedEdit(context: ActContext, edit: Edit): Acted {
     lastWords: '',
     provenAt: null,
     written: false,
+    k0s: edit.k0s ?? null,
     undoing: null,
   };
   const watching = { ...journal, watches: [...without(journal, edit.component), watch] };
@@ -222,14 +260,14 @@ function backUp(files: HostFiles, file: string, text: string): Result<void, stri
   return files.exists(backup) || !files.exists(file) ? ok(undefined) : files.replace(backup, text);
 }
 
-/** The asking is remembered first: a crash in the middle then waits a while instead of restarting the kubelet twice. */
-async function restartKubelet(context: ActContext): Promise<Acted> {
+/** The asking is remembered first: a crash in the middle then waits a while instead of restarting twice. */
+async function restartService(context: ActContext, service: Restartable): Promise<Acted> {
   const { journal } = context;
   const now = context.host.uptimeMs;
   if (journal.restart === null) return { journal, failure: null };
   const asked = remember(context, { ...journal, restart: { ...journal.restart, askedAt: now } });
   if (asked.failure !== null) return asked;
-  const problem = failureOf(await context.restartKubelet({ reloadUnits: journal.restart.reloadUnits }));
+  const problem = failureOf(await context.restart[service]({ reloadUnits: journal.restart.reloadUnits }));
   const told = remember(
     { ...context, journal: asked.journal },
     { ...journal, restart: { ...journal.restart, askedAt: now, problem } },
@@ -259,10 +297,25 @@ function afterUndo(journal: Journal, host: HostView, watch: Watch, why: string):
     ...journal,
     watches: without(journal, watch.component),
     refused: [...journal.refused.filter((entry) => entry.generation === watch.generation), ...refusals(watch, why)],
-    restart: isStaticPod(watch.component)
-      ? journal.restart
-      : restartOf(host, journal.restart?.token ?? null, host.kubelet.setup.source?.inUnit ?? false),
+    restart: restartAfterUndo(journal, host, watch.component),
   };
+}
+
+function restartAfterUndo(journal: Journal, host: HostView, component: Component): Journal['restart'] {
+  switch (component) {
+    case 'kubelet':
+      return restartOf(host, component, {
+        token: journal.restart?.token ?? null,
+        reloadUnits: host.kubelet.setup.source?.inUnit ?? false,
+      });
+    case 'k0s':
+      return restartOf(host, component, {});
+    case 'kube-apiserver':
+    case 'kube-controller-manager':
+      return journal.restart;
+    default:
+      return unreachable(component);
+  }
 }
 
 /** An edit that is no longer tried for this generation of the spec. A removed flag has the empty value. */
@@ -289,7 +342,9 @@ function restore(files: HostFiles, watch: Watch): Result<'Restored' | 'LeftAlone
 }
 
 function reversed(current: string, watch: Watch): Result<string, string> {
-  return isStaticPod(watch.component)
-    ? editManifest(current, watch.component, reversedChanges(watch))
+  const { component } = watch;
+  if (isStaticPod(component)) return editManifest(current, component, reversedChanges(watch));
+  return component === 'k0s'
+    ? editK0sConfig(current, reversedChanges(watch))
     : err('another hand changed the kubelet’s arguments');
 }

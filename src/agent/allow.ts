@@ -1,7 +1,9 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { EDITABLE_FLAGS, EDITABLE_SYSCTLS, STATIC_PODS } from '../model/host.ts';
+import { EDITABLE_FLAGS, EDITABLE_SYSCTLS, K0S_SHOWN_FLAGS, STATIC_PODS } from '../model/host.ts';
 import type { HostSettings } from '../model/host.ts';
+import { EDITABLE_K0S_SETTINGS, k0sValueKind } from '../model/k0s.ts';
+import type { K0sValueKind } from '../model/k0s.ts';
 import { err, ok } from '../result.ts';
 import type { Result } from '../result.ts';
 
@@ -40,11 +42,35 @@ const flagSettings = (flags: readonly string[]) =>
     ),
   );
 
+const K0S_VALUES: Readonly<Record<K0sValueKind, RegExp>> = {
+  Switch: /^(?:true|false)$/,
+  Family: /^IPv[46]$/,
+  CIDR: /^[0-9a-fA-F.:]+\/[0-9]{1,3}$/,
+  CIDRs: /^[0-9a-fA-F.:/,]+$/,
+  Mask: /^[0-9]{1,3}$/,
+};
+
+const k0sSchema = z.strictObject({
+  set: z.strictObject(
+    Object.fromEntries(
+      EDITABLE_K0S_SETTINGS.map((path) => [
+        path,
+        z.string().max(MAX_TEXT).regex(K0S_VALUES[k0sValueKind(path)]).optional(),
+      ]),
+    ),
+  ),
+  absent: z.array(z.enum(EDITABLE_K0S_SETTINGS)).max(EDITABLE_K0S_SETTINGS.length),
+  shows: z.strictObject(
+    Object.fromEntries(STATIC_PODS.map((pod) => [pod, flagSettings(K0S_SHOWN_FLAGS[pod]).optional()])),
+  ),
+});
+
 const settingsSchema = z.strictObject({
   kubelet: z.strictObject({ nodeIPs: z.array(z.string().max(MAX_TEXT)).min(1).max(2) }).optional(),
   staticPods: z
     .strictObject(Object.fromEntries(STATIC_PODS.map((pod) => [pod, flagSettings(EDITABLE_FLAGS[pod]).optional()])))
     .optional(),
+  k0s: k0sSchema.optional(),
   absent: z
     .strictObject({
       ...Object.fromEntries(STATIC_PODS.map((pod) => [pod, z.array(z.enum(EDITABLE_FLAGS[pod])).max(16).optional()])),
@@ -96,6 +122,8 @@ function contradiction(settings: HostSettings): string | null {
     const both = settings.absent?.[pod]?.find((flag) => settings.staticPods?.[pod]?.[flag] !== undefined);
     if (both !== undefined) return `${pod}: --${both} is asked for and asked to be absent`;
   }
+  const twice = settings.k0s?.absent.find((path) => settings.k0s?.set[path] !== undefined);
+  if (twice !== undefined) return `k0s: ${twice} is asked for and asked to be absent`;
   return settings.kubelet !== undefined && (settings.absent?.kubelet?.length ?? 0) > 0
     ? 'kubelet: --node-ip is asked for and asked to be absent'
     : null;

@@ -1,11 +1,15 @@
 import { EDITABLE_FLAGS, STATIC_PODS } from '../model/host.ts';
-import type { HostSettings, StaticPod } from '../model/host.ts';
+import type { HostSettings, K0sWish, StaticPod } from '../model/host.ts';
+import { EDITABLE_K0S_SETTINGS } from '../model/k0s.ts';
 import type { Result } from '../result.ts';
 import { canonicalText } from './canonical.ts';
 import type { HostView } from './host.ts';
 import { readInterim } from './interim.ts';
 import { mergeRecorded } from './journal.ts';
-import type { Component, Journal, Recorded } from './journal.ts';
+import type { Component, Journal, Recorded, Restartable } from './journal.ts';
+import { notShown } from './k0s.ts';
+import type { K0sView } from './k0s.ts';
+import type { K0sChanges } from './k0s-config.ts';
 import type { FlagChanges } from './manifest.ts';
 import { changeText, judgeWatch } from './watch.ts';
 import type { WatchOptions } from './watch.ts';
@@ -27,9 +31,11 @@ export type AgentAction =
   | { readonly kind: 'LetStart'; readonly component: StaticPod }
   /** It makes a restart, which is the one that `token` asks for; null: none is asked for. */
   | { readonly kind: 'EditKubelet'; readonly nodeIP: string | null; readonly token: string | null }
+  /** Changes that are there already are no change of the file, and k0s is restarted all the same. */
+  | { readonly kind: 'EditK0s'; readonly changes: K0sChanges; readonly shows: K0sWish['shows'] }
   | { readonly kind: 'SetSysctl'; readonly name: string; readonly value: string; readonly persist: boolean }
   | { readonly kind: 'AskRestart'; readonly token: string }
-  | { readonly kind: 'RestartKubelet' }
+  | { readonly kind: 'Restart'; readonly service: Restartable }
   | { readonly kind: 'CompleteRestart' }
   | { readonly kind: 'MarkApplied' }
   | { readonly kind: 'Undo'; readonly component: Component; readonly why: string };
@@ -58,8 +64,8 @@ export interface Decision {
   readonly applied: Verdict;
 }
 
-/** Milliseconds after which a kubelet restart that showed no new process is asked for again. */
-const RESTART_AGAIN_MS = 30_000;
+/** Milliseconds after which a restart that showed no new process is asked for again. k0s ends all that it runs first, for which systemd gives it 90 s. */
+const RESTART_AGAIN_MS = { kubelet: 30_000, k0s: 120_000 } as const;
 
 /**
  * The one next thing to do. Undoing comes before everything, because it must work with no word from the API; then whatever is in
@@ -131,18 +137,27 @@ const isAwaited = ({ watches }: Journal, component: StaticPod): boolean =>
 function decideRestart(host: HostView, journal: Journal, now: number): Decision | null {
   const { restart } = journal;
   if (restart === null) return null;
-  const current = host.kubelet.processes.at(-1)?.key ?? null;
-  if (restart.askedAt !== null && current !== null && current !== restart.oldProcess) {
-    return act({ kind: 'CompleteRestart' }, 'The kubelet was restarted.');
+  const { service, askedAt } = restart;
+  const current = processOf(host, service);
+  if (askedAt !== null && current !== null && current !== restart.oldProcess) {
+    return act({ kind: 'CompleteRestart' }, `${SERVICE_NAME[service]} was restarted.`);
   }
-  return restart.askedAt === null || now - restart.askedAt >= RESTART_AGAIN_MS
-    ? act({ kind: 'RestartKubelet' }, 'The kubelet is being restarted.')
-    : waitForRestart(restart.problem);
+  return askedAt === null || now - askedAt >= RESTART_AGAIN_MS[service]
+    ? act({ kind: 'Restart', service }, `${SERVICE_NAME[service]} is being restarted.`)
+    : waitForRestart(restart.problem, service);
 }
 
+const SERVICE_NAME = { kubelet: 'The kubelet', k0s: 'k0s' } as const satisfies Record<Restartable, string>;
+
+/** Names the newest process of a service; null: none runs. */
+export const processOf = ({ kubelet, k0s }: HostView, service: Restartable): string | null =>
+  (service === 'kubelet' ? kubelet.processes.at(-1)?.key : k0s?.controller.key) ?? null;
+
 /** Said the same while it waits to ask again, so that a bus that is away does not make the status change to and fro. */
-const waitForRestart = (problem: string | null): Decision =>
-  problem === null ? rest('Applying', 'Waiting for the kubelet to start again.') : rest('Failed', `${problem}.`);
+const waitForRestart = (problem: string | null, service: Restartable): Decision =>
+  problem === null
+    ? rest('Applying', `Waiting for ${service === 'kubelet' ? 'the kubelet' : 'k0s'} to start again.`)
+    : rest('Failed', `${problem}.`);
 
 function decideInFlight(journal: Journal, now: number, options: WatchOptions): Decision | null {
   for (const watch of journal.watches) {
@@ -189,7 +204,7 @@ const drifted = (need: Need): Decision =>
   rest('Drifted', `Somebody changed this host after the settings had been in force. When asked again: ${need.message}`);
 
 const restartsSomething = (action: AgentAction): boolean =>
-  action.kind === 'EditManifest' || action.kind === 'EditKubelet';
+  action.kind === 'EditManifest' || action.kind === 'EditKubelet' || action.kind === 'EditK0s';
 
 /** An edit that is needed, and the first values that must be safe before it is made. */
 interface Need {
@@ -219,6 +234,7 @@ function firstNeed(host: HostView, settings: HostSettings, journal: Journal): Ne
     sysctlNeed(host, settings, journal) ??
     kubeletNeed(host, settings) ??
     STATIC_PODS.map((pod) => staticPodNeed(host, settings, pod)).find((need) => need !== null) ??
+    k0sNeed(host.k0s, settings.k0s) ??
     restartNeed(settings, journal)
   );
 }
@@ -335,6 +351,30 @@ function waitForProcess(
   return behind
     ? rest('Applying', `${component} still runs with its old arguments: waiting for the kubelet to restart it.`)
     : null;
+}
+
+/** The file says it and the processes show it; else it is edited, and k0s restarted, which alone makes it read its file. */
+function k0sNeed(k0s: K0sView | null, wish: K0sWish | undefined): Need | Decision | null {
+  if (wish === undefined) return null;
+  if (k0s === null) return rest('NotFound', 'No k0s controller is seen on this host: its configuration is left alone.');
+  const changes: K0sChanges = { ...wish.set, ...Object.fromEntries(wish.absent.map((path) => [path, null])) };
+  const isWritten = Object.entries(changes).every(([path, value]) => (k0s.settings[path] ?? null) === value);
+  if (k0s.problem === '' && isWritten) {
+    if (notShown(k0s, wish.shows) === null) return null;
+    const missing = STATIC_PODS.find((component) => wish.shows[component] && k0s.processes[component] === null);
+    // k0s starts by itself what has ended.
+    if (missing !== undefined) return rest('Applying', `${missing} is not running: waiting for k0s to start it.`);
+  }
+  if (k0s.byHand !== '') {
+    return rest('NotFound', `${k0s.byHand}: its configuration is left alone. Edit it by hand, and restart k0s.`);
+  }
+  return {
+    action: { kind: 'EditK0s', changes, shows: wish.shows },
+    message: `k0s is being given ${changeText(changes)} in ${k0s.file}.`,
+    firstValues: {
+      k0s: Object.fromEntries(EDITABLE_K0S_SETTINGS.map((path) => [path, k0s.settings[path] ?? null])),
+    },
+  };
 }
 
 function restartNeed(settings: HostSettings, journal: Journal): Decision | null {

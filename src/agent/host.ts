@@ -117,7 +117,7 @@ export async function readHost(
       views.flatMap(([pod, view]) => (typeof view === 'object' && view !== null ? [[pod, view]] : [])),
     ),
     kubeadmPatches: readKubeadmPatches(files),
-    k0s: readK0s(files),
+    k0s: await readK0s(files, ask),
     podGroups: readPodGroups(files),
     problems: Object.fromEntries(views.flatMap(([pod, view]) => (typeof view === 'string' ? [[pod, view]] : []))),
     sysctls: Object.fromEntries(sysctls.map((name) => [name, readSysctl(files, name)])),

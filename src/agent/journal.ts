@@ -9,7 +9,12 @@ import type { HostFiles } from './files.ts';
 export const STATE_FOLDER = '/var/lib/dualstack';
 const JOURNAL = `${STATE_FOLDER}/state.json`;
 
-const component = z.enum(['kube-apiserver', 'kube-controller-manager', 'kubelet']);
+const component = z.enum(['kube-apiserver', 'kube-controller-manager', 'kubelet', 'k0s']);
+/** What is restarted by its service. */
+const restartable = z.enum(['kubelet', 'k0s']);
+export type Restartable = z.infer<typeof restartable>;
+
+const shownFlags = z.record(z.string(), z.string());
 export type Component = z.infer<typeof component>;
 
 /** One edit that is still being watched. Written before the edit is made, so that a crash cannot leave an edit unwatched. */
@@ -37,6 +42,18 @@ const watchSchema = z.object({
   provenAt: z.number().nullable(),
   /** The file was seen with the edit in it. If it later lacks it, somebody took it out by hand. */
   written: z.boolean(),
+  /** Of an edit of k0s' configuration. */
+  k0s: z
+    .object({
+      /** The k0s that runs with the old text; null: none ran. */
+      oldProcess: z.string().nullable(),
+      /** What its processes must show. */
+      shows: z.object({ 'kube-apiserver': shownFlags.optional(), 'kube-controller-manager': shownFlags.optional() }),
+      /** Since when no k0s has run; null: one runs. */
+      downSince: z.number().nullable(),
+    })
+    .nullable()
+    .default(null),
   /** Why it is being undone: set before the old text goes back, so that a crash then does not lose the refusal. */
   undoing: z.string().nullable(),
 });
@@ -49,6 +66,7 @@ const recordedSchema = z.object({
     .object({ 'kube-apiserver': flagValues.optional(), 'kube-controller-manager': flagValues.optional() })
     .optional(),
   sysctls: z.record(z.string(), z.string()).optional(),
+  k0s: flagValues.optional(),
 });
 
 const journalSchema = z.object({
@@ -64,9 +82,10 @@ const journalSchema = z.object({
   refused: z.array(
     z.object({ component, flag: z.string(), value: z.string(), generation: z.number(), why: z.string() }),
   ),
-  /** The kubelet restart that is under way. */
+  /** The restart that is under way. */
   restart: z
     .object({
+      service: restartable.default('kubelet'),
       token: z.string().nullable(),
       oldProcess: z.string().nullable(),
       /** Milliseconds since the host's boot. */
@@ -76,7 +95,7 @@ const journalSchema = z.object({
       problem: z.string().nullable(),
     })
     .nullable(),
-  /** Token of the last restart that was done. */
+  /** Token of the last restart of the kubelet that was done. */
   restartToken: z.string().nullable(),
   /** Generation of the spec that was last in force as a whole; null: none yet. */
   appliedGeneration: z.number().nullable().default(null),
@@ -119,10 +138,12 @@ export function mergeRecorded(first: Recorded, later: Recorded): Recorded {
   const pods = STATIC_PODS.map((pod) => [pod, { ...later.staticPods?.[pod], ...first.staticPods?.[pod] }] as const);
   const staticPods = Object.fromEntries(pods.filter(([, flags]) => Object.keys(flags).length > 0));
   const sysctls = { ...later.sysctls, ...first.sysctls };
+  const k0s = { ...later.k0s, ...first.k0s };
   return {
     ...(kubelet === undefined ? {} : { kubelet }),
     ...(Object.keys(staticPods).length === 0 ? {} : { staticPods }),
     ...(Object.keys(sysctls).length === 0 ? {} : { sysctls }),
+    ...(Object.keys(k0s).length === 0 ? {} : { k0s }),
   };
 }
 

@@ -12,7 +12,7 @@ import type { HostFiles } from './files.ts';
 import { readHost } from './host.ts';
 import type { AskHealth, HostView } from './host.ts';
 import { emptyJournal, loadJournal, mergeRecorded, parseRecorded, saveJournal } from './journal.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, Restartable } from './journal.ts';
 import { refreshJournal } from './refresh.ts';
 import { makeStatus } from './status.ts';
 import type { AgentStatus } from './status.ts';
@@ -42,7 +42,7 @@ export interface PassDeps {
   readonly node: OwnNode;
   readonly ask: AskHealth;
   readonly interfaces: OwnInterfaces;
-  readonly restartKubelet: RestartService;
+  readonly restart: Readonly<Record<Restartable, RestartService>>;
   readonly shortener: Shortener;
   readonly pause: (milliseconds: number) => Promise<unknown>;
   /** The wall clock, for what is told. What is measured goes by the host's time since its boot. */
@@ -101,7 +101,7 @@ export function makePass(deps: PassDeps): Pass {
       host: seen,
       journal: refreshed,
       generation: asked?.generation ?? 0,
-      restartKubelet: deps.restartKubelet,
+      restart: deps.restart,
       shortener: deps.shortener,
       pause: deps.pause,
     });
@@ -124,12 +124,13 @@ function withNote(applied: Decision['applied'], { watches }: Journal, note: stri
     : applied;
 }
 
-const isInFlight = ({ watches, restart }: Journal, { staticPods }: HostView): boolean =>
+const isInFlight = ({ watches, restart }: Journal, { staticPods, k0s }: HostView): boolean =>
   restart !== null ||
-  watches.some(
-    ({ component, provenAt }) =>
-      provenAt === null || (component !== 'kubelet' && staticPods[component]?.healthy !== true),
-  );
+  watches.some(({ component, provenAt }) => {
+    if (provenAt === null) return true;
+    if (component === 'k0s') return k0s?.healthy !== true;
+    return component !== 'kubelet' && staticPods[component]?.healthy !== true;
+  });
 
 function askedOf(own: OwnObject): Asked {
   return { generation: own.generation, settings: checkSettings(own.spec), confirmed: parseRecorded(own.status) };

@@ -10,6 +10,7 @@ import { hostFiles } from './files.ts';
 import type { HostFiles } from './files.ts';
 import { makeAskHealth } from './health.ts';
 import { STOP_FILE } from './host.ts';
+import { K0S_UNIT } from './k0s.ts';
 import { readKubeletSetup } from './kubelet.ts';
 import { watchOwnNode } from './own-node.ts';
 import { makeAlarm, runLoop } from './loop.ts';
@@ -69,7 +70,7 @@ export function createAgent(options: AgentRunOptions, deps: AgentRunDeps): Agent
     node,
     ask: makeAskHealth(deps.mapAddress === undefined ? {} : { mapAddress: deps.mapAddress }),
     interfaces,
-    restartKubelet: makeRestartService(files, KUBELET_UNIT),
+    restart: { kubelet: makeRestartService(files, KUBELET_UNIT), k0s: makeRestartService(files, K0S_UNIT) },
     shortener: shortenerFor(files, deps),
     pause: (milliseconds) => clock.sleep(milliseconds),
     now: () => clock.now(),

@@ -4,7 +4,7 @@ import { asArray, at } from '../model/object.ts';
 import type { Verdict } from './decide.ts';
 import { REPORTED_FLAGS } from './host.ts';
 import type { HostView } from './host.ts';
-import type { Component, Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { K0sView } from './k0s.ts';
 import { asRunning } from './procfs.ts';
 import type { HostProcess } from './procfs.ts';
@@ -46,7 +46,7 @@ export function makeStatus(input: StatusInput): AgentStatus {
       }),
     ),
     ...(host.kubeadmPatches.length === 0 ? {} : { kubeadmPatches: host.kubeadmPatches }),
-    ...(host.k0s === null ? {} : { k0s: k0sReport(host.k0s, journal) }),
+    ...k0sPart(input),
     recorded: journal.recorded,
     refused: journal.refused,
     stopped: host.stopped,
@@ -68,23 +68,34 @@ function podReport(pod: StaticPod, host: HostView, journal: Journal): StaticPodR
   };
 }
 
-const k0sReport = ({ file, settings, problem, dynamic, processes }: K0sView, journal: Journal): K0sReport => ({
-  file,
-  settings,
-  problem,
-  dynamic,
+/** While this agent restarts k0s it stays on record: without it the host would count as one whose file nobody sees. */
+function k0sPart({ host, journal, before }: StatusInput): { readonly k0s?: K0sReport } {
+  if (host.k0s !== null) return { k0s: k0sReport(host.k0s, journal) };
+  const isInHand = journal.restart?.service === 'k0s' || journal.watches.some(({ component }) => component === 'k0s');
+  const last = at(before, 'k0s') as K0sReport | undefined;
+  if (!isInHand || last === undefined) return {};
+  return { k0s: { ...last, healthy: null, running: { 'kube-apiserver': null, 'kube-controller-manager': null } } };
+}
+
+const k0sReport = (view: K0sView, journal: Journal): K0sReport => ({
+  file: view.file,
+  settings: view.settings,
+  problem: view.problem,
+  dynamic: view.dynamic,
+  byHand: view.byHand,
+  healthy: view.healthy,
   running: {
-    'kube-apiserver': runningOf('kube-apiserver', processes['kube-apiserver'] ?? undefined, journal),
+    'kube-apiserver': runningOf('kube-apiserver', view.processes['kube-apiserver'] ?? undefined, journal),
     'kube-controller-manager': runningOf(
       'kube-controller-manager',
-      processes['kube-controller-manager'] ?? undefined,
+      view.processes['kube-controller-manager'] ?? undefined,
       journal,
     ),
   },
 });
 
 const runningOf = (
-  component: Component,
+  component: keyof typeof REPORTED_FLAGS,
   process: HostProcess | undefined,
   journal: Journal,
 ): StaticPodReport['running'] =>

@@ -1,3 +1,4 @@
+import type { StaticPod } from '../model/host.ts';
 import { canonicalText } from './canonical.ts';
 import type { FlagChanges } from './manifest.ts';
 import type { ContainerLog } from './pod-logs.ts';
@@ -33,9 +34,13 @@ export interface Look {
   readonly processes: readonly HostProcess[];
   /** Null: nobody could be asked. */
   readonly healthy: boolean | null;
-  /** None for the kubelet, whose log is the host's journal. */
+  /** None where the log is the host's journal. */
   readonly logs: readonly ContainerLog[];
 }
+
+/** One that is another's child ends with it: `parent/child` is then no crash of its own. */
+export const childKey = (parent: HostProcess, child: HostProcess): string => `${parent.key}/${child.key}`;
+const parentOf = (key: string): string | null => (key.includes('/') ? (key.split('/')[0] ?? null) : null);
 
 /** The watch after one more look. The same value when nothing is new, so that an idle watch writes nothing. */
 export function followWatch(before: Watch, look: Look, now: number, options: WatchOptions): Watch {
@@ -46,7 +51,7 @@ export function followWatch(before: Watch, look: Look, now: number, options: Wat
   const known = watch.processes.map((process) =>
     process.gone || look.processes.some((running) => running.key === process.key)
       ? process
-      : { ...process, gone: true, excused: LOST_LEASE.test(ended?.lastWords ?? '') },
+      : { ...process, gone: true, excused: LOST_LEASE.test(ended?.lastWords ?? '') || isOrphan(process.key, look) },
   );
   const added = fresh
     .filter((process) => !watch.processes.some((seen) => seen.key === process.key))
@@ -61,8 +66,17 @@ export function followWatch(before: Watch, look: Look, now: number, options: Wat
     exits: provenAt === null ? Math.max(watch.exits, ended?.exits ?? 0) : watch.exits,
     lastWords: ended?.lastWords ?? watch.lastWords,
     oldSeenAt: oldRuns && added.length === 0 ? now : watch.oldSeenAt,
+    k0s:
+      watch.k0s === null
+        ? null
+        : { ...watch.k0s, downSince: look.processes.length > 0 ? null : (watch.k0s.downSince ?? now) },
   };
   return canonicalText(next) === canonicalText(before) ? before : next;
+}
+
+function isOrphan(key: string, { processes }: Look): boolean {
+  const parent = parentOf(key);
+  return parent !== null && !processes.some((running) => running.key === parent);
 }
 
 /** Restarts by uid of the Pod: what an edit finds, so that only later runs are taken for its own. */
@@ -85,6 +99,7 @@ export const restartCount = (watch: Watch, now: number): Watch => ({
     excused: process.excused || !process.gone,
   })),
   provenAt: watch.provenAt === null ? null : now,
+  k0s: watch.k0s === null ? null : { ...watch.k0s, downSince: null },
 });
 
 /** Losing a Lease ends a controller manager by design, whatever its flags. */
@@ -116,8 +131,15 @@ function works(watch: Watch, processes: Watch['processes'], look: Look, now: num
 /** A kubelet that does not like its arguments may answer once before it exits, and then within a second. */
 const KUBELET_UP_MS = 2_000;
 
+/** Of k0s no argument tells what it read: one that began since has read the new text. */
 const hasArguments = (process: HostProcess, watch: Watch): boolean =>
+  watch.k0s === null ? hasFlags(process, watch) : process.key !== watch.k0s.oldProcess;
+
+const hasFlags = (process: HostProcess, watch: Watch): boolean =>
   watch.changes.every((change) => (process.flags[change.flag] ?? null) === change.after);
+
+/** systemd starts a k0s that refused its configuration again after 120 s only (github.com/k0sproject/k0s: cmd/install, `RestartSec`). */
+const K0S_DOWN_MS = 20_000;
 
 export type Judgement =
   /** Not yet proven to work. */
@@ -137,6 +159,10 @@ export function judgeWatch(watch: Watch, now: number, options: WatchOptions): Ju
     };
   }
   if (watch.provenAt !== null) return now - watch.editedAt >= options.youngForMs ? { is: 'Done' } : { is: 'Young' };
+  const downSince = watch.k0s?.downSince ?? null;
+  if (downSince !== null && now - downSince >= K0S_DOWN_MS) {
+    return { is: 'Undo', why: `k0s ended and has not run for ${seconds(now - downSince)}` };
+  }
 
   const waited = now - Math.max(watch.editedAt, watch.oldSeenAt);
   if (waited >= options.undoAfterMs || now - watch.editedAt >= MOST_TIMEOUTS * options.undoAfterMs) {
@@ -154,17 +180,25 @@ export const crashesOf = (watch: Watch): number =>
 export const reversedChanges = (watch: Watch): FlagChanges =>
   Object.fromEntries(watch.changes.map((change) => [change.flag, change.before]));
 
-/** `--flag=value`, or `no --flag`: the edit in the words of a command line. */
+/** `--flag=value`, or `no --flag`: the edit in the words of a command line; of k0s, in those of its file. */
 export const changeText = (changes: FlagChanges): string =>
   Object.entries(changes)
-    .map(([flag, value]) => (value === null ? `no --${flag}` : `--${flag}=${value}`))
+    .map(([flag, value]) => {
+      if (isK0sSetting(flag)) return value === null ? `no ${flag}` : `${flag}: ${value}`;
+      return value === null ? `no --${flag}` : `--${flag}=${value}`;
+    })
     .join(' ');
 
-export const isStaticPod = (component: Component): component is Exclude<Component, 'kubelet'> =>
-  component !== 'kubelet';
+/** Flags have no dots. */
+const isK0sSetting = (flag: string): boolean => flag.includes('.');
+
+export const isStaticPod = (component: Component): component is StaticPod =>
+  component !== 'kubelet' && component !== 'k0s';
 
 function stateText(watch: Watch): string {
-  if (watch.processes.length === 0) return 'has not been seen running with the new arguments';
+  if (watch.processes.length === 0) {
+    return watch.k0s === null ? 'has not been seen running with the new arguments' : 'has not started again';
+  }
   return watch.processes.some((process) => !process.gone) ? 'runs and has not answered as healthy' : 'is not running';
 }
 

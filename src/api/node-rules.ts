@@ -1,4 +1,12 @@
-import { EDITABLE_FLAGS, EDITABLE_SYSCTLS, type HostSettings, STATIC_PODS, type StaticPod } from '../model/host.ts';
+import {
+  EDITABLE_FLAGS,
+  EDITABLE_SYSCTLS,
+  type HostSettings,
+  K0S_SHOWN_FLAGS,
+  STATIC_PODS,
+  type StaticPod,
+} from '../model/host.ts';
+import { EDITABLE_K0S_SETTINGS, type EditableK0sSetting, k0sValueKind } from '../model/k0s.ts';
 import { addressBits, parseAddress } from '../net/address.ts';
 import { networkOf, parseCidr } from '../net/cidr.ts';
 import { familyAtSight } from '../net/family.ts';
@@ -10,6 +18,10 @@ import { hostSettingsSchema } from './node.ts';
 import { withoutNulls } from './nulls.ts';
 import { toProblem } from './resolve.ts';
 import type { Problem } from './rule.ts';
+
+const K0S_SHOWN = STATIC_PODS.flatMap((component) =>
+  K0S_SHOWN_FLAGS[component].map((flag) => [component, flag] as const),
+);
 
 /** Longest name of a network interface in Linux. */
 const INTERFACE = /^[A-Za-z0-9@_.-]{1,15}$/;
@@ -99,7 +111,10 @@ const cidrFlags: NodeRule = {
   rule: `!has(self.staticPods) || (${STATIC_PODS.flatMap((component) =>
     ['service-cluster-ip-range', 'cluster-cidr']
       .filter((flag) => component === 'kube-controller-manager' || flag !== 'cluster-cidr')
-      .map((flag) => celCidrFlag(component, flag)),
+      .map((flag) => {
+        const owner = `self.staticPods.${celName(component)}`;
+        return `(!has(${owner}) || ${celCidrFlag(owner, flag)})`;
+      }),
   ).join(' && ')})`,
   message: 'must be CIDRs, at most one per family, separated by a comma alone',
   check: ({ staticPods = {} }) =>
@@ -111,17 +126,17 @@ const cidrFlags: NodeRule = {
     ),
 };
 
-function celCidrFlag(component: string, flag: string): string {
-  const owner = `self.staticPods.${celName(component)}`;
+/** Of one field of an object that is there. */
+function celCidrFlag(owner: string, flag: string): string {
   const value = `${owner}.${celName(flag)}`;
   const items = `${value}.split(',')`;
   const familiesDiffer = `cidr(${items}[0]).ip().family() != cidr(${items}[1]).ip().family()`;
-  return `(!has(${owner}) || !has(${value}) || (${items}.all(c, isCIDR(c)) && (${items}.size() < 2 || ${familiesDiffer})))`;
+  return `(!has(${value}) || (${items}.all(c, isCIDR(c)) && (${items}.size() < 2 || ${familiesDiffer})))`;
 }
 
-/** A field name with dashes, as the API server spells it in CEL. */
+/** A field name with dashes and dots, as the API server spells it in CEL. */
 function celName(field: string): string {
-  return field.replaceAll('-', '__dash__');
+  return field.replaceAll('-', '__dash__').replaceAll('.', '__dot__');
 }
 
 function cidrListProblem(value: string): string | null {
@@ -162,7 +177,61 @@ function celNotBoth(component: StaticPod): string {
   return `(!has(${absent}) || !has(self.staticPods) || !has(${set}) || !(${both.join(' || ')}))`;
 }
 
-export const NODE_RULES: readonly NodeRule[] = [nodeIPs, sysctls, cidrFlags, notBoth];
+const K0S_CIDRS = EDITABLE_K0S_SETTINGS.filter((path) => k0sValueKind(path).startsWith('CIDR'));
+/** Where k0s takes a network of IPv6 and no other. */
+const K0S_IPV6 = K0S_CIDRS.filter((path) => path.startsWith('spec.network.dualStack.'));
+
+const k0sNetworks: NodeRule = {
+  name: 'k0s-networks',
+  fieldPath: '.k0s',
+  rule: `!has(self.k0s) || (${[
+    ...K0S_CIDRS.map((path) => celCidrFlag('self.k0s.set', path)),
+    ...K0S_IPV6.map((path) => {
+      const value = `self.k0s.set.${celName(path)}`;
+      return `(!has(${value}) || !isCIDR(${value}) || cidr(${value}).ip().family() == 6)`;
+    }),
+    ...K0S_SHOWN.map(
+      ([component, flag]) =>
+        `(!has(self.k0s.shows.${celName(component)}) || ${celCidrFlag(`self.k0s.shows.${celName(component)}`, flag)})`,
+    ),
+  ].join(' && ')})`,
+  message: 'must be CIDRs, at most one per family, separated by a comma alone; those of dualStack are of IPv6',
+  check: ({ k0s }) => {
+    if (k0s === undefined) return [];
+    const set = K0S_CIDRS.flatMap((path) => {
+      const value = k0s.set[path];
+      const message = value === undefined ? null : (cidrListProblem(value) ?? k0sFamilyProblem(path, value));
+      return message === null ? [] : [{ path: `spec.k0s.set.${path}`, message }];
+    });
+    const shows = K0S_SHOWN.flatMap(([component, flag]) => {
+      const value = k0s.shows[component]?.[flag];
+      const message = value === undefined ? null : cidrListProblem(value);
+      return message === null ? [] : [{ path: `spec.k0s.shows.${component}.${flag}`, message }];
+    });
+    return [...set, ...shows];
+  },
+};
+
+const k0sFamilyProblem = (path: EditableK0sSetting, value: string): string | null =>
+  K0S_IPV6.includes(path) && !value.includes(':') ? `"${value}" is no network of IPv6` : null;
+
+const k0sNotBoth: NodeRule = {
+  name: 'k0s-set-or-absent',
+  fieldPath: '.k0s.absent',
+  rule: `!has(self.k0s) || !(${EDITABLE_K0S_SETTINGS.map(
+    (path) => `('${path}' in self.k0s.absent && has(self.k0s.set.${celName(path)}))`,
+  ).join(' || ')})`,
+  message: 'names a setting that is also given a value: either set it or take it out',
+  check: ({ k0s }) =>
+    (k0s?.absent ?? [])
+      .filter((path) => k0s?.set[path] !== undefined)
+      .map((path) => ({
+        path: 'spec.k0s.absent',
+        message: `${path} is also given a value: either set it or take it out`,
+      })),
+};
+
+export const NODE_RULES: readonly NodeRule[] = [nodeIPs, sysctls, cidrFlags, notBoth, k0sNetworks, k0sNotBoth];
 
 /** Reads the spec of a DualStackNode: the agent does it again before it touches the host. */
 export function parseSettings(spec: unknown): Result<HostSettings, readonly Problem[]> {

@@ -1,9 +1,18 @@
 import * as z from 'zod';
-import { EDITABLE_FLAGS, type HostReport, type HostSettings, STATIC_PODS, type StaticPod } from '../model/host.ts';
+import {
+  EDITABLE_FLAGS,
+  type HostReport,
+  type HostSettings,
+  K0S_SHOWN_FLAGS,
+  STATIC_PODS,
+  type StaticPod,
+} from '../model/host.ts';
+import { EDITABLE_K0S_SETTINGS, type EditableK0sSetting, k0sValueKind } from '../model/k0s.ts';
+import { unreachable } from '../result.ts';
 import { NODE_CONDITIONS } from './conditions.ts';
 import { conditionsOf, generation, LIMITS, listOf, name, text, texts, time } from './fields.ts';
 
-const COMPONENTS = [...STATIC_PODS, 'kubelet'] as const;
+const COMPONENTS = [...STATIC_PODS, 'kubelet', 'k0s'] as const;
 
 /** One optional property per key. */
 const optionalProperties = <K extends string, T extends z.ZodType>(keys: readonly K[], property: (key: K) => T) =>
@@ -36,6 +45,54 @@ const absentFlags = (allowed: readonly [string, ...string[]], component: string)
     .max(allowed.length)
     .meta({ description: `Flags that ${component} shall not have.`, 'x-kubernetes-list-type': 'set' });
 
+const K0S_SWITCH = z.enum(['true', 'false']).meta({ description: 'A switch.' });
+const K0S_FAMILY = z.enum(['IPv4', 'IPv6']).meta({ description: 'An IP family.' });
+const CIDR = z
+  .string()
+  .min(1)
+  .max(43)
+  .regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/, 'write one CIDR')
+  .meta({ description: 'One CIDR.' });
+
+function k0sValue(path: EditableK0sSetting): z.ZodType<string> {
+  const kind = k0sValueKind(path);
+  switch (kind) {
+    case 'Switch':
+      return K0S_SWITCH;
+    case 'Family':
+      return K0S_FAMILY;
+    case 'CIDR':
+      return CIDR;
+    case 'CIDRs':
+      return CIDR_LIST;
+    case 'Mask':
+      return MASK;
+    default:
+      return unreachable(kind);
+  }
+}
+
+const k0sWish = z
+  .strictObject({
+    set: z
+      .strictObject(optionalProperties<EditableK0sSetting, z.ZodType<string>>(EDITABLE_K0S_SETTINGS, k0sValue))
+      .meta({ description: 'Settings that shall have these values, by their path.' }),
+    absent: z
+      .array(z.enum(EDITABLE_K0S_SETTINGS))
+      .max(EDITABLE_K0S_SETTINGS.length)
+      .meta({ description: 'Settings that shall not be there.', 'x-kubernetes-list-type': 'set' }),
+    shows: z
+      .strictObject(
+        optionalProperties(STATIC_PODS, (component) =>
+          z
+            .strictObject(optionalProperties<string, z.ZodType<string>>(K0S_SHOWN_FLAGS[component], () => CIDR_LIST))
+            .meta({ description: `Flags that ${component} must run with afterwards.` }),
+        ),
+      )
+      .meta({ description: 'What the processes of k0s must show afterwards, else the change is undone.' }),
+  })
+  .meta({ description: 'Configuration file of the k0s controller on this host, and a restart of its service.' });
+
 /** Wanted host state: flags and sysctls from short lists, never commands and never file text. */
 export const hostSettingsSchema = z
   .strictObject({
@@ -62,6 +119,7 @@ export const hostSettingsSchema = z
       .strictObject(optionalProperties(STATIC_PODS, flags))
       .meta({ description: 'Flags of components that run as static pods.' })
       .exactOptional(),
+    k0s: k0sWish.exactOptional(),
     absent: z
       .strictObject({
         'kube-apiserver': absentFlags(EDITABLE_FLAGS['kube-apiserver'], 'kube-apiserver').exactOptional(),
@@ -202,6 +260,12 @@ const reportShape = {
       settings: texts('Settings of that file that have to do with IP families, by their path.'),
       problem: text('Why the file cannot be used; empty: it can.'),
       dynamic: z.boolean().meta({ description: 'True: it was started with --enable-dynamic-config.' }),
+      byHand: text('Why the agent does not edit that file itself; empty: it does.').exactOptional(),
+      healthy: z
+        .boolean()
+        .nullable()
+        .meta({ description: 'What its API server and controller manager answered last; null: not known.' })
+        .exactOptional(),
       running: z
         .strictObject({
           'kube-apiserver': running('The API server that it runs; null: there is none.'),
@@ -224,6 +288,7 @@ const reportShape = {
         .meta({ description: 'First values of components.' })
         .exactOptional(),
       sysctls: texts('First values of kernel settings.').exactOptional(),
+      k0s: nullableTexts('First values in the configuration file of k0s, by path; null: not set.').exactOptional(),
     })
     .meta({ description: 'Values before the first change on this host.' }),
   refused: listOf(

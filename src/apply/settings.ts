@@ -6,6 +6,7 @@ import { STATIC_PODS, type HostSettings, type StaticPod } from '../model/host.ts
  */
 export function mergeSettings(current: HostSettings, added: HostSettings): HostSettings {
   const nodeIPs = added.kubelet ?? (added.absent?.kubelet?.includes('node-ip') ? undefined : current.kubelet);
+  const k0s = added.k0s ?? current.k0s;
   const sysctls = { ...current.sysctls, ...added.sysctls };
   const restart = { ...current.restart, ...added.restart };
   const flags = Object.fromEntries(
@@ -23,6 +24,7 @@ export function mergeSettings(current: HostSettings, added: HostSettings): HostS
   return {
     ...(nodeIPs === undefined ? {} : { kubelet: nodeIPs }),
     ...(Object.keys(flags).length === 0 ? {} : { staticPods: flags }),
+    ...(k0s === undefined ? {} : { k0s }),
     ...(Object.keys(absent).length === 0 ? {} : { absent }),
     ...(Object.keys(sysctls).length === 0 ? {} : { sysctls }),
     ...(Object.keys(restart).length === 0 ? {} : { restart }),

@@ -1,3 +1,5 @@
+import type { EditableK0sSetting } from './k0s.ts';
+
 /** Control-plane components that run as static pods and may be edited. */
 export const STATIC_PODS = ['kube-apiserver', 'kube-controller-manager'] as const;
 export type StaticPod = (typeof STATIC_PODS)[number];
@@ -24,11 +26,30 @@ export const EDITABLE_SYSCTLS: Readonly<Record<string, readonly string[]>> = {
   'net.ipv6.conf.*.accept_ra': ['0', '1', '2'],
 };
 
+/** What an agent changes and watches on its own. */
+export type HostComponent = StaticPod | 'kubelet' | 'k0s';
+
+/** Flags that show that k0s took its new configuration: it works them out of it when it starts. */
+export const K0S_SHOWN_FLAGS = {
+  'kube-apiserver': ['service-cluster-ip-range'],
+  'kube-controller-manager': ['cluster-cidr'],
+} as const satisfies Record<StaticPod, readonly string[]>;
+
+/** The configuration file of a k0s controller. It is the whole of what is wanted there: a later wish takes its place. */
+export type K0sWish = {
+  readonly set: { readonly [S in EditableK0sSetting]?: string };
+  /** Settings that shall not be there. */
+  readonly absent: readonly EditableK0sSetting[];
+  /** What the processes of k0s must run with afterwards, else the change is undone. */
+  readonly shows: { readonly [P in StaticPod]?: Readonly<Record<string, string>> };
+};
+
 /** Typed settings of one host: the spec of a DualStackNode. What is left out is left alone. */
 export interface HostSettings {
   /** Primary first: becomes `--node-ip=a,b` in the source that wins. */
   readonly kubelet?: { readonly nodeIPs: readonly string[] };
   readonly staticPods?: { readonly [P in StaticPod]?: Readonly<Record<string, string>> };
+  readonly k0s?: K0sWish;
   /** Flags that shall not be there, by component (`kubelet`: only `node-ip`). */
   readonly absent?: { readonly [P in StaticPod | 'kubelet']?: readonly string[] };
   readonly sysctls?: Readonly<Record<string, string>>;
@@ -87,6 +108,10 @@ export interface K0sReport {
   readonly problem: string;
   /** It was started with `--enable-dynamic-config`: then most of the file is only read when a cluster is made. */
   readonly dynamic: boolean;
+  /** Why the agent does not edit that file itself; empty: it does. Absent: an agent that never does. */
+  readonly byHand?: string;
+  /** What the components' own endpoints answered last; null: not asked. Absent: an agent that does not ask. */
+  readonly healthy?: boolean | null;
   /** Components that it runs as processes of the host; null: no such process. */
   readonly running: { readonly [P in StaticPod]: RunningProcess | null };
 }
@@ -132,10 +157,12 @@ export interface HostReport {
     readonly kubelet?: { readonly nodeIP: string | null };
     readonly staticPods?: { readonly [P in StaticPod]?: Readonly<Record<string, string | null>> };
     readonly sysctls?: Readonly<Record<string, string>>;
+    /** By path of the setting. */
+    readonly k0s?: Readonly<Record<string, string | null>>;
   };
   /** Values that were tried here and undone. Not tried again for the same generation of the spec. */
   readonly refused: readonly {
-    readonly component: StaticPod | 'kubelet';
+    readonly component: HostComponent;
     readonly flag: string;
     readonly value: string;
     readonly generation: number;

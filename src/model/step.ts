@@ -264,4 +264,7 @@ export interface Snippet {
 export const isRemedy = (step: Step): boolean =>
   (step.kind === 'ApplyObject' || step.kind === 'EditHost') && step.remedy === true;
 
+/** Nodes get their addresses by agents, which can restart a kubelet: only there can single nodes be helped in the same way. */
+export const editsKubelet = ({ kind, phase }: Step): boolean => kind === 'EditHost' && phase === 'NodeIPs';
+
 export const isSatisfied = (step: Step): boolean => step.state.is === 'Satisfied';

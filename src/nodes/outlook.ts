@@ -1,6 +1,7 @@
 import type { BoundPlugins } from '../model/bound.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Request } from '../model/request.ts';
+import { editsKubelet } from '../model/step.ts';
 import type { Outlook } from './told.ts';
 
 /** What decides on the causes of all nodes alike, from a pass. @param now Milliseconds since the epoch. */
@@ -14,7 +15,7 @@ export const outlookOf = (plan: Plan, { cni, distribution }: BoundPlugins, reque
       .filter(({ hostNetwork, terminating, podIPs }) => hostNetwork && !terminating && podIPs.length > 0)
       .map(({ node, podIPs }) => [node, podIPs]),
   ),
-  editsHosts: plan.steps.some(({ kind }) => kind === 'EditHost'),
+  editsHosts: plan.steps.some(editsKubelet),
   heldBy: heldBy(request, plan),
   now,
 });

@@ -92,7 +92,12 @@ function nodeSettings(
 const FORWARDING = { IPv4: 'net.ipv4.ip_forward', IPv6: 'net.ipv6.conf.all.forwarding' } as const;
 
 function editHost(node: string, settings: HostSettings, facts: ClusterFacts): Told {
-  const parts = [...sysctlParts(settings), ...kubeletParts(node, settings, facts), ...staticPodParts(settings, facts)];
+  const parts = [
+    ...sysctlParts(settings),
+    ...kubeletParts(node, settings, facts),
+    ...staticPodParts(settings, facts),
+    ...k0sParts(settings),
+  ];
   return {
     command: `on ${node}: ${parts.map(({ edit }) => edit).join('; ') || 'nothing is to be set'}`,
     watches: parts.map(({ watches }) => watches).join(', '),
@@ -171,6 +176,21 @@ function staticPodParts({ staticPods, absent }: HostSettings, { basics }: Cluste
       },
     ];
   });
+}
+
+function k0sParts({ k0s }: HostSettings): readonly Part[] {
+  if (k0s === undefined) return [];
+  const set = Object.entries(k0s.set).map(([path, value]) => `${path}: ${value}`);
+  const parts = [
+    ...(set.length === 0 ? [] : [`set ${set.join(', ')}`]),
+    ...(k0s.absent.length === 0 ? [] : [`remove ${k0s.absent.join(', ')}`]),
+  ];
+  return [
+    {
+      edit: `${parts.join(' and ')} in /etc/k0s/k0s.yaml and restart k0scontroller`,
+      watches: 'an API server with both Service networks',
+    },
+  ];
 }
 
 /** Objects of kubeadm that name the gate, and where. */

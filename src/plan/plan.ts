@@ -6,7 +6,7 @@ import { type Direction, type Phase, phaseOrder } from '../model/phase.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Recordable } from '../model/record.ts';
 import type { Request } from '../model/request.ts';
-import { isRemedy, type Step } from '../model/step.ts';
+import { editsKubelet, isRemedy, type Step } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import type { Family } from '../net/family.ts';
 import { byHand, isTooOld } from './by-hand.ts';
@@ -45,7 +45,7 @@ export function makePlan(
   const ordered = inOrder(wanted.direction, [
     recordStep(facts, recordables),
     ...guarded.steps,
-    ...(own.some(({ kind }) => kind === 'EditHost') ? remedySteps(wanted, facts, memory) : []),
+    ...(own.some(editsKubelet) ? remedySteps(wanted, facts, memory) : []),
     ...own,
     ...uncordonSteps(wanted, facts, replacing),
     ...replacing,

@@ -98,6 +98,8 @@ export class TestHost {
   restarts = 0;
   /** What a restart does besides being counted. */
   onRestart: () => void = () => undefined;
+  k0sRestarts = 0;
+  onK0sRestart: () => void = () => undefined;
   /** Why systemd cannot be asked. */
   busProblem: string | null = null;
   /** Answers by path of the probe. */
@@ -161,7 +163,15 @@ export class TestHost {
       options: WATCH_DEFAULTS,
       ask: (probe) => Promise.resolve(this.health[probe.path] ?? null),
       interfaces: noInterfaces,
-      restartKubelet,
+      restart: {
+        kubelet: restartKubelet,
+        k0s: () => {
+          if (this.busProblem !== null) return Promise.resolve(err(this.busProblem));
+          this.k0sRestarts += 1;
+          this.onK0sRestart();
+          return Promise.resolve(ok(undefined));
+        },
+      },
       log: (message, detail) => this.logged.push(`${message} ${JSON.stringify(detail)}`),
       node: {
         current: () => this.object,

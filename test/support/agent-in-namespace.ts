@@ -13,6 +13,8 @@ const files = hostFiles(process.argv[2] ?? '');
 const alarm = makeAlarm(systemClock);
 let object: OwnObject = { name: 'worker-1', generation: 1, spec: {}, status: {} };
 
+const askedForNothing = () => Promise.resolve(err('it is asked for nothing'));
+
 const pass = makePass({
   files,
   node: {
@@ -26,7 +28,7 @@ const pass = makePass({
   },
   ask: () => Promise.resolve(null),
   interfaces: ownInterfaces,
-  restartKubelet: () => Promise.resolve(err('it is asked for nothing')),
+  restart: { kubelet: askedForNothing, k0s: askedForNothing },
   shortener: noShortener,
   pause: (milliseconds) => systemClock.sleep(milliseconds),
   now: () => systemClock.now(),

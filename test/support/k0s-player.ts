@@ -2,7 +2,10 @@ import { parse } from 'yaml';
 import { type K0sFacts, makeControllers } from '../../src/distributions/k0s/facts.ts';
 import { identityKey } from '../../src/distributions/k0s/records.ts';
 import type { ClusterFacts, NodeFacts } from '../../src/model/facts.ts';
-import { readK0sSettings } from '../../src/model/k0s.ts';
+import { expect } from '@jest/globals';
+import { nested } from '../../src/distributions/k0s/target.ts';
+import type { HostSettings, K0sWish } from '../../src/model/host.ts';
+import { EDITABLE_K0S_SETTINGS, type K0sSettings, readK0sSettings } from '../../src/model/k0s.ts';
 import { managerFlags, podRange, serviceRange, without } from './k0s-rules.ts';
 import { mergePatch, type Plain } from './merge-patch.ts';
 import { at } from '../../src/model/object.ts';
@@ -32,6 +35,8 @@ export interface K0sWorldOptions {
   /** Controllers with an agent, and without. */
   readonly seen: number;
   readonly hidden: number;
+  /** Agents edit the files that they see. */
+  readonly byAgent?: boolean;
   /** What every Node holds at first. */
   readonly podCIDRs?: readonly string[];
 }
@@ -45,6 +50,9 @@ interface Host {
   starts: number;
   /** Null: it ends over and over. */
   manager: Readonly<Record<string, string>> | null;
+  asked?: K0sWish;
+  /** As it was before its agent changed it. */
+  first?: K0sSettings;
 }
 
 const FIRST_FILE: Plain = {
@@ -140,10 +148,17 @@ export class K0sWorld {
       case 'Handoff':
         return this.#obey(step);
       case 'EditHost':
+        return this.#editByAgent(step.node, step.settings);
+      case 'TransferLease': {
+        const next = this.hosts.find(({ name }) => `${name}_` === step.holderPrefix);
+        if (next === undefined || next.manager === null)
+          throw new Error(`${step.holderPrefix} is nobody who could lead`);
+        this.#lease = { holder: holderOf(next), acquiredAt: this.at, renewedAt: this.at };
+        return this.elapse(40);
+      }
       case 'MigrateService':
       case 'MigrateServices':
       case 'ReplaceNode':
-      case 'TransferLease':
       case 'Verify':
       case 'VerifyPackets':
       case 'AskServices':
@@ -151,6 +166,27 @@ export class K0sWorld {
       default:
         return unreachable(step);
     }
+  }
+
+  /** As the agent does it: the file, a restart, and undone where the processes do not show what was asked for. */
+  #editByAgent(name: string, { k0s }: HostSettings): void {
+    if (k0s === undefined) throw new Error('an agent on a host of k0s changes nothing else');
+    const host = this.#host(name);
+    host.first ??= readK0sSettings(host.file);
+    host.asked = k0s;
+    const set = Object.entries(k0s.set).map(([path, after]) => ({ path, after }));
+    host.file = k0s.absent.reduce(
+      (tree, path) => without(tree, path.split('.')),
+      mergePatch(host.file, nested(set)) as Plain,
+    );
+    this.elapse(5);
+    this.restart(name);
+    const shown = {
+      'kube-apiserver': { 'service-cluster-ip-range': host.apiRange },
+      'kube-controller-manager': host.manager ?? {},
+    };
+    expect(shown).toMatchObject(k0s.shows);
+    this.elapse(60);
   }
 
   #obey(step: Extract<Step, { readonly kind: 'Handoff' }>): void {
@@ -242,6 +278,7 @@ export class K0sWorld {
         acquiredAt: iso(this.#lease.acquiredAt),
         renewedAt: iso(this.#lease.renewedAt),
       }),
+      transfer: null,
       serviceCIDR: known(this.serviceCIDR),
     };
     const facts = clusterFacts(
@@ -265,12 +302,19 @@ export class K0sWorld {
       settings: readK0sSettings(host.file),
       problem: '',
       dynamic: this.object !== null,
+      ...(this.#options.byAgent === true ? { byHand: '', healthy: host.manager !== null } : {}),
       running: {
         'kube-apiserver': running({ 'service-cluster-ip-range': host.apiRange }, started),
         'kube-controller-manager': host.manager === null ? null : running(host.manager, started),
       },
     };
-    return merge<NodeFacts>(node, { controlPlane: true, agent: { report: { k0s } } });
+    const first = host.first;
+    const recorded = first && {
+      k0s: Object.fromEntries(EDITABLE_K0S_SETTINGS.map((path) => [path, first[path] ?? null])),
+    };
+    const spec = host.asked === undefined ? {} : { k0s: host.asked };
+    const report = { k0s, ...(recorded === undefined ? {} : { recorded }) };
+    return merge<NodeFacts>(node, { controlPlane: true, agent: { spec, report } });
   }
 
   #host(name: string): Host {

@@ -58,6 +58,8 @@ export interface K0sOptions {
   readonly version?: string;
   /** Applied to every Node after it is made. */
   readonly node?: (node: NodeFacts) => NodeFacts;
+  /** Agents edit the files of their controllers. */
+  readonly byAgent?: boolean;
   /** Changes what agents report of controllers. */
   readonly report?: Deep<K0sReport>;
 }
@@ -91,7 +93,8 @@ export function k0sCluster(
     const isController = index < count;
     const name = isController ? `c${index + 1}` : `w${index + 1 - count}`;
     const made = nodeFacts(index + 1, { name, dual }, { controlPlane: isController });
-    const k0s = merge<K0sReport>(k0sReport(options), options.report);
+    const edits = options.byAgent === true ? { byHand: '', healthy: true } : {};
+    const k0s = merge<K0sReport>({ ...k0sReport(options), ...edits }, options.report);
     const reported = isController ? merge<NodeFacts>(made, { agent: { report: { k0s } } }) : made;
     return (options.node ?? ((node) => node))(reported);
   });
@@ -126,6 +129,7 @@ export function k0sCluster(
       ),
     ),
     lease: known({ holder: `${names[0] ?? 'nobody'}_0f2e`, acquiredAt: before(3500), renewedAt: before(1) }),
+    transfer: null,
     serviceCIDR: known(dual ? [SERVICES.IPv4, SERVICES.IPv6] : [SERVICES.IPv4]),
     ...change,
   };

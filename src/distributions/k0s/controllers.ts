@@ -4,48 +4,101 @@ import { asString, at } from '../../model/object.ts';
 import type { Change, Handoff, Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import type { Controller, K0sFacts } from './facts.ts';
+import { fileStep, type OwnHands, ownHands, shownFlags } from './file-step.ts';
 import { editText, restartText, snippetsFor, unseenText, validateText } from './handoff.ts';
 import { managerIsDown } from './lease.ts';
 import { clusterSettings, controllersOf, flagOf } from './network.ts';
 import { identityKey } from './records.ts';
-import { changesTo, fileTarget, unseenTarget } from './target.ts';
+import { isHeldBy, type Turn, withTransfer } from './transfer.ts';
+import { changesTo, fileTarget, restoredTarget, unseenTarget } from './target.ts';
 
 const DEFAULT_FILE = '/etc/k0s/k0s.yaml';
 
 /**
- * One controller after the other gets its file and a restart. It is the user's to do: a controller is often a host without a kubelet, so
- * without an agent; and a restart of k0s restarts all that it runs.
+ * One controller after the other gets its file and a restart. Where an agent sees the host of a usual k0s it does both; a controller without a kubelet
+ * has none, and is the user's.
  */
 export const controllerSteps = (wanted: Wanted, facts: ClusterFacts, own: K0sFacts): readonly Step[] =>
-  controllersOf(own).map((controller) => controllerStep(wanted, facts, own, controller));
+  withTransfer(
+    inTurn(
+      controllersOf(own).map((controller) => ({ controller, step: controllerStep(wanted, facts, own, controller) })),
+      own,
+    ),
+    facts,
+    own,
+  );
 
-function controllerStep(
+/**
+ * What has been begun is finished first. Then what needs nobody, and the leading controller manager last: Node IPAM checks its networks only in the
+ * leader, so the others are changed while one leads with the old ones.
+ */
+function inTurn(all: readonly Turn[], own: K0sFacts): readonly Turn[] {
+  const leader = own.lease.known ? (own.lease.value?.holder ?? '') : '';
+  const rank = ({ controller, step }: Turn): number => {
+    if (step.state.is === 'Satisfied') return 0;
+    if (step.state.is === 'InProgress' || step.state.is === 'Failed') return 1;
+    if (isHeldBy(leader, controller)) return 4;
+    return step.kind === 'EditHost' ? 2 : 3;
+  };
+  return all.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function controllerStep(wanted: Wanted, facts: ClusterFacts, own: K0sFacts, controller: Controller): Step {
+  const hands = ownHands(controller, facts);
+  return hands === null ? handedOver(wanted, facts, own, controller) : byAgent(wanted, facts, own, hands);
+}
+
+function byAgent(wanted: Wanted, facts: ClusterFacts, own: K0sFacts, hands: OwnHands): Step {
+  const { controller, report } = hands;
+  const computed = fileTarget(wanted, facts, report.settings, isDynamic(own));
+  const isWayBack = wanted.direction === 'Back' && wanted.families.length === 1;
+  const recorded = isWayBack ? hands.node.agent?.report?.recorded.k0s : undefined;
+  const target = restoredTarget(computed, recorded, isDynamic(own));
+  return fileStep(
+    { hands, target, changes: changesTo(target, report.settings), shows: shownFlags(wanted, facts, isDynamic(own)) },
+    {
+      ...stepWords(wanted, controller),
+      why: `${whyText(wanted)} Where k0sctl keeps that file, the same belongs in k0sctl.yaml, else its next apply takes this back.`,
+    },
+  );
+}
+
+const whyText = ({ direction }: Wanted): string =>
+  direction === 'Forward'
+    ? 'k0s takes the Service networks from the file of each controller and reads it only when it starts, with dynamic configuration too.'
+    : 'No Service shall get an address of the family that leaves, and k0s takes the Service networks from the file of each controller.';
+
+const stepWords = (wanted: Wanted, { name }: Controller) => ({
+  id: `k0s-config/${name}`,
+  phase: 'APIServer' as const,
+  group: 'k0s-config',
+  target: `k0s controller ${name}`,
+  why: whyText(wanted),
+  disrupts: {
+    text: `the API server on ${name} is away while k0s restarts; a kubelet and containerd that k0s runs there restart too, pods go on`,
+    seconds: [10, 90] as const,
+  },
+});
+
+function handedOver(
   wanted: Wanted,
   facts: ClusterFacts,
   own: K0sFacts,
   controller: Controller,
 ): Step & StepBase & Handoff {
-  const { name, report } = controller;
+  const { report } = controller;
   const file = report?.file ?? DEFAULT_FILE;
   const changes = fileChanges(wanted, facts, own, controller);
   const state = stateOf({ wanted, facts, own, controller, changes });
   const isDone = state.is === 'Satisfied';
+  const words = stepWords(wanted, controller);
+  const reason = report?.byHand ?? '';
   return {
     kind: 'Handoff',
-    id: `k0s-config/${name}`,
-    phase: 'APIServer',
-    group: 'k0s-config',
-    target: `k0s controller ${name}`,
-    why:
-      wanted.direction === 'Forward'
-        ? 'k0s takes the Service networks from the file of each controller and reads it only when it starts, with dynamic configuration too.'
-        : 'No Service shall get an address of the family that leaves, and k0s takes the Service networks from the file of each controller.',
+    ...words,
+    why: reason === '' ? words.why : `${words.why} The agent leaves it to you: ${reason}.`,
     diff: isDone ? [] : changes,
     state,
-    disrupts: {
-      text: `the API server on ${name} is away while k0s restarts; a kubelet and containerd that k0s runs there restart too, pods go on`,
-      seconds: [10, 90],
-    },
     timeoutSeconds: 300,
     command: commandFor(wanted, facts, own, controller, changes),
     watches: watchText(wanted, own, controller),

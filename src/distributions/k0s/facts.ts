@@ -4,7 +4,12 @@ import type { K0sReport } from '../../model/host.ts';
 import { type K0sSettings, readK0sSettings } from '../../model/k0s.ts';
 import { asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import { PROXY_CONFIG } from '../../model/kube-proxy.ts';
-import { type LeaseFacts, readManagerLease } from '../../model/manager-lease.ts';
+import {
+  type LeaseFacts,
+  type LeaseTransferFacts,
+  readLeaseTransfer,
+  readManagerLease,
+} from '../../model/manager-lease.ts';
 import { lastChange } from '../../model/owner.ts';
 import { ifThere, type Known, known, type Reader } from '../../model/reader.ts';
 import { readServiceNetworks } from '../../model/service-networks.ts';
@@ -28,6 +33,8 @@ export interface K0sFacts {
   readonly proxy: Known<WorkloadFacts | null>;
   /** Null also where one controller runs without leader election. */
   readonly lease: Known<LeaseFacts | null>;
+  /** The transfer of that Lease that was asked for last. */
+  readonly transfer: LeaseTransferFacts | null;
   /** CIDRs of ServiceCIDR `kubernetes`, primary first. */
   readonly serviceCIDR: Known<readonly string[] | null>;
 }
@@ -60,12 +67,13 @@ export interface ProxyConfigFacts {
 }
 
 export async function observe(reader: Reader, basics: Basics): Promise<K0sFacts> {
-  const [identities, clusterConfig, proxyConfig, proxy, lease, serviceCIDR] = await Promise.all([
+  const [identities, clusterConfig, proxyConfig, proxy, lease, transfer, serviceCIDR] = await Promise.all([
     readAPIServers(reader),
     reader.get(CLUSTER_CONFIG),
     reader.get(PROXY_CONFIG),
     readWorkload(reader, 'DaemonSet', 'kube-system', 'kube-proxy'),
     readManagerLease(reader),
+    readLeaseTransfer(reader),
     readServiceNetworks(reader),
   ]);
   return {
@@ -74,6 +82,7 @@ export async function observe(reader: Reader, basics: Basics): Promise<K0sFacts>
     proxyConfig: ifThere(proxyConfig, toProxyConfig),
     proxy,
     lease,
+    transfer,
     serviceCIDR,
   };
 }

@@ -2,13 +2,13 @@ import type { ClusterFacts } from '../../model/facts.ts';
 import { sameRange } from '../../model/networks.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Step, StepState } from '../../model/step.ts';
-import { cidrList, type Wanted } from '../../model/wanted.ts';
+import type { Wanted } from '../../model/wanted.ts';
 import type { Controller, K0sFacts } from './facts.ts';
 import { clusterSettings, controllersOf, flagOf } from './network.ts';
-import { orderOfNodes } from './order.ts';
+import { neededPods } from './order.ts';
 
 /** Seconds of leading after which Node IPAM has taken its flags: a bad one ends the process within a second of leading. */
-const PROOF_SECONDS = 30;
+export const PROOF_SECONDS = 30;
 /** Seconds after a change within which k0s has long restarted the controller manager, if there was anything to restart it for. */
 const SETTLED_SECONDS = 600;
 /** Seconds without a sign of life: a change of leader takes up to 65. */
@@ -65,13 +65,8 @@ function stateOf(wanted: Wanted, facts: ClusterFacts, own: K0sFacts): StepState 
 /** True also where nobody sees the process: then the Lease alone has to do. */
 function hasNetworks(wanted: Wanted, facts: ClusterFacts, controller: Controller): boolean {
   if (controller.report === null) return true;
-  const [primary = 'IPv4'] = wanted.families;
-  const order = orderOfNodes(facts.nodes, primary);
-  const families = wanted.families.length === 2 && order.known ? order.value : wanted.families;
-  return sameRange(
-    flagOf(controller, 'kube-controller-manager', 'cluster-cidr'),
-    cidrList(families, wanted.pods).join(','),
-  );
+  const live = flagOf(controller, 'kube-controller-manager', 'cluster-cidr');
+  return sameRange(live, neededPods(wanted, facts.nodes).join(','));
 }
 
 /** `k0s controller --single` runs without leader election, so there is no Lease; it always has a kubelet, so an agent sees the process. */

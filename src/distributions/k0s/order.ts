@@ -2,6 +2,7 @@ import { coerce, gte } from 'semver';
 import type { NodeFacts } from '../../model/facts.ts';
 import { familyOf } from '../../model/node-address.ts';
 import { type Known, known, unknown } from '../../model/reader.ts';
+import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { type Family, otherFamily } from '../../net/family.ts';
 
 /**
@@ -33,4 +34,11 @@ export function orderOfNodes(nodes: readonly NodeFacts[], primary: Family): Know
     );
   }
   return known([first.family, otherFamily(first.family)]);
+}
+
+/** The pod networks as kube-controller-manager needs them. */
+export function neededPods(wanted: Wanted, nodes: readonly NodeFacts[]): readonly string[] {
+  const [primary = 'IPv4'] = wanted.families;
+  const order = orderOfNodes(nodes, primary);
+  return cidrList(wanted.families.length === 2 && order.known ? order.value : wanted.families, wanted.pods);
 }

@@ -1,6 +1,6 @@
 import type { Permission } from '../../model/plugin.ts';
 
-/** What the folder's observations and steps need. Hosts are the user's. */
+/** What the folder's observations and steps need. Hosts are their agents', or the user's. */
 export const permissions: readonly Permission[] = [
   {
     why: 'read the dynamic configuration of k0s, and switch the families on there',
@@ -24,6 +24,21 @@ export const permissions: readonly Permission[] = [
     resources: ['leases'],
     resourceNames: ['kube-controller-manager'],
     verbs: ['get'],
+  },
+  {
+    why: 'let that Lease pass to the controller that was changed first',
+    namespace: 'dualstack-system',
+    apiGroups: [''],
+    resources: ['configmaps'],
+    resourceNames: ['dualstack-lease-transfer'],
+    verbs: ['get', 'patch'],
+  },
+  {
+    why: 'a server-side apply that makes the object is a create, which cannot be limited to one name',
+    namespace: 'dualstack-system',
+    apiGroups: [''],
+    resources: ['configmaps'],
+    verbs: ['create'],
   },
   {
     why: 'read the configuration that k0s writes for kube-proxy',

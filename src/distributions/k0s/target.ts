@@ -21,6 +21,7 @@ const DEFAULTS: K0sSettings = {
   'spec.network.dualStack.enabled': 'false',
 };
 
+const PRIMARY = 'spec.network.primaryAddressFamily';
 const CLUSTER_CIDR = 'spec.controllerManager.extraArgs.cluster-cidr';
 const MANAGER_SERVICES = 'spec.controllerManager.extraArgs.service-cluster-ip-range';
 const API_SERVICES = 'spec.api.extraArgs.service-cluster-ip-range';
@@ -68,6 +69,29 @@ export const CLUSTER_ARGS: readonly K0sSetting[] = OF_CLUSTER.filter((path) =>
 /** What the file of a controller shall say. With static configuration that is all. */
 export const fileTarget = (wanted: Wanted, facts: ClusterFacts, live: K0sSettings, dynamic: boolean): Target =>
   dynamic ? only(wholeTarget(wanted, facts, live), 'Controller') : wholeTarget(wanted, facts, live);
+
+/**
+ * The way back for a file that an agent has edited: each setting to its first value, where the first values are of the wanted families; else to what
+ * the target says.
+ */
+export function restoredTarget(
+  target: Target,
+  recorded: Readonly<Record<string, string | null>> | undefined,
+  dynamic: boolean,
+): Target {
+  if (recorded === undefined || !agrees(target, recorded)) return target;
+  const paths = dynamic ? OF_CONTROLLER : [...OF_CONTROLLER, ...OF_CLUSTER];
+  const first = paths.flatMap((path) => (recorded[path] === undefined ? [] : [[path, recorded[path]] as const]));
+  return { ...target, ...Object.fromEntries(first) };
+}
+
+/** First values of a cluster that was half dual before are no way to one family. */
+const agrees = (target: Target, recorded: Readonly<Record<string, string | null>>): boolean =>
+  recorded['spec.network.dualStack.enabled'] !== 'true' &&
+  (['spec.network.podCIDR', 'spec.network.serviceCIDR'] as const).every(
+    (path) => target[path] == null || isAsItIs(path, recorded[path] ?? null, target[path]),
+  ) &&
+  [API_SERVICES, MANAGER_SERVICES, CLUSTER_CIDR].every((path) => recorded[path]?.includes(',') !== true);
 
 /** Arguments that beat what k0s works out from the networks, so they must be right where somebody has set them. */
 const BEATING_ARGS: readonly K0sSetting[] = [API_SERVICES, CLUSTER_CIDR, MANAGER_SERVICES, MASK.IPv4, MASK.IPv6];
@@ -118,7 +142,7 @@ function dualTarget(wanted: Wanted, facts: ClusterFacts, live: K0sSettings): Tar
     ...network('spec.network.dualStack.IPv6podCIDR', wanted.pods.IPv6, live),
     ...network('spec.network.dualStack.IPv6serviceCIDR', wanted.services.IPv6, live),
     // Only where it is needed: k0s refuses a file with a field that its version does not know, and older ones do not know this.
-    ...(primaryOf(live) === primary ? {} : { 'spec.network.primaryAddressFamily': primary }),
+    ...(primaryOf(live) === primary && live[PRIMARY] === undefined ? {} : { [PRIMARY]: primary }),
     ...ifSet(live, API_SERVICES, services),
     ...ifSet(live, MANAGER_SERVICES, services),
     ...clusterCIDR(wanted, facts, live, primary),
@@ -183,8 +207,12 @@ export function primaryOf(live: K0sSettings): Family {
 export const changesTo = (target: Target, live: K0sSettings): readonly Change[] =>
   Object.entries(target).flatMap(([path, after]) => {
     const before = live[path] ?? null;
-    return isSame(before ?? DEFAULTS[path] ?? null, after) ? [] : [{ path, before, after }];
+    return isAsItIs(path, before, after) ? [] : [{ path, before, after }];
   });
+
+/** What k0s takes without being told counts as said; what shall not be said, and is, does not. */
+export const isAsItIs = (path: string, before: string | null, after: string | null): boolean =>
+  after === null ? before === null : isSame(before ?? DEFAULTS[path] ?? null, after);
 
 export const isMet = (target: Target, live: K0sSettings): boolean => changesTo(target, live).length === 0;
 

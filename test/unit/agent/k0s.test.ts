@@ -39,6 +39,8 @@ beforeEach(() => {
 });
 afterEach(() => host.clear());
 
+const look = () => readK0s(host.files, () => Promise.resolve(true));
+
 const startComponents = (): void => {
   host.start(['/var/lib/k0s/bin/kube-apiserver', '--service-cluster-ip-range=10.96.0.0/12', '--v=1']);
   host.start(['/var/lib/k0s/bin/kube-controller-manager', '--cluster-cidr=10.244.0.0/16', '--leader-elect=true']);
@@ -62,6 +64,8 @@ test('a controller is reported with its file, its mode and what it runs, in a fo
     settings: SETTINGS,
     problem: '',
     dynamic: true,
+    byHand: 'k0s does not run as k0scontroller.service of systemd',
+    healthy: true,
     running: {
       'kube-apiserver': {
         startedAt: expect.stringMatching(/^20.+Z$/u),
@@ -90,41 +94,41 @@ test.each<[string, readonly string[], string | null]>([
   ['a file in two words', ['/usr/local/bin/k0s', 'controller', '--config', '/srv/k.yaml'], '/srv/k.yaml'],
   ['a file by the short flag', ['/usr/local/bin/k0s', 'controller', '-c', '/srv/k.yaml'], '/srv/k.yaml'],
   ['the last of two files', ['k0s', 'controller', '-c=/srv/a.yaml', '--config=/srv/b.yaml'], '/srv/b.yaml'],
-])('%s', (_name, argv, file) => {
+])('%s', async (_name, argv, file) => {
   host.start(argv);
-  expect(readK0s(host.files)?.file ?? null).toBe(file);
+  expect((await look())?.file ?? null).toBe(file);
 });
 
 test.each<[string, () => void, string | RegExp]>([
   ['no file: k0s runs with its defaults', () => host.remove(FILE), ''],
   ['no YAML', () => host.write(FILE, 'spec: [unclosed'), /is not YAML/u],
   ['a folder', () => host.write(`${FILE}/x`, ''), /cannot be read/u],
-])('a file that says nothing: %s', (_name, prepare, problem) => {
+])('a file that says nothing: %s', async (_name, prepare, problem) => {
   prepare();
   host.start(['/usr/local/bin/k0s', 'controller']);
-  const view = readK0s(host.files);
+  const view = await look();
   expect(view?.settings).toEqual({});
   if (typeof problem === 'string') expect(view?.problem).toBe(problem);
   else expect(view?.problem).toMatch(problem);
 });
 
-test('a configuration from standard input cannot be read again', () => {
+test('a configuration from standard input cannot be read again', async () => {
   host.start(['/usr/local/bin/k0s', 'controller', '--config', '-']);
-  expect(readK0s(host.files)).toMatchObject({ file: '-', problem: expect.stringContaining('no absolute path') });
+  expect(await look()).toMatchObject({ file: '-', problem: expect.stringContaining('no absolute path') });
 });
 
-test('a file in a folder that the agent does not see is not taken for one that says nothing', () => {
+test('a file in a folder that the agent does not see is not taken for one that says nothing', async () => {
   host.start(['/usr/local/bin/k0s', 'controller', '--config=/srv/k.yaml']);
-  expect(readK0s(host.files)).toMatchObject({
+  expect(await look()).toMatchObject({
     settings: {},
     problem: expect.stringContaining('/srv/k.yaml is not seen'),
   });
   host.write('/srv/k.yaml', CONFIG);
-  expect(readK0s(host.files)).toMatchObject({ settings: SETTINGS, problem: '' });
+  expect(await look()).toMatchObject({ settings: SETTINGS, problem: '' });
 });
 
-test('a controller in a pod is of another cluster', () => {
+test('a controller in a pod is of another cluster', async () => {
   const pid = host.start(['/usr/local/bin/k0s', 'controller']);
   host.write(`/proc/${pid}/cgroup`, '0::/kubepods/pod11111111-2222-3333-4444-555555555555/abc\n');
-  expect(readK0s(host.files)).toBeNull();
+  expect(await look()).toBeNull();
 });

@@ -71,17 +71,20 @@ const SWITCHED_ON = {
   network: { dualStack: { enabled: true, IPv6podCIDR: PODS.IPv6, IPv6serviceCIDR: SERVICES.IPv6 } },
   controllerManager: { extraArgs: { 'node-cidr-mask-size-ipv6': '64' } },
 };
-const sizes: readonly Pick<K0sWorldOptions, 'seen' | 'hidden'>[] = [
+const sizes: readonly Pick<K0sWorldOptions, 'seen' | 'hidden' | 'byAgent'>[] = [
   { seen: 1, hidden: 0 },
   { seen: 3, hidden: 0 },
   { seen: 0, hidden: 1 },
   { seen: 0, hidden: 3 },
   { seen: 1, hidden: 2 },
+  { seen: 1, hidden: 0, byAgent: true },
+  { seen: 3, hidden: 0, byAgent: true },
+  { seen: 1, hidden: 2, byAgent: true },
 ];
 
 describe.each([K0S_VERSION, OLD_K0S_VERSION, 'v1.36.0+k0s'])('k0s %s', (version) => {
   describe.each([false, true])('dynamic configuration: %s', (dynamic) => {
-    test.each(sizes)('$seen controllers with an agent, $hidden without', (size) => {
+    test.each(sizes)('$seen controllers with an agent (editing: $byAgent), $hidden without', (size) => {
       const world = new K0sWorld({ version, dynamic, ...size });
       const { done, wasDown } = run(world);
       expectConverted(world);
@@ -132,20 +135,27 @@ test.each([
   { dynamic: true, seen: 0, hidden: 1 },
   { dynamic: true, seen: 0, hidden: 3 },
   { dynamic: true, seen: 1, hidden: 2 },
-])('there and back: $seen controllers with an agent, $hidden without, dynamic configuration: $dynamic', (size) => {
-  const { dynamic } = size;
-  const world = new K0sWorld({ version: K0S_VERSION, ...size });
-  const first = world.hosts.map(({ manager }) => manager);
-  run(world);
-  const { done, wasDown } = run(world, wantedSingle());
-  expect(wasDown).toBe(false);
-  expect(world.hosts.map(({ apiRange }) => apiRange)).toEqual(world.hosts.map(() => SERVICES.IPv4));
-  expect(world.hosts.map(({ manager }) => manager)).toEqual(first);
-  expect(world.serviceCIDR).toEqual([SERVICES.IPv4]);
-  // What a controller manager is told changes before the API servers lose the family.
-  expect(done.includes('cluster-config')).toBe(dynamic);
-  expect(done.at(-1)).toMatch(/^node-ips\//u);
-});
+  { dynamic: false, seen: 1, hidden: 0, byAgent: true },
+  { dynamic: false, seen: 3, hidden: 0, byAgent: true },
+  { dynamic: false, seen: 1, hidden: 2, byAgent: true },
+  { dynamic: true, seen: 3, hidden: 0, byAgent: true },
+])(
+  'there and back: $seen controllers with an agent (editing: $byAgent), $hidden without, dynamic configuration: $dynamic',
+  (size) => {
+    const { dynamic } = size;
+    const world = new K0sWorld({ version: K0S_VERSION, ...size });
+    const first = world.hosts.map(({ manager }) => manager);
+    run(world);
+    const { done, wasDown } = run(world, wantedSingle());
+    expect(wasDown).toBe(false);
+    expect(world.hosts.map(({ apiRange }) => apiRange)).toEqual(world.hosts.map(() => SERVICES.IPv4));
+    expect(world.hosts.map(({ manager }) => manager)).toEqual(first);
+    expect(world.serviceCIDR).toEqual([SERVICES.IPv4]);
+    // What a controller manager is told changes before the API servers lose the family.
+    expect(done.includes('cluster-config')).toBe(dynamic);
+    expect(done.at(-1)).toMatch(/^node-ips\//u);
+  },
+);
 
 test('there and back with arguments, in files that nobody sees, that beat what k0s works out', () => {
   const world = new K0sWorld({ version: K0S_VERSION, dynamic: false, seen: 0, hidden: 1 });

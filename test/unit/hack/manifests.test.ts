@@ -81,7 +81,7 @@ describe('the mounts of the agent', () => {
     ['/etc/NetworkManager/system-connections/eth0.nmconnection', 'read'],
     ['/run/NetworkManager/system-connections/eth0.nmconnection', 'read'],
     ['/etc/kubernetes/patches/kube-apiserver.yaml', 'read'],
-    ['/etc/k0s/k0s.yaml', 'read'],
+    ['/etc/k0s/k0s.yaml', 'write'],
     ['/var/lib/k0s/pki/ca.key', undefined],
     ['/etc/NetworkManager/NetworkManager.conf', undefined],
     ['/etc/shadow', undefined],

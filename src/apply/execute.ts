@@ -45,6 +45,8 @@ export interface ExecuteDeps {
   readonly onProgress?: (progress: ProbeProgress) => void;
   /** A Service whose change the API server did not take; absent: nobody remembers. */
   readonly onRefused?: MigrateDeps['onRefused'];
+  /** A Service that was given its second family; absent: nobody counts. */
+  readonly onGiven?: MigrateDeps['onGiven'];
 }
 
 const forget = (): void => undefined;
@@ -65,7 +67,7 @@ export async function execute(step: Step, deps: ExecuteDeps): Promise<Outcome> {
     case 'MigrateService':
       return migrateService(step, deps);
     case 'MigrateServices':
-      return migrateServices(step, { ...deps, onRefused: deps.onRefused ?? forget });
+      return migrateServices(step, { ...deps, onRefused: deps.onRefused ?? forget, onGiven: deps.onGiven ?? forget });
     case 'Verify':
       return { is: 'Proven', proof: await prove(step, { ...deps, suffix: deps.suffix() }) };
     case 'VerifyPackets':

@@ -14,6 +14,8 @@ export interface MigrateDeps {
   readonly signal: AbortSignal;
   /** Remembers a Service whose change was not taken, so that it does not take the place of others in the next batch as well. */
   readonly onRefused: (service: ServiceMigration, why: string) => void;
+  /** Counts how often one is given its second family. */
+  readonly onGiven: (service: ServiceMigration) => void;
 }
 
 /** Requests per second at most: 10,000 Services take nine minutes, and an API server with default limits does not notice. */
@@ -34,8 +36,10 @@ export async function migrateServices({ services }: MigrateServices, deps: Migra
     const begun = deps.clock.monotonic();
     const ref: ObjectRef = { apiVersion: 'v1', kind: 'Service', namespace: service.namespace, name: service.name };
     const patched = await change(ref, service, deps.client);
-    if (patched.ok) changed.push(refText(ref));
-    else if (!isOther(patched.error)) {
+    if (patched.ok) {
+      changed.push(refText(ref));
+      if (typeof service.firstState === 'string') deps.onGiven(service);
+    } else if (!isOther(patched.error)) {
       // What is wrong with the server is wrong for the rest of them too.
       if (isTransient(patched.error) && patched.error.kind !== 'ServerError') return refused(patched.error);
       deps.onRefused(service, errorText(patched.error));

@@ -28,6 +28,8 @@ export interface Refusal {
   readonly resourceVersion: string;
   /** A sentence without its full stop. */
   readonly why: string;
+  /** It holds for any version: what is done there is undone again and again. Taking the second family back is not meant. */
+  readonly isContested?: true;
   /** It is long enough ago to try once more, after all that have not been tried. */
   readonly isDue: boolean;
 }

@@ -164,7 +164,8 @@ async function carryOut(
   deps.log.info('carrying out a step', { step: step.id, phase: step.phase, target: step.target });
   const attempt = () => `${attemptPrefix(generation)}${deps.newId()}`;
   const onRefused: ExecuteDeps['onRefused'] = (service, why) => deps.refusals.note(service, why);
-  const outcome = await execute(step, { ...deps, suffix: deps.newId, attempt, onRefused });
+  const onGiven: ExecuteDeps['onGiven'] = (service) => deps.refusals.given(service);
+  const outcome = await execute(step, { ...deps, suffix: deps.newId, attempt, onRefused, onGiven });
   deps.log.info('carried out a step', { step: step.id, outcome: outcomeText(outcome) });
   return outcome;
 }

@@ -12,13 +12,18 @@ import type { FamilyChange, Situation, Verdict } from './verdict.ts';
 /** The rules: what is done with a Service. What the API server would answer is in `api-server.ts`. */
 export function judge(service: ServiceFacts, backends: Known<Backends>, situation: Situation): Verdict {
   const verdict = judgeByRules(service, backends, situation);
-  return verdict.is === 'Migrate' ? (whyRefused(service, situation) ?? verdict) : verdict;
+  return verdict.is === 'Migrate' ? (whyRefused(service, verdict.change, situation) ?? verdict) : verdict;
 }
 
 /** Who else has a say in what a Service may be, such as a webhook, is known only from the answer to a change. */
-function whyRefused(service: ServiceFacts, { refusals }: Situation): Verdict | null {
+function whyRefused(service: ServiceFacts, change: FamilyChange, { refusals }: Situation): Verdict | null {
   const refusal = refusals?.[serviceKey(service)];
-  if (refusal === undefined || refusal.isDue || refusal.resourceVersion !== service.resourceVersion) return null;
+  if (refusal === undefined || refusal.isDue) return null;
+  const isMeant =
+    refusal.isContested === true
+      ? change.families.length > service.families.length
+      : refusal.resourceVersion === service.resourceVersion;
+  if (!isMeant) return null;
   const { namespace, name } = service;
   return {
     is: 'Blocked',

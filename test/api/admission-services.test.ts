@@ -73,7 +73,13 @@ test('it may set the families and its own annotation, and take the annotation aw
     families: ['IPv4'],
     firstState: '{}',
   } as const;
-  const deps = { client: scene.operator, clock: systemClock, signal: new AbortController().signal, onRefused };
+  const deps = {
+    client: scene.operator,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    onRefused,
+    onGiven: () => undefined,
+  };
   expect(await migrateServices({ kind: 'MigrateServices', services: [one] }, deps)).toMatchObject({ is: 'Changed' });
   const after = await sure(scene.admin.get(WEB));
   expect(after.metadata.annotations).toEqual({ note: 'of people', 'dualstack.dev/first-state': '{}' });

@@ -18,11 +18,18 @@ export interface Installed {
   stop(): Promise<void>;
 }
 
-export async function startInstalled(options: ClusterOptions, watch: Partial<WatchOptions> = {}): Promise<Installed> {
+export async function startInstalled(
+  options: ClusterOptions,
+  watch: Partial<WatchOptions> = {},
+  operatorArguments: readonly string[] = [],
+): Promise<Installed> {
   const cluster = await startCluster({ calico: { manifest: 'vxlan' }, ...options });
   try {
     await install(cluster);
-    const [agents, operator] = await Promise.all([startAgents(cluster, watch), startOperator(cluster)]);
+    const [agents, operator] = await Promise.all([
+      startAgents(cluster, watch),
+      startOperator(cluster, operatorArguments),
+    ]);
     const stopping = new AbortController();
     const installed: Installed = {
       cluster,
@@ -36,7 +43,7 @@ export async function startInstalled(options: ClusterOptions, watch: Partial<Wat
         await cluster.stop();
       },
     };
-    const keeping = keepRunning(installed, stopping.signal);
+    const keeping = keepRunning(installed, stopping.signal, operatorArguments);
     return installed;
   } catch (error) {
     await cluster.stop();
@@ -45,13 +52,17 @@ export async function startInstalled(options: ClusterOptions, watch: Partial<Wat
 }
 
 /** As a Deployment does: an operator that ended, such as for a Lease that it could not renew, is started again. */
-async function keepRunning(installed: Installed, signal: AbortSignal): Promise<void> {
+async function keepRunning(
+  installed: Installed,
+  signal: AbortSignal,
+  operatorArguments: readonly string[],
+): Promise<void> {
   const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   for (;;) {
     await Promise.race([installed.operator.exited, aborted]);
     if (signal.aborted) return;
     try {
-      installed.operator = await startOperator(installed.cluster);
+      installed.operator = await startOperator(installed.cluster, operatorArguments);
     } catch {
       // The API is away, and with it the token for its account.
       await Promise.race([sleep(500), aborted]);

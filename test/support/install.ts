@@ -106,8 +106,8 @@ export interface OperatorProcess {
   readonly exited: Promise<number | null>;
 }
 
-/** The bundled program, as its own process and with its own service account. */
-export async function startOperator(cluster: TestCluster): Promise<OperatorProcess> {
+/** The bundled program, as its own process and with its own service account; `more` adds to its arguments. */
+export async function startOperator(cluster: TestCluster, more: readonly string[] = []): Promise<OperatorProcess> {
   const kubeconfig = await serviceAccountKubeconfig(cluster, 'dualstack-operator');
   const log = join(cluster.dir, '.run', 'operator.log');
   const sink = createWriteStream(log, { flags: 'a' });
@@ -124,6 +124,7 @@ export async function startOperator(cluster: TestCluster): Promise<OperatorProce
       '127.0.0.1:0',
       '--health-probe-bind-address',
       '127.0.0.1:0',
+      ...more,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );

@@ -49,7 +49,9 @@ async function run({ objects, services, refuse, stopAfterMs }: Scene) {
   };
   const refusals: (readonly [string, string])[] = [];
   const onRefused = ({ name }: ServiceMigration, why: string): void => void refusals.push([name, why]);
-  const running = migrateServices(step, { client, clock, signal: stop.signal, onRefused });
+  const given: string[] = [];
+  const onGiven = ({ name }: ServiceMigration): void => void given.push(name);
+  const running = migrateServices(step, { client, clock, signal: stop.signal, onRefused, onGiven });
   void running.then((outcome) => ended.push(outcome));
   let elapsed = 0;
   while (ended.length === 0) {
@@ -57,7 +59,7 @@ async function run({ objects, services, refuse, stopAfterMs }: Scene) {
     await clock.advance(10);
     elapsed += 10;
   }
-  return { kube, outcome: await running, elapsed, refusals };
+  return { kube, outcome: await running, elapsed, refusals, given };
 }
 
 test('families and first state go in one request, and the rest of the Service stays', async () => {
@@ -78,10 +80,11 @@ test('on the way back the annotation goes, or stays as it is', async () => {
     return { ...object, metadata: { ...object.metadata, annotations: { [FIRST]: 'first' } } };
   };
   const { firstState: _, ...kept } = migration('kept');
-  const { kube } = await run({
-    objects: [annotated('gone'), annotated('kept')],
-    services: [migration('gone', { firstState: null }), kept],
+  const { kube, given } = await run({
+    objects: [annotated('gone'), annotated('kept'), service('there')],
+    services: [migration('gone', { firstState: null }), kept, migration('there')],
   });
+  expect(given).toEqual(['there']);
   expect(kube.get(refOf('gone'))?.metadata.annotations ?? {}).toEqual({});
   expect(kube.get(refOf('kept'))?.metadata.annotations).toEqual({ [FIRST]: 'first' });
 });
@@ -161,6 +164,7 @@ test('a webhook that is broken ends the batch early, and no more than that', asy
       clock,
       signal: new AbortController().signal,
       onRefused: ({ name }) => void refusals.push(name),
+      onGiven: () => undefined,
     },
   );
   await clock.advance(5000);
@@ -224,6 +228,7 @@ async function applied(managers: readonly string[], change: Partial<ServiceMigra
       clock: { ...fakeClock(0), sleep: () => Promise.resolve(true) },
       signal: new AbortController().signal,
       onRefused: (_, why) => void refusals.push(why),
+      onGiven: () => undefined,
     },
   );
   return { outcome, forced, refusals };

@@ -26,3 +26,26 @@ test('what was refused is due again after a quarter of an hour, and forgotten af
   await clock.advance(60 * MINUTE);
   expect(book.known()).toEqual({});
 });
+
+test('one that is given its second family again and again is left alone for an hour', async () => {
+  const clock = fakeClock(0);
+  const book = refusalBook(clock);
+  for (let n = 0; n < 4; n += 1) {
+    book.given(web);
+    await clock.advance(MINUTE);
+  }
+  expect(book.known()).toEqual({});
+  book.given(web);
+  const contested = { 'shop/web': { isContested: true, isDue: false, why: expect.stringContaining('5 times') } };
+  expect(book.known()).toMatchObject(contested);
+  await clock.advance(59 * MINUTE);
+  expect(book.known()).toMatchObject(contested);
+  await clock.advance(MINUTE);
+  expect(book.known()).toEqual({});
+  // In a day of coming and going it is none of this.
+  for (let n = 0; n < 10; n += 1) {
+    book.given(web);
+    await clock.advance(20 * MINUTE);
+  }
+  expect(book.known()).toEqual({});
+});

@@ -207,6 +207,13 @@ test('a change that the API server did not take is made once more when the Servi
   expect(judged(web({ labels: {} }), WHOLE, { refusals })).toBe('Could');
 });
 
+test('one that something else writes whole again and again is left alone, whatever its version; its way back is free', () => {
+  const refusals = { 'shop/web': { resourceVersion: '1', why: 'no', isDue: false, isContested: true } } as const;
+  expect(judged(web(), WHOLE, { refusals })).toBe('Blocked Refused');
+  const given = web({ families: ['IPv4', 'IPv6'], annotations: GIVEN, labels: LEFT_OUT });
+  expect(judged(given, WHOLE, { refusals })).toBe('Migrate');
+});
+
 test('each remedy names the Service', () => {
   for (const service of [balanced({ labels: {} }), web({ owner: ARGO, labels: {} }), web({ families: ['IPv6'] })]) {
     for (const wanted of [['IPv4', 'IPv6'], ['IPv4']] as const) {

@@ -5,7 +5,7 @@ import { asString, at, refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { contains, parseCidr } from '../../net/cidr.ts';
-import type { Family } from '../../net/family.ts';
+import { FAMILIES, type Family } from '../../net/family.ts';
 import { INSTALLATION, networkOf, networksOf, poolsOf, type TigeraFacts } from './facts.ts';
 
 /**
@@ -60,7 +60,7 @@ function checkPools(wanted: Wanted, own: TigeraFacts): readonly Finding[] {
   return [
     finding('AnotherOwner', INSTALLATION, CALICO_PHASES, {
       message: `Calico is kept by the tigera operator, which undoes changes to what it owns; its Installation has the pools ${live.map(({ text }) => text).join(', ')}`,
-      remedy: wanted.direction === 'Forward' ? forwardRemedy(wanted, own) : backRemedy(wanted),
+      remedy: wanted.direction === 'Forward' ? forwardRemedy(wanted, own) : backRemedy(wanted, own),
     }),
   ];
 }
@@ -81,14 +81,10 @@ function forwardRemedy(wanted: Wanted, own: TigeraFacts): string {
     return cidr === undefined || hasPool(wanted, own, family) ? [] : [newPool(family, cidr, existing)];
   });
   const patch = {
-    spec: {
-      calicoNetwork: {
-        ipPools: [...existing, ...added],
-        [`nodeAddressAutodetectionV${second === 'IPv4' ? 4 : 6}`]: { kubernetes: 'NodeInternalIP' },
-      },
-    },
+    ipPools: [...existing, ...added],
+    [autodetectionOf(second)]: { kubernetes: 'NodeInternalIP' },
   };
-  return `When every Node has an ${second} InternalIP: kubectl patch installation default --type=merge -p '${JSON.stringify(patch)}'`;
+  return `When every Node has an ${second} InternalIP: ${patchCommand(patch)}`;
 }
 
 /**
@@ -107,5 +103,15 @@ function newPool(family: Family, cidr: string, existing: readonly unknown[]): un
   return { cidr, encapsulation: vxlan ?? 'None', natOutgoing, nodeSelector: 'all()' };
 }
 
-const backRemedy = ({ families }: Wanted): string =>
-  `Remove the pool of the family that leaves from spec.calicoNetwork.ipPools, so that only ${families.join(' and ')} is left: kubectl edit installation default`;
+/** With the pool its autodetection goes: a node that comes later without that family would not start calico-node. */
+function backRemedy({ families }: Wanted, own: TigeraFacts): string {
+  const leaving = FAMILIES.filter((family) => !families.includes(family));
+  const left = poolsOf(own).filter((pool) => !leaving.some((family) => networkOf(pool)?.family === family));
+  const detection = leaving.map((family) => [autodetectionOf(family), null] as const);
+  return `So that spec.calicoNetwork.ipPools has pools of ${families.join(' and ')} alone: ${patchCommand({ ipPools: left, ...Object.fromEntries(detection) })}`;
+}
+
+const autodetectionOf = (family: Family): string => `nodeAddressAutodetectionV${family === 'IPv4' ? 4 : 6}`;
+
+const patchCommand = (calicoNetwork: object): string =>
+  `kubectl patch installation default --type=merge -p '${JSON.stringify({ spec: { calicoNetwork } })}'`;

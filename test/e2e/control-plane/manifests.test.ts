@@ -5,11 +5,12 @@ import { askForDualStack, conditionOf, isReady, startInstalled, untilStatus } fr
 
 const DEADLINE_MS = 300_000;
 
-/** Converts one small cluster and takes it away again. */
-async function convert(options: ClusterOptions): Promise<Readonly<Record<string, string>>> {
+/** Converts one small cluster and takes it away again. `more`: an object that is made before. */
+async function convert(options: ClusterOptions, more: object | null): Promise<Readonly<Record<string, string>>> {
   const installed = await startInstalled({ controlPlanes: 1, workers: 2, ...options });
   try {
     const { cluster } = installed;
+    if (more !== null) await cluster.kubectl(['create', '-f', '-'], JSON.stringify(more));
     await askForDualStack(cluster);
     const status = await untilStatus(cluster, 'the cluster is Ready', isReady, DEADLINE_MS);
     const get = async (...args: string[]): Promise<string> => (await cluster.kubectl(['get', ...args])).stdout.trim();
@@ -29,11 +30,19 @@ async function convert(options: ClusterOptions): Promise<Readonly<Record<string,
   }
 }
 
+/** As Calico's own instructions switch it on. */
+const EBPF = {
+  apiVersion: 'crd.projectcalico.org/v1',
+  kind: 'FelixConfiguration',
+  metadata: { name: 'default' },
+  spec: { bpfEnabled: true },
+};
+
 describe.each([
-  { file: 'calico.yaml', modes: 'Never,Never', what: 'BGP, IPIP for IPv4' },
-  { file: 'calico-vxlan.yaml', modes: 'CrossSubnet,Never', what: 'VXLAN across subnets' },
-  { file: 'calico-typha.yaml', modes: 'Never,Never', what: 'Typha' },
-])('the released $file ($what)', ({ file, modes }) => {
+  { file: 'calico.yaml', modes: 'Never,Never', what: 'BGP, IPIP for IPv4', more: null },
+  { file: 'calico-vxlan.yaml', modes: 'CrossSubnet,Never', what: 'VXLAN across subnets', more: null },
+  { file: 'calico-typha.yaml', modes: 'Never,Never', what: 'Typha, eBPF', more: EBPF },
+])('the released $file ($what)', ({ file, modes, more }) => {
   const path = realManifest(`calico-v3.31.7/${file}`);
   if (path === undefined)
     console.warn(`skipped: ${file} is not there; set REAL_MANIFESTS to a folder that has calico-v3.31.7/${file}`);
@@ -42,7 +51,7 @@ describe.each([
   given(
     'converts',
     async () => {
-      const result = await convert({ calico: { manifest: { file: path ?? '' } } });
+      const result = await convert({ calico: { manifest: { file: path ?? '' } } }, more);
       expect(result).toMatchObject({ verified: 'ProvenByAPI', modes, strategy: 'RollingUpdate' });
       expect(result['annotated']?.split(' ')).toHaveLength(3);
       expect(result['pools']).toContain('fd00:10:244::/56');

@@ -121,9 +121,8 @@ given(
       (status) => status.plan?.direction === 'Back' && blockersOf(status, 'AnotherOwner').length > 0,
       CONVERT_MS,
     );
-    expect(blockersOf(told, 'AnotherOwner')[0]?.remedy).toContain('spec.calicoNetwork.ipPools');
-    const spec = { calicoNetwork: { ipPools: [POOL], nodeAddressAutodetectionV6: null } };
-    await cluster.api.mergePatch(INSTALLATION, { spec });
+    const patch = / -p '(.*)'$/u.exec(blockersOf(told, 'AnotherOwner')[0]?.remedy ?? '')?.[1] ?? '';
+    await cluster.kubectl(['patch', 'installation', 'default', '--type=merge', '-p', patch]);
     await untilStatus(cluster, 'it is single-stack', isSingle, CONVERT_MS);
     expect(await seenAt(cluster, [INSTALLATION, DAEMON_SET])).toEqual(before);
     expect(await pools()).toEqual(['10.244.0.0/16']);

@@ -54,6 +54,7 @@ test.each<[string, Scene]>([
   ['one family', {}],
   ['three control-plane nodes', { controlPlanes: 3 }],
   ['converted', { dual: true, controlPlanes: 3 }],
+  ['etcd elsewhere', { controlPlanes: 3, mirror: (pod) => (pod.component === 'etcd' ? null : pod) }],
   ['without agents', { agents: false, controlPlanes: 3 }],
   ['on the way back', { dual: true, wanted: wantedSingle() }],
   [

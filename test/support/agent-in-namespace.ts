@@ -36,6 +36,9 @@ const pass = makePass({
   log: () => undefined,
 });
 
+// It looks at processes every 10 s only: a hang-up has it look at once.
+process.on('SIGHUP', alarm.ring);
+
 await runLoop(
   {
     pass,

@@ -138,6 +138,9 @@ whereItRuns('why a node lacks a family, where its kubelet is the reason', () => 
       const reasons = await eventReasons();
       expect(reasons).toEqual(expect.arrayContaining(['NodeRemedyBegun', 'NodeRemedied']));
       expect(reasons.filter((reason) => reason === 'NodeRemedyBegun')).toHaveLength(1);
+      const counted = await metrics();
+      expect(counted).toContain('dualstack_remedies_total{remedy="set_node_ip",result="success"} 1');
+      expect(counted).toContain(`dualstack_nodes{state="dual_stack"} ${cluster.nodes.length}`);
     },
     12 * MINUTES,
   );
@@ -197,6 +200,12 @@ whereItRuns('why a node lacks a family, where its kubelet is the reason', () => 
   async function command(...args: readonly string[]): Promise<string> {
     const argv = [PROGRAM, ...args, '--kubeconfig', cluster.kubeconfig];
     return (await promisify(execFile)(process.execPath, argv)).stdout;
+  }
+
+  /** Of each operator: they serve them on their hosts' loopback. */
+  async function metrics(): Promise<string> {
+    const argv = ['curl', '--silent', 'http://127.0.0.1:27871/metrics'];
+    return (await Promise.all(cluster.nodes.map((each) => each.exec(argv)))).map(({ stdout }) => stdout).join('\n');
   }
 
   async function eventReasons(): Promise<readonly string[]> {

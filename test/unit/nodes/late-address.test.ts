@@ -22,7 +22,7 @@ const SCRIPT = `${hostWith(V4)}
 mount --rbind /proc "$1/proc"
 cp "$(command -v bash)" "$1/kubelet"
 set +e
-"$0" "$2" "$1" &
+"$0" "$2" "$1" & agent=$!
 while read -r line; do eval "$line" >&2 </dev/null; done
 `;
 
@@ -56,6 +56,8 @@ function boot(): void {
 }
 
 const run = (...lines: readonly string[]): void => void host.stdin!.write(lines.map((line) => `${line}\n`).join(''));
+/** Once the agent is up: before, a hang-up would end it. */
+const LOOK = 'sleep 0.2; kill -HUP $agent';
 /** In place of the one that runs. */
 const startKubelet = (nodeIP: string): void =>
   run('kill $kubelet 2>/dev/null', `"$1/kubelet" -c 'sleep 1000; :' kubelet --node-ip=${nodeIP} & kubelet=$!`);
@@ -106,9 +108,10 @@ whereItRuns(
     expect(late?.evidence).toContain('the address came after the kubelet had started');
     expect(late?.fix.short).toBe('restart its kubelet, so that the script looks again');
 
-    run('kill $kubelet');
+    run('kill $kubelet', LOOK);
     expect((await told('KubeletNotRunning'))?.evidence).toContain('no kubelet process');
     startKubelet(V4);
+    run(LOOK);
     const had = await told('KubeletNodeIPSingleFamily');
     expect(had?.fix.short).toBe('have that script give both families, then restart its kubelet');
   },

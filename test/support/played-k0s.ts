@@ -216,6 +216,8 @@ export class PlayedK0s {
 
   async #keepRouter(args: readonly string[]): Promise<void> {
     const container = at(await this.#cluster.api.get(KUBE_ROUTER), 'spec', 'template', 'spec', 'containers', 0);
+    // An API server that has just started may know of nothing yet.
+    if (container === undefined) return;
     const live = asArray(at(container, 'args')).join('\n');
     if (this.#routerArgs.size > 0 && !this.#routerArgs.has(live)) {
       this.wrongs.push(`somebody else has changed kube-router, which k0s owns: ${live}`);

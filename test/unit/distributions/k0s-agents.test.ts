@@ -238,18 +238,16 @@ describe('the order of controllers', () => {
   });
 });
 
+/** The first controller has what it shall have. */
+const isFirstDone = (node: NodeFacts): NodeFacts => {
+  if (node.name !== 'c1' || node.agent?.report == null) return node;
+  const k0s = merge<K0sReport>(node.agent.report.k0s as K0sReport, CONVERTED);
+  return { ...node, agent: { ...node.agent, report: { ...node.agent.report, k0s } } };
+};
+const transfer = (own: Case['own']): Step =>
+  step({ byAgent: true, controllers: 3, node: isFirstDone, own: { ...own } }, 'controller-manager/transfer-lease');
+
 describe('the Lease', () => {
-  const transfer = (own: Case['own'], facts: Case['facts'] = {}): Step => {
-    const first = (node: NodeFacts): NodeFacts => {
-      if (node.name !== 'c1' || node.agent?.report == null) return node;
-      const k0s = merge<K0sReport>(node.agent.report.k0s as K0sReport, CONVERTED);
-      return { ...node, agent: { ...node.agent, report: { ...node.agent.report, k0s } } };
-    };
-    return step(
-      { byAgent: true, controllers: 3, node: first, own: { ...own }, facts },
-      'controller-manager/transfer-lease',
-    );
-  };
   test.each<[string, Case['own'], string]>([
     ['another leads', leads('c2'), 'Pending'],
     [
@@ -268,12 +266,11 @@ describe('the Lease', () => {
   });
 });
 
-describe('the way back', () => {
-  const back = (recordedK0s: Readonly<Record<string, string | null>>): K0sWish | undefined =>
-    edited({ wanted: wantedSingle(), dual: true, node: ofC1({ report: { recorded: { k0s: recordedK0s } } }) }).settings
-      .k0s;
-  const FIRST = Object.fromEntries(Object.keys(WISH.set).map((path) => [path, SINGLE_SETTINGS[path] ?? null]));
+const back = (recorded: Readonly<Record<string, string | null>>): K0sWish | undefined =>
+  edited({ wanted: wantedSingle(), dual: true, node: ofC1({ report: { recorded: { k0s: recorded } } }) }).settings.k0s;
+const FIRST = Object.fromEntries(Object.keys(WISH.set).map((path) => [path, SINGLE_SETTINGS[path] ?? null]));
 
+describe('the way back', () => {
   test('first values, as far as they were those of one family', () => {
     const wish = back({ ...FIRST, [`${ARGS}.node-cidr-mask-size`]: '25' });
     expect(wish?.absent).toContain('spec.network.dualStack.enabled');

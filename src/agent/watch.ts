@@ -138,7 +138,7 @@ const hasArguments = (process: HostProcess, watch: Watch): boolean =>
 const hasFlags = (process: HostProcess, watch: Watch): boolean =>
   watch.changes.every((change) => (process.flags[change.flag] ?? null) === change.after);
 
-/** systemd starts a k0s that refused its configuration again after 120 s only (github.com/k0sproject/k0s: cmd/install, `RestartSec`). */
+/** systemd may start a k0s that refused its configuration again after 120 s only (`RestartSec`: github.com/k0sproject/k0s/pull/588). */
 const K0S_DOWN_MS = 20_000;
 
 export type Judgement =

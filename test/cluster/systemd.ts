@@ -23,17 +23,19 @@ const UNIT_PATH = `${ROOT_PATH}/unit/kubelet_2eservice`;
 /** Linux refuses longer socket paths. */
 const MAX_SOCKET_PATH = 107;
 
-/** What a played systemd manages: the kubelet alone. */
+/** What a played systemd manages by itself: the kubelet. */
 export interface KubeletUnit {
   restart: () => Promise<void>;
   activeState: () => 'active' | 'activating' | 'failed' | 'inactive';
 }
 
-/** Plays the system bus of one host with systemd on it, just enough to restart the kubelet and ask how it is. */
+/** Plays the system bus of one host with systemd on it, just enough to restart a unit and ask how the kubelet is. */
 export class Systemd {
   readonly #unit: KubeletUnit;
   #server: Server | undefined;
   readonly #sockets = new Set<Socket>();
+  /** What else can be restarted, by unit. */
+  readonly others = new Map<string, () => Promise<void>>();
   /** Every call, as `member(arguments)`, oldest first. */
   readonly calls: string[] = [];
   #jobs = 0;
@@ -109,12 +111,13 @@ export class Systemd {
 
   /** As systemd does: the job's path is the answer at once, its end comes as a signal. */
   #restart(message: Incoming, connection: Connection): void {
-    const [unit] = message.args;
-    if (unit !== 'kubelet.service') return connection.fail(message, ...noSuchUnit(unit));
+    const unit = String(message.args[0]);
+    const restart = unit === 'kubelet.service' ? () => this.#unit.restart() : this.others.get(unit);
+    if (restart === undefined) return connection.fail(message, ...noSuchUnit(unit));
     const id = ++this.#jobs;
     const job = `${ROOT_PATH}/job/${id}`;
     connection.reply(message, [{ type: 'o', value: job }]);
-    void this.#unit.restart().then(() =>
+    void restart().then(() =>
       connection.signal(ROOT_PATH, MANAGER, 'JobRemoved', [
         { type: 'u', value: id },
         { type: 'o', value: job },

@@ -6,7 +6,7 @@ import type { TestCluster } from '../cluster/index.ts';
 import { type CNICluster, startWithCNI } from './cni-cluster.ts';
 import { K0sUser } from './k0s-user.ts';
 import type { PlayedCNI } from './played-cni.ts';
-import { K0S_FILE, PlayedK0s } from './played-k0s.ts';
+import { K0S_FILE, PlayedK0s, type PlayedK0sOptions } from './played-k0s.ts';
 import { PlayedKubeRouter } from './played-kube-router.ts';
 
 /** k0s and its kube-router in one. */
@@ -14,9 +14,9 @@ class PlayedBoth implements PlayedCNI {
   readonly router: PlayedKubeRouter;
   readonly k0s: PlayedK0s;
 
-  constructor(cluster: TestCluster, dynamic: boolean) {
+  constructor(cluster: TestCluster, options: PlayedK0sOptions) {
     this.router = new PlayedKubeRouter(cluster);
-    this.k0s = new PlayedK0s(cluster, { dynamic });
+    this.k0s = new PlayedK0s(cluster, options);
   }
 
   get wrongs(): string[] {
@@ -37,13 +37,16 @@ export interface K0sCluster extends CNICluster<PlayedBoth> {
   readonly user: K0sUser;
 }
 
-/** One controller with a kubelet and one worker, as k0s makes them by default: with kube-router. */
-export async function startK0s({ dynamic }: { readonly dynamic: boolean }): Promise<K0sCluster> {
+/** Controllers with a kubelet, one if not told otherwise, and one worker, as k0s makes them by default: with kube-router. */
+export async function startK0s({
+  controlPlanes = 1,
+  ...options
+}: PlayedK0sOptions & { readonly controlPlanes?: 1 | 3 }): Promise<K0sCluster> {
   let made: PlayedBoth | undefined;
   const scene = await startWithCNI<PlayedBoth>({
-    options: { controlPlaneAs: 'Processes' },
+    options: { controlPlaneAs: 'Processes', controlPlanes },
     played: (cluster) => {
-      made = new PlayedBoth(cluster, dynamic);
+      made = new PlayedBoth(cluster, options);
       return made;
     },
     install: async () => made?.k0s.install(),
@@ -66,8 +69,17 @@ export async function fileOf(cluster: TestCluster, name: string): Promise<K0sSet
   return readK0sSettings(parse(await readFile(join(cluster.node(name).hostRoot, K0S_FILE), 'utf8')));
 }
 
+/** The same file, as it is written. */
+export const textOf = (cluster: TestCluster, name: string): Promise<string> =>
+  readFile(join(cluster.node(name).hostRoot, K0S_FILE), 'utf8');
+
 /** Flags of the process that runs there now. */
-export function flagsOf(cluster: TestCluster, component: string, flags: readonly string[]): readonly string[] {
-  const args = cluster.history.running(component, 'cp-1')?.args ?? [];
+export function flagsOf(
+  cluster: TestCluster,
+  component: string,
+  flags: readonly string[],
+  name = 'cp-1',
+): readonly string[] {
+  const args = cluster.history.running(component, name)?.args ?? [];
   return flags.flatMap((flag) => args.filter((arg) => arg.startsWith(`--${flag}=`)));
 }

@@ -15,6 +15,8 @@ const CLUSTER_CONFIG = '/apis/k0s.k0sproject.io/v1beta1/namespaces/kube-system/c
 const KUBE_ROUTER = '/apis/apps/v1/namespaces/kube-system/daemonsets/kube-router';
 const PROXY_CONFIG = '/api/v1/namespaces/kube-system/configmaps/kube-proxy';
 
+const FIRST_PID = 4_100_000;
+
 /** Flags that k0s works out; all others of the process stay. */
 const MANAGED = {
   'kube-apiserver': ['service-cluster-ip-range'],
@@ -29,6 +31,12 @@ const MANAGED = {
 } as const;
 type Component = keyof typeof MANAGED;
 
+export interface PlayedK0sOptions {
+  readonly dynamic: boolean;
+  /** Controllers whose service is systemd's: all, none, or these. */
+  readonly bySystemd: boolean | readonly string[];
+}
+
 /**
  * k0s on the hosts of a cluster whose control plane runs as children of a service: it reads its file when it starts, works the flags of the real API server
  * and controller manager out of it, and with dynamic configuration follows ClusterConfig for all that is not the API server's. It writes what kube-proxy and
@@ -41,13 +49,23 @@ export class PlayedK0s {
   readonly #dynamic: boolean;
   /** Per controller: its file when it was started last, and the process that is shown. */
   readonly #started = new Map<string, { readonly file: K0sSettings; readonly pid: number }>();
+  /** Whose services are systemd's; elsewhere no agent can restart them. */
+  readonly #bySystemd: PlayedK0sOptions['bySystemd'];
+  /** Whether k0s takes a file. One that it refuses it does not run with, and it leaves nothing running. */
+  takes: (text: string) => boolean = () => true;
+  /** Controllers in the order in which their services were restarted. */
+  readonly restarts: string[] = [];
   /** All that it has written, or has tried to. */
   readonly #routerArgs = new Set<string>();
-  #nextPid = 4_100_000;
+  #nextPid = FIRST_PID;
+  /** Components that do not run, because k0s does not. */
+  readonly #held = new Set<string>();
+  #lastObject: K0sSettings | null = null;
 
-  constructor(cluster: TestCluster, { dynamic }: { readonly dynamic: boolean }) {
+  constructor(cluster: TestCluster, { dynamic, bySystemd }: PlayedK0sOptions) {
     this.#cluster = cluster;
     this.#dynamic = dynamic;
+    this.#bySystemd = bySystemd;
   }
 
   /** Makes a cluster of kubeadm's objects one of k0s'. */
@@ -90,7 +108,20 @@ export class PlayedK0s {
       'k0s.k0sproject.io/stack=kubeproxy',
     ]);
     await cluster.kubectl(['apply', '-f', '-'], JSON.stringify(KUBE_ROUTER_OF_K0S));
-    for (const { name } of cluster.controlPlanes) await this.restart(name);
+    for (const node of cluster.controlPlanes) {
+      if (this.#isBySystemd(node.name)) {
+        node.systemd.others.set('k0scontroller.service', async () => {
+          this.restarts.push(node.name);
+          await this.restart(node.name);
+        });
+      }
+      await this.restart(node.name);
+    }
+  }
+
+  #isBySystemd(name: string): boolean {
+    const which = this.#bySystemd;
+    return typeof which === 'boolean' ? which : which.includes(name);
   }
 
   async #writeFirst(node: TestNode): Promise<void> {
@@ -101,34 +132,45 @@ export class PlayedK0s {
       network: { provider: 'kuberouter', podCIDR: '10.244.0.0/16', serviceCIDR: '10.96.0.0/16' },
     };
     const config = { apiVersion: 'k0s.k0sproject.io/v1beta1', kind: 'ClusterConfig', metadata: { name: 'k0s' }, spec };
-    await writeFile(path, stringify(config));
+    await writeFile(
+      path,
+      `# of ${node.name}\n${stringify(config).replace('podCIDR:', '# asked of the network people\n    podCIDR:')}`,
+    );
   }
 
-  /** `systemctl restart k0scontroller`: the file counts from now on. */
+  /** `systemctl restart k0scontroller`: all that it runs is begun anew, and the file counts from now on. */
   async restart(name: string): Promise<void> {
     const node = this.#cluster.node(name);
     const before = this.#started.get(name);
     if (before !== undefined) hideProcess(node.hostRoot, before.pid);
-    const file = readK0sSettings(parse(await readFile(join(node.hostRoot, K0S_FILE), 'utf8')));
+    const text = await readFile(join(node.hostRoot, K0S_FILE), 'utf8');
+    const isTaken = this.takes(text);
+    for (const component of ['kube-apiserver', 'kube-controller-manager'] as const) {
+      const isHeld = this.#held.has(`${name}/${component}`);
+      if (isHeld === isTaken) await node.hold(component, !isTaken);
+      if (isTaken) this.#held.delete(`${name}/${component}`);
+      else this.#held.add(`${name}/${component}`);
+    }
+    this.#started.delete(name);
+    if (!isTaken) return;
     const pid = this.#nextPid++;
     const dynamic = this.#dynamic ? ['--enable-dynamic-config'] : [];
     const words = ['/usr/local/bin/k0s', 'controller', `--config=${K0S_FILE}`, '--enable-worker', ...dynamic];
-    showProcess(node.hostRoot, pid, words, undefined, 'k0scontroller');
+    // Where OpenRC starts it, it is in no unit.
+    showProcess(node.hostRoot, pid, words, undefined, this.#isBySystemd(name) ? 'k0scontroller' : 'openrc');
+    const file = readK0sSettings(parse(text));
     this.#started.set(name, { file, pid });
     await this.#run(node, 'kube-apiserver', { 'service-cluster-ip-range': serviceRange(file) });
+    await this.#runManager(node, this.#dynamic ? this.#lastObject : null);
     await this.turn().catch(() => {}); // its API server may be the only one, and away now
   }
 
   /** What every controller works out of its configuration, and the leader writes. */
   async turn(): Promise<void> {
     const object = this.#dynamic ? readK0sSettings(await objectAt(this.#cluster, CLUSTER_CONFIG)) : null;
+    this.#lastObject = object;
     const { kubernetesVersion } = this.#cluster.settings;
-    for (const node of this.#cluster.controlPlanes) {
-      const started = this.#started.get(node.name);
-      if (started === undefined) return;
-      const flags = managerFlags(object ?? started.file, serviceRange(started.file), kubernetesVersion);
-      await this.#run(node, 'kube-controller-manager', flags);
-    }
+    for (const node of this.#cluster.controlPlanes) await this.#runManager(node, object);
     const [first] = this.#started.values();
     const settings = object ?? first?.file;
     if (settings === undefined) return;
@@ -136,16 +178,32 @@ export class PlayedK0s {
     await this.#keepRouter(kubeRouterArgs(settings));
   }
 
-  /** A process with other flags is another process. */
+  async #runManager(node: TestNode, object: K0sSettings | null): Promise<void> {
+    const started = this.#started.get(node.name);
+    if (started === undefined) return;
+    const { kubernetesVersion } = this.#cluster.settings;
+    const flags = managerFlags(object ?? started.file, serviceRange(started.file), kubernetesVersion);
+    await this.#run(node, 'kube-controller-manager', flags);
+  }
+
+  /** A process with other flags is another process, and so is one of another k0s. */
   async #run(node: TestNode, component: Component, flags: Readonly<Record<string, string>>): Promise<void> {
     const path = node.manifest(component);
     const text = await readFile(path, 'utf8');
-    const manifest = parse(text) as { spec: { containers: [{ command: string[] }] } };
+    const manifest = parse(text) as {
+      metadata: { annotations?: Record<string, string> };
+      spec: { containers: [{ command: string[] }] };
+    };
     const [container] = manifest.spec.containers;
     const kept = container.command.filter((word) => !MANAGED[component].some((flag) => word.startsWith(`--${flag}=`)));
     const command = [...kept, ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)];
-    if (command.toSorted().join('\n') === container.command.toSorted().join('\n')) return;
+    // What runs already belongs to the k0s that is shown first.
+    const { pid } = this.#started.get(node.name) ?? { pid: FIRST_PID };
+    const parent = pid < FIRST_PID + this.#cluster.controlPlanes.length ? 'the first' : String(pid);
+    const isSame = command.toSorted().join('\n') === container.command.toSorted().join('\n');
+    if (isSame && (manifest.metadata.annotations?.['parent'] ?? 'the first') === parent) return;
     container.command = command;
+    manifest.metadata.annotations = { parent };
     await writeFile(path, stringify(manifest));
   }
 
@@ -158,6 +216,8 @@ export class PlayedK0s {
 
   async #keepRouter(args: readonly string[]): Promise<void> {
     const container = at(await this.#cluster.api.get(KUBE_ROUTER), 'spec', 'template', 'spec', 'containers', 0);
+    // An API server that has just started may know of nothing yet.
+    if (container === undefined) return;
     const live = asArray(at(container, 'args')).join('\n');
     if (this.#routerArgs.size > 0 && !this.#routerArgs.has(live)) {
       this.wrongs.push(`somebody else has changed kube-router, which k0s owns: ${live}`);

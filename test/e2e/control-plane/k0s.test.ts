@@ -3,25 +3,30 @@ import { readK0sSettings } from '../../../src/model/k0s.ts';
 import { asArray, at } from '../../../src/model/object.ts';
 import { addressesOfDNS, askForIPv4, CONVERT_MS, isSingle, SETUP_MS } from '../../support/cni-cluster.ts';
 import { askForDualStack, isReady, stepsCarriedOut } from '../../support/conversion.ts';
-import { fileOf, flagsOf, K0S_NETWORKS, type K0sCluster, startK0s } from '../../support/k0s-cluster.ts';
+import { fileOf, flagsOf, K0S_NETWORKS, type K0sCluster, startK0s, textOf } from '../../support/k0s-cluster.ts';
 import { itemsAt, objectAt } from '../../support/played-cni.ts';
 import { clusterConfigOf } from '../../support/played-k0s.ts';
 
-// A cluster of k0s, converted and taken back: its file and its processes on the hosts are looked at by real agents, the API server and the controller manager
-// are real and run with what k0s makes of its file. k0s itself is played, and so is a person who does what the plan asks for.
+// A cluster of k0s, converted and taken back: real agents look at its file and its processes on the hosts, and edit and restart it where it is a service of
+// systemd; the API server and the controller manager are real and run with what k0s makes of its file. k0s itself is played, and so is a person who does what
+// the plan asks for.
 
 const SERVICES = 'service-cluster-ip-range';
 const MANAGER = ['cluster-cidr', 'node-cidr-mask-size', 'node-cidr-mask-size-ipv4', 'node-cidr-mask-size-ipv6'];
 
 describe.each([
-  { what: 'static configuration', dynamic: false },
-  { what: 'dynamic configuration', dynamic: true },
-])('$what', ({ dynamic }) => {
+  { what: 'static configuration, edited by the agent', dynamic: false, bySystemd: true },
+  { what: 'dynamic configuration, edited by the agent', dynamic: true, bySystemd: true },
+  { what: 'static configuration, and a service that is not systemd’s', dynamic: false, bySystemd: false },
+])('$what', ({ dynamic, bySystemd }) => {
+  const byHand = bySystemd ? [] : ['k0s-config/cp-1'];
+  let file: string;
   let scene: K0sCluster;
   let manager: readonly string[];
 
   beforeAll(async () => {
-    scene = await startK0s({ dynamic });
+    scene = await startK0s({ dynamic, bySystemd });
+    file = await textOf(scene.cluster, 'cp-1');
     manager = flagsOf(scene.cluster, 'kube-controller-manager', MANAGER);
   }, SETUP_MS);
 
@@ -34,7 +39,8 @@ describe.each([
       await askForDualStack(cluster, K0S_NETWORKS);
       const status = await user.until(isReady, CONVERT_MS);
       expect(status.detected).toMatchObject({ distribution: 'K0s', cni: 'KubeRouter' });
-      expect(user.done).toEqual(['node-ips/worker-1', 'node-ips/cp-1', 'k0s-config/cp-1']);
+      expect(user.done).toEqual(['node-ips/worker-1', 'node-ips/cp-1', ...byHand]);
+      expect(played.k0s.restarts).toEqual(bySystemd ? ['cp-1'] : []);
       expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
       expect(flagsOf(cluster, 'kube-apiserver', [SERVICES])).toEqual([`--${SERVICES}=10.96.0.0/16,fd00:10:96::/112`]);
       expect(flagsOf(cluster, 'kube-controller-manager', ['cluster-cidr'])).toEqual([
@@ -64,10 +70,11 @@ describe.each([
       user.done.length = 0;
       await askForIPv4(cluster);
       await user.until(isSingle, CONVERT_MS);
-      expect(user.done).toEqual(['k0s-config/cp-1', 'service-cidr', 'node-ips/worker-1', 'node-ips/cp-1']);
+      expect(user.done).toEqual([...byHand, 'service-cidr', 'node-ips/worker-1', 'node-ips/cp-1']);
       expect(flagsOf(cluster, 'kube-apiserver', [SERVICES])).toEqual([`--${SERVICES}=10.96.0.0/16`]);
       expect(flagsOf(cluster, 'kube-controller-manager', MANAGER)).toEqual(manager);
-      expect((await fileOf(cluster, 'cp-1'))['spec.network.dualStack.enabled']).toBe('false');
+      if (bySystemd) expect(await textOf(cluster, 'cp-1')).toBe(file);
+      else expect((await fileOf(cluster, 'cp-1'))['spec.network.dualStack.enabled']).toBe('false');
       if (dynamic) {
         expect(readK0sSettings(await clusterConfigOf(cluster))['spec.network.dualStack.enabled']).toBe('false');
       }

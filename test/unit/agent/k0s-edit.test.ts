@@ -160,6 +160,22 @@ test('a user’s own restarts of k0s are no crashes of what it runs', async () =
   expect(state()).toEqual([K0S_DUAL_TEXT, 1]);
 });
 
+test('a component that ended by itself is k0s’ to start again, and no reason to restart k0s', async () => {
+  ask();
+  await host.settle();
+  await host.settle(1);
+  host.stop('kube-controller-manager');
+  await host.settle(5);
+  expect(host.condition('Applied')).toMatchObject({
+    reason: 'Applying',
+    message: expect.stringContaining('waiting for k0s'),
+  });
+  host.startManager();
+  await host.settle(5);
+  expect(state()).toEqual([K0S_DUAL_TEXT, 1]);
+  expect(host.condition('Applied').status).toBe('True');
+});
+
 test('somebody takes it out after it was in force: told, and left until asked again', async () => {
   ask();
   await host.settle();

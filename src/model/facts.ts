@@ -150,7 +150,7 @@ export interface PodFacts {
   readonly restarts: number;
   readonly startedAt: string;
   readonly terminating: boolean;
-  /** Waiting reason of its first container that waits, such as CrashLoopBackOff. */
+  /** Waiting reason of its first container that waits, such as CrashLoopBackOff: also of one that has ended again and is to be started anew. */
   readonly waiting: string | null;
   /** How that container ended the last time, where the kubelet tells. */
   readonly ended?: EndedContainer;

@@ -5,6 +5,9 @@ import { known, unknown, type Known, type Reader } from './reader.ts';
 const CONTAINER_FIELDS = [
   'restartCount',
   'state.waiting.reason',
+  'state.terminated.exitCode',
+  'state.terminated.reason',
+  'state.terminated.message',
   'lastState.terminated.exitCode',
   'lastState.terminated.reason',
   'lastState.terminated.message',
@@ -114,10 +117,12 @@ export function toPodFacts(pod: KubeObject): PodFacts {
   const statuses = asArray(at(pod, 'status', 'containerStatuses'));
   const initStatuses = asArray(at(pod, 'status', 'initContainerStatuses'));
   const conditions = asArray(at(pod, 'status', 'conditions'));
+  const terminating = pod.metadata.deletionTimestamp !== undefined;
   const waiting = [...initStatuses, ...statuses].find(
     (status) => asString(at(status, 'state', 'waiting', 'reason')) !== undefined,
   );
-  const ended = endedOf(waiting);
+  const crashed = waiting === undefined && !terminating ? statuses.find(hasCrashedAgain) : undefined;
+  const ended = crashed === undefined ? endedOf(waiting, 'lastState') : endedOf(crashed, 'state');
   return {
     name: pod.metadata.name,
     uid: pod.metadata.uid ?? '',
@@ -128,19 +133,27 @@ export function toPodFacts(pod: KubeObject): PodFacts {
     hostNetwork: at(pod, 'spec', 'hostNetwork') === true,
     restarts: statuses.reduce<number>((sum, status) => sum + (asNumber(at(status, 'restartCount')) ?? 0), 0),
     startedAt: asString(at(pod, 'status', 'startTime')) ?? '',
-    terminating: pod.metadata.deletionTimestamp !== undefined,
-    waiting: asString(at(waiting, 'state', 'waiting', 'reason')) ?? null,
+    terminating,
+    waiting: crashed === undefined ? (asString(at(waiting, 'state', 'waiting', 'reason')) ?? null) : 'CrashLoopBackOff',
     ...(ended === null ? {} : { ended }),
   };
 }
 
-function endedOf(status: unknown): EndedContainer | null {
-  const exitCode = asNumber(at(status, 'lastState', 'terminated', 'exitCode'));
+/**
+ * A kubelet says that a container waits to be started anew only when it looks at the pod once more, 10 s or so after it ended: until then the container
+ * counts as terminated, and between two ends of a loop that may be most of the time.
+ */
+const hasCrashedAgain = (status: unknown): boolean =>
+  (asNumber(at(status, 'restartCount')) ?? 0) > 0 &&
+  (asNumber(at(status, 'state', 'terminated', 'exitCode')) ?? 0) !== 0;
+
+function endedOf(status: unknown, when: 'state' | 'lastState'): EndedContainer | null {
+  const exitCode = asNumber(at(status, when, 'terminated', 'exitCode'));
   if (exitCode === undefined) return null;
   return {
     exitCode,
-    reason: asString(at(status, 'lastState', 'terminated', 'reason')) ?? '',
-    message: asString(at(status, 'lastState', 'terminated', 'message')) ?? '',
+    reason: asString(at(status, when, 'terminated', 'reason')) ?? '',
+    message: asString(at(status, when, 'terminated', 'message')) ?? '',
   };
 }
 

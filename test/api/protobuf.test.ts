@@ -155,6 +155,15 @@ const POD_STATUS = {
       state: { waiting: { reason: 'CrashLoopBackOff', message: 'm' } },
       lastState: { terminated: { exitCode: 137, signal: 9, reason: 'OOMKilled', message: 'the end' } },
     },
+    {
+      name: 'd',
+      image: 'i',
+      imageID: '',
+      ready: false,
+      restartCount: 1,
+      state: { terminated: { exitCode: 2, signal: 1, reason: 'Error', message: 'again' } },
+      lastState: {},
+    },
   ],
 };
 

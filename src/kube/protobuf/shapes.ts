@@ -54,9 +54,10 @@ const METADATA: Shape = {
 };
 
 const CONDITION: Shape = { type: [1, 'word!'], status: [2, 'word!'] };
+const ENDED: Shape = { exitCode: [1, 'number!'], reason: [3, 'word'], message: [4, 'text'] };
 const CONTAINER: Shape = {
-  state: [2, { waiting: [1, { reason: [1, 'word'], message: [2, 'text'] }] }],
-  lastState: [3, { terminated: [3, { exitCode: [1, 'number!'], reason: [3, 'word'], message: [4, 'text'] }] }],
+  state: [2, { waiting: [1, { reason: [1, 'word'], message: [2, 'text'] }], terminated: [3, ENDED] }],
+  lastState: [3, { terminated: [3, ENDED] }],
   restartCount: [5, 'number!'],
 };
 

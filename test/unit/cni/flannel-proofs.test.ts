@@ -116,6 +116,28 @@ test('how the container that waits ended the last time is read from the Pod', ()
   expect(toPodFacts(never)).not.toHaveProperty('ended');
 });
 
+test('a container that has ended again waits to be started, though the kubelet does not say so yet', () => {
+  const terminated = { exitCode: 1, reason: 'Error', message: 'failed to find IPv6 address' };
+  const ended = (status: object, metadata: object = {}) =>
+    toPodFacts({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'a', ...metadata },
+      status: { containerStatuses: [{ restartCount: 1, state: { terminated }, ...status }] },
+    });
+  expect(ended({})).toMatchObject({ waiting: 'CrashLoopBackOff', ended: terminated, restarts: 1 });
+  // The first time it may be anything; one that ended well, or is to go, waits for nothing.
+  for (const other of [
+    ended({ restartCount: 0 }),
+    ended({ state: { terminated: { exitCode: 0 } } }),
+    ended({}, { deletionTimestamp: '2026-11-02T12:00:00Z' }),
+    ended({ state: { running: {} }, lastState: { terminated } }),
+  ]) {
+    expect(other.waiting).toBeNull();
+    expect(other).not.toHaveProperty('ended');
+  }
+});
+
 test('a long message keeps its end', () => {
   const said = `${'x'.repeat(5000)}\n  the end\n`;
   const text = endedText(podFacts({ name: 'a', ...exit(said) }));

@@ -90,7 +90,9 @@ function AGENT_PODS(): readonly KubeObject[] {
   const statuses = [{ ...waiting[0], restartCount: 2, lastState: ended, image: 'i' }];
   const ofAgent = { ownerReferences: [{ ...owner, kind: 'DaemonSet', uid: 'u' }] };
   const started = { ...status, startTime: '2026-01-01T00:00:00Z', hostIP: '192.0.2.1' };
+  const crashed = [{ restartCount: 2, state: { terminated: { ...ended.terminated, exitCode: 1 } }, image: 'i' }];
   return [
+    pod(ofAgent, { nodeName: 'three' }, { ...started, containerStatuses: crashed }),
     pod(ofAgent, { nodeName: 'one', hostNetwork: true }, { ...started, containerStatuses: statuses }),
     pod(ofAgent, { nodeName: 'two' }, { ...started, initContainerStatuses: statuses }),
     pod({ ...ofAgent, ...going }, {}, started),

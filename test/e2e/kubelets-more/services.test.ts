@@ -9,6 +9,7 @@ import {
   NAMESPACE,
   openDeaf,
   openServices,
+  type Place,
   RATE,
   servicesNow,
   slicesNow,
@@ -18,7 +19,7 @@ import {
 } from '../kubelets/support/service-clients.ts';
 import { whereItRuns } from '../kubelets/support/where-it-runs.ts';
 
-/** Twenty Services get their second family and lose it again, while clients on two nodes ask all of them over IPv4. */
+/** Twenty Services get their second family and lose it again, while clients in pods and outside of the pod network ask all of them over IPv4. */
 
 const MINUTES = 60_000;
 const COUNT = 20;
@@ -36,7 +37,11 @@ whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers',
   let before: readonly KubeObject[];
   let clients: Clients;
   let targets: readonly string[];
-  const clientNodes = ['cp-1', 'worker-1'];
+  const places: readonly Place[] = [
+    { node: 'cp-1', network: 'pod' },
+    { node: 'worker-1', network: 'pod' },
+    { node: 'cp-1', network: 'host' },
+  ];
 
   beforeAll(async () => {
     cluster = await startRealCluster({
@@ -50,7 +55,7 @@ whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers',
     await openServices(cluster, COUNT, ['worker-1', 'worker-2']);
     before = await servicesNow(cluster);
     targets = urlsOf(before, 'IPv4', addressOf('IPv4'));
-    clients = await startClients(cluster, clientNodes, targets);
+    clients = await startClients(cluster, places, targets);
   }, 8 * MINUTES);
 
   afterAll(async () => {
@@ -66,7 +71,7 @@ whereItRuns('Services of a dual-stack cluster of a control plane and 2 workers',
     const seconds = (performance.now() - begun) / 1000;
     console.log(`${what}: ${sent} requests in ${seconds.toFixed(0)} s, ${failures.length} failed`);
     expect(failures).toEqual([]);
-    expect(sent).toBeGreaterThan((targets.length * clientNodes.length * RATE * seconds) / 2);
+    expect(sent).toBeGreaterThan((targets.length * places.length * RATE * seconds) / 2);
   }
 
   const addressOf = (family: 'IPv4' | 'IPv6'): string =>

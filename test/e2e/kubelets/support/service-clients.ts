@@ -51,12 +51,21 @@ export async function openDeaf(cluster: RealCluster, node: string): Promise<void
   await ready(cluster, DEAF);
 }
 
-const pod = (app: string, node: string, args: readonly string[], port: number): object => ({
+const nameOf = (network: Place['network']): string => (network === 'pod' ? 'client' : 'outside');
+
+const pod = (
+  app: string,
+  node: string,
+  args: readonly string[],
+  port: number,
+  network: Place['network'] = 'pod',
+): object => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name: `${app}-${node}`, namespace: NAMESPACE, labels: { app, node } },
   spec: {
     nodeName: node,
+    hostNetwork: network === 'host',
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 1,
     tolerations: [{ operator: 'Exists' }],
@@ -138,20 +147,27 @@ export interface Clients {
   sent(): Promise<number>;
 }
 
-/** Requests without end from these nodes, each with a connection of its own. */
+/** Where a client is: in a pod with an address of its own, or on the node's network, which for kube-proxy on other nodes is outside of the cluster. */
+export interface Place {
+  readonly node: string;
+  readonly network: 'pod' | 'host';
+}
+
+/** Requests without end from these places, each with a connection of its own. */
 export async function startClients(
   cluster: RealCluster,
-  nodes: readonly string[],
+  places: readonly Place[],
   urls: readonly string[],
 ): Promise<Clients> {
   const probe = ['probe', '-rate', `${RATE}`, '-timeout', `${PATIENCE_MS}ms`, '-listen', `:${RESULTS_PORT}`, ...urls];
   await apply(
     cluster,
-    nodes.map((node) => pod('client', node, probe, RESULTS_PORT)),
+    places.map(({ node, network }) => pod(nameOf(network), node, probe, RESULTS_PORT, network)),
   );
-  await ready(cluster, 'client');
+  const names = places.map(({ node, network }) => `${nameOf(network)}-${node}`);
+  for (const app of new Set(places.map(({ network }) => nameOf(network)))) await ready(cluster, app);
   const all = async (): Promise<readonly string[]> => {
-    const logs = await Promise.all(nodes.map((node) => cluster.kubectl(['-n', NAMESPACE, 'logs', `client-${node}`])));
+    const logs = await Promise.all(names.map((name) => cluster.kubectl(['-n', NAMESPACE, 'logs', name])));
     return logs.flatMap(({ stdout }) => stdout.split('\n').filter((line) => /^\d{4}-\S+Z http/u.test(line)));
   };
   const early = await untilCalm(all);
@@ -162,8 +178,8 @@ export async function startClients(
     },
     async sent() {
       const each = await Promise.all(
-        nodes.map(async (node) => {
-          const path = `/api/v1/namespaces/${NAMESPACE}/pods/client-${node}:${RESULTS_PORT}/proxy/results`;
+        names.map(async (name) => {
+          const path = `/api/v1/namespaces/${NAMESPACE}/pods/${name}:${RESULTS_PORT}/proxy/results`;
           const { stdout } = await cluster.kubectl(['get', '--raw', path]);
           return (JSON.parse(stdout) as readonly { readonly sent: number }[]).reduce((sum, { sent }) => sum + sent, 0);
         }),

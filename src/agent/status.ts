@@ -45,11 +45,11 @@ export function makeStatus(input: StatusInput): AgentStatus {
         return report === null ? [] : [[pod, report]];
       }),
     ),
-    ...(host.kubeadmPatches.length === 0 ? {} : { kubeadmPatches: host.kubeadmPatches }),
     ...(host.k0s === null ? {} : { k0s: k0sReport(host.k0s, journal) }),
     recorded: journal.recorded,
     refused: journal.refused,
     stopped: host.stopped,
+    ...(host.kubeadmPatches.length === 0 ? {} : { kubeadmPatches: host.kubeadmPatches }),
     observedGeneration: generation,
     conditions: [appliedCondition(input), healthyCondition(input), rolledBackCondition(input)],
   };

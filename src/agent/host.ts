@@ -73,7 +73,6 @@ export interface HostView {
     readonly healthy: boolean | null;
   };
   readonly staticPods: { readonly [P in StaticPod]?: PodView };
-  readonly kubeadmPatches: readonly PatchReport[];
   /** Null: no k0s controller runs here. */
   readonly k0s: K0sView | null;
   /** Uids of the pods that the kubelet has not finished with; null: that is not seen. */
@@ -83,6 +82,7 @@ export interface HostView {
   /** Values in the kernel of the settings that were asked about; null: there is no such setting. */
   readonly sysctls: Readonly<Record<string, string | null>>;
   readonly persisted: Readonly<Record<string, string>>;
+  readonly kubeadmPatches: readonly PatchReport[];
 }
 
 /** Asks an endpoint how it is. Null: nobody listens there. */
@@ -116,12 +116,12 @@ export async function readHost(
     staticPods: Object.fromEntries(
       views.flatMap(([pod, view]) => (typeof view === 'object' && view !== null ? [[pod, view]] : [])),
     ),
-    kubeadmPatches: readKubeadmPatches(files),
     k0s: await readK0s(files, ask),
     podGroups: readPodGroups(files),
     problems: Object.fromEntries(views.flatMap(([pod, view]) => (typeof view === 'string' ? [[pod, view]] : []))),
     sysctls: Object.fromEntries(sysctls.map((name) => [name, readSysctl(files, name)])),
     persisted: readPersisted(files),
+    kubeadmPatches: readKubeadmPatches(files),
   };
 }
 

@@ -45,11 +45,11 @@ export function makeStatus(input: StatusInput): AgentStatus {
         return report === null ? [] : [[pod, report]];
       }),
     ),
-    ...(host.kubeadmPatches.length === 0 ? {} : { kubeadmPatches: host.kubeadmPatches }),
     ...k0sPart(input),
     recorded: journal.recorded,
     refused: journal.refused,
     stopped: host.stopped,
+    ...(host.kubeadmPatches.length === 0 ? {} : { kubeadmPatches: host.kubeadmPatches }),
     observedGeneration: generation,
     conditions: [appliedCondition(input), healthyCondition(input), rolledBackCondition(input)],
   };

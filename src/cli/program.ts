@@ -138,7 +138,17 @@ function describe(dependencies: Dependencies, end: (code: ExitCode) => void): De
     .summary('Write the files with which a new cluster gets both families, or IPv6 alone; needs no cluster.')
     .description('Writes the files with which a new cluster gets both families, or IPv6 alone.')
     .helpCommand(false);
-  generate.copyInheritedSettings(program).action(() => generate.help({ error: true }));
+  generate
+    .copyInheritedSettings(program)
+    .allowExcessArguments()
+    .allowUnknownOption()
+    .action(() => {
+      const [system] = generate.args;
+      if (system === undefined) generate.help({ error: true });
+      generate.error(
+        `error: there are no files for '${system}': choose ${generate.commands.map((each) => each.name()).join(', ')}`,
+      );
+    });
   const probe = program.command('probe', { hidden: true }).summary('Parts of a proof with packets (in the cluster).');
   probe.copyInheritedSettings(program);
   add(

@@ -59,6 +59,7 @@ test.each([
   [['generate', 'k0s'], {}, 0],
   [['generate'], {}, 2],
   [['generate', 'helm'], {}, 2],
+  [['generate', 'helm', '--kubernetes-version', '1.33.2'], {}, 2],
   [['generate', 'node-join'], {}, 2],
   [['generate', 'node-join', '--from-cluster'], { joinFacts: facts }, 0],
   [['generate', 'node-join', '--from-cluster'], {}, 1],
@@ -84,6 +85,11 @@ test.each(generators.map(({ name, flags }) => [name, flags] as const))(
       expect(out).toContain(`--${flag}`);
   },
 );
+
+test('a system that nobody knows is named, with those that there are', async () => {
+  const { err } = await play(['generate', 'kubadm', '--kubernetes-version', '1.33.2']);
+  for (const text of ["'kubadm'", ...generators.map(({ name }) => name), 'node-join']) expect(err).toContain(text);
+});
 
 test('without a folder all files are one stream of documents, and notes are not part of it', async () => {
   const played = await play([...KUBEADM, ...CP, '--worker', 'w-1=192.0.2.21,2001:db8::21']);

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { type K0sSettings, readK0sSettings } from '../../src/model/k0s.ts';
@@ -58,6 +58,7 @@ export class PlayedK0s {
   /** All that it has written, or has tried to. */
   readonly #routerArgs = new Set<string>();
   #nextPid = FIRST_PID;
+  #nextWrite = 0;
   /** Components that do not run, because k0s does not. */
   readonly #held = new Set<string>();
   #lastObject: K0sSettings | null = null;
@@ -204,7 +205,10 @@ export class PlayedK0s {
     if (isSame && (manifest.metadata.annotations?.['parent'] ?? 'the first') === parent) return;
     container.command = command;
     manifest.metadata.annotations = { parent };
-    await writeFile(path, stringify(manifest));
+    // In one step, because it is read by others while it is written.
+    const beside = join(dirname(path), `.${component}.${this.#nextWrite++}`);
+    await writeFile(beside, stringify(manifest));
+    await rename(beside, path);
   }
 
   async #keepProxy(clusterCIDR: string): Promise<void> {

@@ -4,7 +4,7 @@ import { asString, at } from '../../model/object.ts';
 import type { Change, Handoff, Step, StepBase, StepState } from '../../model/step.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import type { Controller, K0sFacts } from './facts.ts';
-import { fileStep, type OwnHands, ownHands, shownFlags } from './file-step.ts';
+import { awayController, fileStep, type OwnHands, ownHands, shownFlags } from './file-step.ts';
 import { editText, restartText, snippetsFor, unseenText, validateText } from './handoff.ts';
 import { managerIsDown } from './lease.ts';
 import { clusterSettings, controllersOf, flagOf } from './network.ts';
@@ -55,7 +55,13 @@ function byAgent(wanted: Wanted, facts: ClusterFacts, own: K0sFacts, hands: OwnH
   const recorded = isWayBack ? hands.node.agent?.report?.recorded.k0s : undefined;
   const target = restoredTarget(computed, recorded, isDynamic(own));
   return fileStep(
-    { hands, target, changes: changesTo(target, report.settings), shows: shownFlags(wanted, facts, isDynamic(own)) },
+    {
+      hands,
+      target,
+      changes: changesTo(target, report.settings),
+      shows: shownFlags(wanted, facts, isDynamic(own)),
+      waits: awayController(controllersOf(own), facts),
+    },
     {
       ...stepWords(wanted, controller),
       why: `${whyText(wanted)} Where k0sctl keeps that file, the same belongs in k0sctl.yaml, else its next apply takes this back.`,

@@ -30,6 +30,14 @@ export interface FileEdit {
   readonly target: Target;
   readonly changes: readonly Change[];
   readonly shows: K0sWish['shows'];
+  /** Why no controller is to be restarted now; null: nothing speaks against it. */
+  readonly waits: string | null;
+}
+
+/** Two API servers, or two members of etcd, are never away at once: none is restarted while the host of one is not back. */
+export function awayController(controllers: readonly Controller[], { nodes }: ClusterFacts): string | null {
+  const away = nodes.find(({ name, ready }) => !ready && controllers.some(({ node }) => node === name));
+  return away === undefined ? null : `Node ${away.name}, which runs a k0s controller, is not ready`;
 }
 
 type Words = Pick<StepBase, 'id' | 'phase' | 'group' | 'target' | 'why'> & { readonly disrupts: Disruption };
@@ -75,6 +83,11 @@ export function shownFlags(wanted: Wanted, facts: ClusterFacts, isDynamic: boole
 }
 
 function stateOf(edit: FileEdit, wish: K0sWish): StepState {
+  const state = progressOf(edit, wish);
+  return state.is === 'Pending' && edit.waits !== null ? { is: 'Unknown', why: edit.waits } : state;
+}
+
+function progressOf(edit: FileEdit, wish: K0sWish): StepState {
   const { node, controller, report } = edit.hands;
   const asked = node.agent?.spec.k0s;
   if (asked !== undefined && !isSameWish(asked, wish)) return { is: 'Pending' };

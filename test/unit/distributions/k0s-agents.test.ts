@@ -247,6 +247,14 @@ const isFirstDone = (node: NodeFacts): NodeFacts => {
 const transfer = (own: Case['own']): Step =>
   step({ byAgent: true, controllers: 3, node: isFirstDone, own: { ...own } }, 'controller-manager/transfer-lease');
 
+test('no controller is restarted while the host of another is not back', () => {
+  const away = (node: NodeFacts): NodeFacts => (node.name === 'c2' ? { ...node, ready: false } : node);
+  const { state } = edited({ controllers: 3, node: away });
+  expect(state).toEqual({ is: 'Unknown', why: expect.stringContaining('Node c2') });
+  const worker = (node: NodeFacts): NodeFacts => (node.name === 'w1' ? { ...node, ready: false } : node);
+  expect(edited({ controllers: 3, node: worker }).state.is).toBe('Pending');
+});
+
 describe('the Lease', () => {
   test.each<[string, Case['own'], string]>([
     ['another leads', leads('c2'), 'Pending'],

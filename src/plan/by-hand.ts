@@ -188,7 +188,7 @@ function k0sParts({ k0s }: HostSettings): readonly Part[] {
   return [
     {
       edit: `${parts.join(' and ')} in /etc/k0s/k0s.yaml and restart k0scontroller`,
-      watches: 'an API server with both Service networks',
+      watches: 'an API server with the wanted Service networks',
     },
   ];
 }

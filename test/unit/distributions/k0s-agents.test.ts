@@ -247,12 +247,15 @@ const isFirstDone = (node: NodeFacts): NodeFacts => {
 const transfer = (own: Case['own']): Step =>
   step({ byAgent: true, controllers: 3, node: isFirstDone, own: { ...own } }, 'controller-manager/transfer-lease');
 
+const notReady =
+  (name: string) =>
+  (node: NodeFacts): NodeFacts =>
+    node.name === name ? { ...node, ready: false } : node;
+
 test('no controller is restarted while the host of another is not back', () => {
-  const away = (node: NodeFacts): NodeFacts => (node.name === 'c2' ? { ...node, ready: false } : node);
-  const { state } = edited({ controllers: 3, node: away });
+  const { state } = edited({ controllers: 3, node: notReady('c2') });
   expect(state).toEqual({ is: 'Unknown', why: expect.stringContaining('Node c2') });
-  const worker = (node: NodeFacts): NodeFacts => (node.name === 'w1' ? { ...node, ready: false } : node);
-  expect(edited({ controllers: 3, node: worker }).state.is).toBe('Pending');
+  expect(edited({ controllers: 3, node: notReady('w1') }).state.is).toBe('Pending');
 });
 
 describe('the Lease', () => {

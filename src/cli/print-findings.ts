@@ -1,7 +1,7 @@
 import { type Finding, isBlocker } from '../model/finding.ts';
 import { refText } from '../model/object.ts';
 import { PHASES } from '../model/phase.ts';
-import { indented, paint, type PrintOptions } from './text.ts';
+import { indented, indentedAdvice, paint, type PrintOptions } from './text.ts';
 
 /** Blockers first, then warnings; each says what is wrong, what to do and what it holds up. */
 export function printFindings(findings: readonly Finding[], options: PrintOptions): readonly string[] {
@@ -30,7 +30,7 @@ function finding(each: Finding, options: PrintOptions): readonly string[] {
     `  ${mark} ${head.slice(4)}`,
     ...more,
     ...indented(each.message, '    ', options.width),
-    ...indented(`Do: ${each.remedy}`, '    ', options.width),
+    ...indentedAdvice(`Do: ${each.remedy}`, '    ', options.width),
     ...(blocker ? indented(`Holds up: ${phasesText(each.blocks)}`, '    ', options.width) : []),
   ];
 }

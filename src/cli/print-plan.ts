@@ -4,7 +4,18 @@ import type { Plan } from '../model/plan.ts';
 import { type Change, type Disruption, type Handoff, isSatisfied, type Step, type StepState } from '../model/step.ts';
 import { unreachable } from '../result.ts';
 import { printFindings } from './print-findings.ts';
-import { breakWord, harmless, indented, paint, plural, type PrintOptions, spanText, type Tone, wrap } from './text.ts';
+import {
+  breakWord,
+  harmless,
+  indented,
+  indentedAdvice,
+  paint,
+  plural,
+  type PrintOptions,
+  spanText,
+  type Tone,
+  wrap,
+} from './text.ts';
 
 /** A plan for people: what stands in the way, then each step in order with its reason, its difference and what it disrupts. */
 export function printPlan(plan: Plan, options: PrintOptions): string {
@@ -238,7 +249,9 @@ const detail = (text: string, tone: Tone, options: PrintOptions): readonly strin
 
 /** Snippets are shown as they are, not wrapped: they are there to be copied. */
 const handoffLines = (step: Handoff, options: PrintOptions): readonly string[] => [
-  ...detail(`Yours to do: ${step.command}`, 'yellow', options),
+  ...indentedAdvice(`Yours to do: ${step.command}`, INDENT, options.width).map((line) =>
+    paint(line, 'yellow', options),
+  ),
   ...detail(`Watched for: ${step.watches}`, 'dim', options),
   ...(step.snippets ?? []).flatMap(({ file, text }) => [
     ...detail(`For ${file}:`, 'yellow', options),

@@ -3,7 +3,17 @@ import type { ServicePackets } from '../model/service-packets.ts';
 import { FAMILIES } from '../net/family.ts';
 import { servicePacketsText } from '../services/packets.ts';
 import { type ServiceCounts, type ServiceView, type Stack, verdictText, verdictWord } from '../services/inventory.ts';
-import { type Cell, type Column, indented, paint, plural, type PrintOptions, table, type Tone, wrap } from './text.ts';
+import {
+  type Cell,
+  type Column,
+  indentedAdvice,
+  paint,
+  plural,
+  type PrintOptions,
+  table,
+  type Tone,
+  wrap,
+} from './text.ts';
 
 const COLUMNS: readonly Column[] = [
   { title: 'NAMESPACE' },
@@ -103,8 +113,8 @@ function todoLines(views: readonly ServiceView[], options: PrintOptions): readon
     ...concerned
       .slice(0, TOLD)
       .flatMap((view) => [
-        ...indented(`${view.service.namespace}/${view.service.name}: ${verdictText(view)}`, '  ', options.width),
-        ...view.notes.flatMap((note) => indented(note, '    ', options.width)),
+        ...indentedAdvice(`${view.service.namespace}/${view.service.name}: ${verdictText(view)}`, '  ', options.width),
+        ...view.notes.flatMap((note) => indentedAdvice(note, '    ', options.width)),
       ]),
     ...(more > 0 ? [`  and ${plural(more, 'other Service')}: -o wide`] : []),
   ];

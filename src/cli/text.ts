@@ -92,6 +92,17 @@ export function breakWord(text: string, width: number, hang: string): readonly s
 export const indented = (text: string, indent: string, width: number): readonly string[] =>
   wrap(text, width - indent.length).map((line) => `${indent}${line}`);
 
+/** What a text ends with when it says what to run. */
+const COMMAND = /^(?<words>.*?:) (?<command>(?:kubectl|helm|systemctl|k0s|k0sctl) (?:(?!\. [A-Z]).)*?)\.?$/su;
+
+/** Wrapped text, but for a command at its end that would be broken: that is a line of its own, to be copied as it stands. */
+export function indentedAdvice(text: string, indent: string, width: number): readonly string[] {
+  const lines = indented(text, indent, width);
+  const { words, command } = COMMAND.exec(text)?.groups ?? {};
+  if (lines.length === 1 || words === undefined || command === undefined) return lines;
+  return [...indented(words, indent, width), `${indent}  ${harmless(command)}`];
+}
+
 export interface Column {
   readonly title: string;
   /** Gives way when the table is too wide: its cells are wrapped. Those that give way `Last` do so only when it must be. */

@@ -1,6 +1,16 @@
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { ageText, breakWord, paint, secondsText, spanText, table, visibleLength, wrap } from '../../../src/cli/text.ts';
+import {
+  ageText,
+  breakWord,
+  indentedAdvice,
+  paint,
+  secondsText,
+  spanText,
+  table,
+  visibleLength,
+  wrap,
+} from '../../../src/cli/text.ts';
 import { NOW, screen } from './support.ts';
 
 test('wrapping keeps each word and its order', () => {
@@ -77,4 +87,27 @@ test('a name of several words is broken where one of them begins', () => {
     '(guarded)',
   ]);
   expect(wrap('Abcdefghijklmnop', 10)).toEqual(['Abcdefghij', 'klmnop']);
+});
+
+test.each([
+  {
+    what: 'a command at the end is a line of its own',
+    text: 'Make it single-stack again: kubectl -n shop patch service web -p \'{"spec":{"ipFamilyPolicy":"SingleStack"}}\'.',
+    lines: [
+      '  Make it single-stack again:',
+      '    kubectl -n shop patch service web -p \'{"spec":{"ipFamilyPolicy":"SingleStack"}}\'',
+    ],
+  },
+  {
+    what: 'one that fits stays where it is',
+    text: 'See why: kubectl get pods.',
+    lines: ['  See why: kubectl get pods.'],
+  },
+  {
+    what: 'one with more words behind it is a part of them',
+    text: 'Stop it: kubectl scale deployment x --replicas=0. Start it again afterwards.',
+    lines: ['  Stop it: kubectl scale deployment x', '  --replicas=0. Start it again afterwards.'],
+  },
+])('of advice, $what', ({ text, lines }) => {
+  expect(indentedAdvice(text, '  ', 44)).toEqual(lines);
 });

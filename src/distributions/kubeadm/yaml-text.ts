@@ -106,12 +106,19 @@ export function removeEntry(text: string, path: Path): Result<string, string> {
     const from = startOf(parent.items[index]);
     const next = startOf(parent.items[index + 1]);
     if (from === null) return null;
-    const end = next === null ? endOfLines(text, parent) : lineStart(text, next);
+    // What is noted above the next entry is about that one, and stays.
+    const end = next === null ? endOfLines(text, parent) : withoutNotes(text, from, lineStart(text, next));
     // The end of the last line belongs to what follows, so for a last entry its own line break before it goes instead.
     return next === null
       ? { from: lineStart(text, from) - eolOf(text).length, to: end, text: '' }
       : { from: lineStart(text, from), to: end, text: '' };
   });
+}
+
+/** The end of these lines without those at their end that are empty or hold a comment alone. */
+function withoutNotes(text: string, from: number, to: number): number {
+  const notes = /(?<=\n)(?:[ \t]*(?:#.*)?\r?\n)*$/u.exec(text.slice(from, to))?.[0] ?? '';
+  return to - notes.length;
 }
 
 interface Splice {

@@ -70,6 +70,7 @@ test.each([
   ['last', ['m', 'b'], 'm:\n  a: 1\n  b: 2\nz: 3\n', 'm:\n  a: 1\nz: 3\n'],
   ['only', ['m', 'a'], 'm:\n  a: 1\nz: 3\n', 'm: {}\nz: 3\n'],
   ['item in the middle', ['l', 1], 'l:\n- n: 1\n- n: 2\n  v: 2\n- n: 3\n', 'l:\n- n: 1\n- n: 3\n'],
+  ['under a note', ['m', 'a'], 'm:\n  a: 1 # goes\n  # b\n\n  b: 2\n', 'm:\n  # b\n\n  b: 2\n'],
   ['last item', ['l', 1], 'l:\n- n: 1\n- n: 2\n  v: 2\n', 'l:\n- n: 1\n'],
   ['only item', ['l', 0], 'l:\n- n: 1\nz: 3\n', 'l: []\nz: 3\n'],
 ] as const)('an entry is removed with its lines: %s', (_, path, before, after) => {

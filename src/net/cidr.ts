@@ -15,7 +15,7 @@ export interface Cidr {
 
 /**
  * Reads a CIDR. The address part follows `parseAddress`; the prefix length is plain decimal without leading zeros. Host bits may be
- * set and are cleared in the result: who wants only canonical text asks `isCanonical`.
+ * set and are cleared in the result: who wants only canonical text compares it with the `text` of that.
  */
 export const parseCidr: (text: string) => Result<Cidr, IPProblem> = remembered((text) => parse(text));
 
@@ -47,12 +47,6 @@ export function networkOf(address: Address, prefix: number): Cidr {
   return { family, prefix, first, last, text: `${addressOf(family, first).text}/${prefix}` };
 }
 
-/** True for the one spelling of a network: no host bits set, address canonical. */
-export function isCanonical(text: string): boolean {
-  const cidr = parseCidr(text);
-  return cidr.ok && cidr.value.text === text;
-}
-
 /** True for two spellings of one network; false also where one is none. */
 export function sameNetwork(a: string, b: string): boolean {
   const [left, right] = [parseCidr(a), parseCidr(b)];
@@ -74,9 +68,6 @@ export function shareNetwork(a: Address, b: Address, prefix: number): boolean {
   const hostBits = BigInt(addressBits(a.family) - prefix);
   return a.family === b.family && a.value >> hostBits === b.value >> hostBits;
 }
-
-/** Bits that tell hosts apart: 8 in a /24 of IPv4. */
-export const hostBits = (cidr: Cidr): number => addressBits(cidr.family) - cidr.prefix;
 
 /** How many addresses it has, network and broadcast address included. */
 export const addressCount = (cidr: Cidr): bigint => cidr.last - cidr.first + 1n;

@@ -7,8 +7,6 @@ import {
   type Cidr,
   contains,
   shareNetwork,
-  hostBits,
-  isCanonical,
   networkOf,
   nthAddress,
   overlaps,
@@ -16,7 +14,7 @@ import {
   subnetCount,
 } from '../../../src/net/cidr.ts';
 import type { Family } from '../../../src/net/family.ts';
-import { joinList, parseList } from '../../../src/net/list.ts';
+import { parseList } from '../../../src/net/list.ts';
 import { classOf, isRoutable, unusablePart } from '../../../src/net/special.ts';
 
 const families = fc.constantFrom<Family>('IPv4', 'IPv6');
@@ -101,7 +99,6 @@ test('a CIDR is its own canonical text', () => {
   fc.assert(
     fc.property(cidrs, (network) => {
       expect(parseCidr(network.text)).toEqual({ ok: true, value: network });
-      expect(isCanonical(network.text)).toBe(true);
     }),
   );
 });
@@ -128,7 +125,8 @@ test('two addresses share a network when that of the one holds the other', () =>
 });
 
 test.each(['10.0.0.1/8', 'FD00::/8', 'fd00:0::/32', '10.0.0.0', 'x'])('%s is not canonical', (text) => {
-  expect(isCanonical(text)).toBe(false);
+  const parsed = parseCidr(text);
+  expect(parsed.ok && parsed.value.text === text).toBe(false);
 });
 
 test('a network holds its ends and not their neighbours', () => {
@@ -142,7 +140,7 @@ test('a network holds its ends and not their neighbours', () => {
       expect(within(network.last)).toBe(true);
       expect(within(network.first - 1n)).toBe(false);
       expect(within(network.last + 1n)).toBe(false);
-      expect(addressCount(network)).toBe(1n << BigInt(hostBits(network)));
+      expect(addressCount(network)).toBe(1n << BigInt(addressBits(network.family) - network.prefix));
     }),
   );
 });
@@ -215,7 +213,7 @@ test.each([
 test('a list is read back as it was joined', () => {
   fc.assert(
     fc.property(fc.array(cidrs, { maxLength: 3 }), (networks) => {
-      const text = joinList(networks.map((network) => network.text));
+      const text = networks.map((network) => network.text).join(',');
       expect(parseList(text, parseCidr)).toEqual({ ok: true, value: networks });
     }),
   );

@@ -23,15 +23,26 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { agent }: Calic
   const { env, workload } = agent.value;
   const entry = env[NAMES[second].address];
   const inForce = entry?.is === 'Value' && entry.value === 'autodetect';
-  const pods = Map.groupBy(
-    workload.pods.filter((pod) => !pod.terminating),
-    (pod) => pod.node,
-  );
   const search = { primary, second, keys: [primary, second].map((family) => NAMES[family].proof), inForce };
-  const nodes = agentNodes(facts, agent.value).map(
-    (node) => [node.name, proofOf(node, pods.get(node.name) ?? [], search, facts.at)] as const,
-  );
+  const seen = lookAt(workload.pods, facts.at);
+  const nodes = agentNodes(facts, agent.value).map((node) => [node.name, proofOf(node, seen, search)] as const);
   return known({ inForce, nodes: new Map(nodes) });
+}
+
+/** By the names of their nodes; of thousands of pods few fail. */
+interface SeenPods {
+  readonly ready: ReadonlySet<string>;
+  readonly failing: ReadonlyMap<string, PodFacts>;
+}
+
+function lookAt(pods: readonly PodFacts[], now: number): SeenPods {
+  const [ready, failing] = [new Set<string>(), new Map<string, PodFacts>()];
+  for (const pod of pods) {
+    if (pod.terminating) continue;
+    if (pod.ready) ready.add(pod.node);
+    else if (isFailing(pod, now) && !failing.has(pod.node)) failing.set(pod.node, pod);
+  }
+  return { ready, failing };
 }
 
 interface Search {
@@ -43,13 +54,13 @@ interface Search {
   readonly inForce: boolean;
 }
 
-function proofOf(node: NodeFacts, pods: readonly PodFacts[], search: Search, now: number): NodeProof {
+function proofOf(node: NodeFacts, seen: SeenPods, search: Search): NodeProof {
   const { primary, second, keys, inForce } = search;
   const missing = keys.filter((key) => !isSet(node, key));
-  if (missing.length === 0 && pods.some((pod) => pod.ready)) {
+  if (missing.length === 0 && seen.ready.has(node.name)) {
     return { is: 'Proven', evidence: `calico-node on ${node.name} has found both of its addresses.`, remedy: '' };
   }
-  const failing = pods.find((pod) => !pod.ready && isFailing(pod, now));
+  const failing = seen.failing.get(node.name);
   const hasPrimary = node.internalIPs.some((address) => isOfFamily(address, primary));
   if (inForce && hasPrimary && failing !== undefined && missing.includes(NAMES[primary].proof)) {
     return {

@@ -76,7 +76,7 @@ export const agentNodes: (facts: ClusterFacts, agent: CalicoNodeFacts) => readon
     const running = new Set(workload.pods.map((pod) => pod.node));
     const selected = Object.entries(nodeSelector);
     return nodes.filter(
-      (node) => running.has(node.name) || selected.every(([key, value]) => node.labels[key] === value),
+      (node) => selected.every(([key, value]) => node.labels[key] === value) || running.has(node.name),
     );
   },
 );

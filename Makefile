@@ -24,7 +24,7 @@ e2e: node_modules build
 	npm test -- test/e2e/kubelets/ --runInBand
 
 ## The same for IPv6 clusters, faults in the middle, drains, late and changed addresses, and what goes wrong and is undone: more than an hour that is not spent for each change. Two files
-## among them, api-away-under-load and many-services, have played kubelets and want the machine to themselves.
+## among them, api-away-under-load and many-services, have played kubelets and want the machine to themselves; k0s-controllers has played ones too.
 e2e-more: node_modules build
 	@node test/e2e/cluster/prepare.ts
 	npm test -- test/e2e/kubelets-more --runInBand

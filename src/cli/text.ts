@@ -93,7 +93,8 @@ export const indented = (text: string, indent: string, width: number): readonly 
   wrap(text, width - indent.length).map((line) => `${indent}${line}`);
 
 /** What a text ends with when it says what to run. */
-const COMMAND = /^(?<words>.*?(?::|; then)) (?<command>(?:kubectl|helm|systemctl|k0s|k0sctl) (?:(?!\. [A-Z]).)*?)\.?$/su;
+const COMMAND =
+  /^(?<words>.*?(?::|; then)) (?<command>(?:kubectl|helm|systemctl|k0s|k0sctl) (?:(?!\. [A-Z]).)*?)\.?$/su;
 
 /** Wrapped text, but for a command at its end that would be broken: that is a line of its own, to be copied as it stands. */
 export function indentedAdvice(text: string, indent: string, width: number): readonly string[] {

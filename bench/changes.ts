@@ -13,6 +13,7 @@ import { GATHER_MS } from '../src/reconcile/gather.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import type { ApiServer } from './api-server.ts';
 import { endChild, linesOf, startChild } from './children.ts';
+import { imageFlags } from './image-flags.ts';
 import { AS_KUBELET, nodeAddresses, nodeName } from './node-objects.ts';
 
 /** Changes a second, and how many. */
@@ -191,7 +192,7 @@ async function withOperator(bench: ChangesBench, use: (operator: Operator) => Pr
   const log = join(server.folder, 'operator.log');
   const output = openSync(log, 'a');
   const ports = ['--metrics-bind-address=127.0.0.1:0', '--health-probe-bind-address=127.0.0.1:0'];
-  const args = ['--max-semi-space-size=2', PROGRAM, 'operator', ...ports, `--kubeconfig=${server.kubeconfig}`];
+  const args = [...imageFlags(), PROGRAM, 'operator', ...ports, `--kubeconfig=${server.kubeconfig}`];
   const child = startChild(process.execPath, args, { stdio: ['ignore', output, output] });
   closeSync(output);
   const stopping = new AbortController();

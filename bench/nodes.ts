@@ -12,6 +12,7 @@ import { systemClock } from '../src/runtime/clock.ts';
 import { startApiServer } from './api-server.ts';
 import { benchChanges } from './changes.ts';
 import { endChild, linesOf, startChild } from './children.ts';
+import { imageFlags } from './image-flags.ts';
 import { AS_KUBELET, nodeObject } from './node-objects.ts';
 
 const { values } = parseArgs({
@@ -28,8 +29,6 @@ const runs = Number(values.runs);
 const AT_ONCE = 16;
 /** The kernel counts time in hundredths of a second, whatever the machine. */
 const TICKS = 100;
-/** As the image starts the operator. */
-const NODE_OPTIONS = '--max-semi-space-size=2';
 
 /** No kubeconfig of the user's own is found. */
 const HOMELESS = { PATH: process.env['PATH'], HOME: '/nonexistent' };
@@ -81,7 +80,8 @@ try {
 
 async function benchCache(size: number, bundle: string): Promise<void> {
   const sides = {
-    ours: () => sync(process.execPath, [NODE_OPTIONS, bundle, server.account.folder], size, server.account.environment),
+    ours: () =>
+      sync(process.execPath, [...imageFlags(), bundle, server.account.folder], size, server.account.environment),
     reference: () => sync(reference, [server.kubeconfig], size),
   };
   // The first of each brings files and the server's own cache into memory.

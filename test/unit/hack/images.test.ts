@@ -215,8 +215,13 @@ describe('a Dockerfile', () => {
     expect(imageConfig(text)).toEqual({
       WorkingDir: '/app',
       User: '65532:65532',
-      Env: ['NODE_ENV=production', 'NODE_OPTIONS=--max-semi-space-size=2'],
-      Entrypoint: ['/nodejs/bin/node', '/app/main.js'],
+      Env: ['NODE_ENV=production'],
+      Entrypoint: [
+        '/nodejs/bin/node',
+        '--max-semi-space-size=2',
+        '--invocation-count-for-turbofan=100000',
+        '/app/main.js',
+      ],
       Cmd: ['operator'],
     });
   });

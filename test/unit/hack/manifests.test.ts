@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -5,6 +6,7 @@ import { STOP_FILE } from '../../../src/agent/host.ts';
 import { STATE_FOLDER } from '../../../src/agent/journal.ts';
 import { SYSCTL_FILE } from '../../../src/agent/sysctl.ts';
 import { SYSTEM_BUS } from '../../../src/agent/systemd.ts';
+import { imageConfig } from '../../e2e/cluster/dockerfile.ts';
 import { play } from '../cli/fake-session.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
@@ -15,6 +17,7 @@ interface Workload {
 
 interface PodSpec {
   readonly containers: readonly {
+    readonly env: readonly { readonly name: string }[];
     readonly args: readonly string[];
     readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
     readonly livenessProbe: { readonly httpGet: { readonly host: string; readonly port: string } };
@@ -52,6 +55,12 @@ describe.each([
     const { host, port } = container!.livenessProbe.httpGet;
     const probed = container!.ports.find(({ name }) => name === port)?.containerPort;
     expect((started[0] as Record<string, unknown>)['healthProbeBindAddress']).toBe(`${host}:${probed}`);
+  });
+
+  test('takes the place of no variable that the image sets', () => {
+    const { Env = [] } = imageConfig(read('Dockerfile'));
+    const names = container!.env.map(({ name }) => name);
+    expect(Env.filter((variable) => names.includes(variable.replace(/=.*$/su, '')))).toEqual([]);
   });
 });
 
@@ -103,9 +112,15 @@ describe('the mounts of the agent', () => {
   });
 });
 
+test('Node.js knows the flags that the image gives it', () => {
+  const flags = (imageConfig(read('Dockerfile')).Entrypoint ?? []).slice(1, -1);
+  expect(flags).not.toEqual([]);
+  expect(execFileSync(process.execPath, [...flags, '--print', '1 + 1'], { encoding: 'utf8' })).toBe('2\n');
+});
+
 test('what the image runs is what is bundled', () => {
-  const entry = /^ENTRYPOINT (?<list>.+)$/mu.exec(read('Dockerfile'))?.groups?.['list'] ?? '[]';
-  expect(JSON.parse(entry)).toContain('/app/main.js');
+  const { Entrypoint = [] } = imageConfig(read('Dockerfile'));
+  expect(Entrypoint.at(-1)).toBe('/app/main.js');
   expect(read('Dockerfile')).toContain('COPY --from=build /build/dist/image/ ./');
   expect(JSON.parse(read('package.json'))).toMatchObject({ bin: { 'kubectl-dualstack': 'dist/main.js' } });
 });

@@ -35,14 +35,19 @@ export function diagnose(node: NodeFacts, outlook: Outlook, known: Known = NOTHI
 }
 
 /** How bad it is, without a look at why: what decides on who is told first. */
-export type Severity = 'Lost' | 'None' | 'One' | 'Whole';
+export type Severity = 'Lost' | 'Gone' | 'None' | 'One' | 'Whole';
 
-/** Null: the node is as wanted. `None`, `One`: so many families it has; `Whole`: an address of each, and something else is wrong. */
+/**
+ * Null: the node is as wanted. `None`, `One`: so many families it has; `Gone`: an address of each, of which its host no longer has one; `Whole`: an
+ * address of each, and something else is wrong.
+ */
 export function severityOf(node: NodeFacts, outlook: Outlook, known: Omit<Known, 'since'>): Severity | null {
   const missing = missingFamilyOf(node, outlook.families);
   if (isLost(node, missing, outlook, known.proof)) return 'Lost';
   if (missing !== null) return node.internalIPs.length === 0 ? 'None' : 'One';
-  return ofDual(node, outlook, known) === null ? null : 'Whole';
+  const told = ofDual(node, outlook, known);
+  if (told === null) return null;
+  return told.cause === 'AddressGone' ? 'Gone' : 'Whole';
 }
 
 function missingFamilyOf({ internalIPs }: NodeFacts, families: readonly Family[]): Family | null {

@@ -37,8 +37,9 @@ export function nodesStatus(
     const severity = severityOf(node, outlook, { proof: proofOf(proofs, node), guarded: isGuarded(node) });
     if (severity === null) continue;
     const at = since(node);
-    const from = at ?? node.createdAt;
-    const delayed = severity !== 'Whole' && isDelayed(from, outlook);
+    // Addresses that are known to be gone come before those that have just gone: since when is remembered only of those that are told.
+    const from = severity === 'Gone' ? (goneSince.get(node.name) ?? secondsOf(outlook.now)) : (at ?? node.createdAt);
+    const delayed = severity !== 'Whole' && severity !== 'Gone' && isDelayed(from, outlook);
     if (delayed) {
       counts.delayed += 1;
       if (delayedSince === null || from < delayedSince) delayedSince = from;
@@ -80,7 +81,7 @@ const goneBefore = (previous: NodesStatus | undefined): ReadonlyMap<string, stri
   );
 
 /** A node that lost what it had comes before those that merely lack something. */
-const RANK: Readonly<Record<Severity, number>> = { Lost: 0, None: 1, One: 2, Whole: 3 };
+const RANK: Readonly<Record<Severity, number>> = { Lost: 0, Gone: 1, None: 2, One: 3, Whole: 4 };
 
 /** The longest without comes first. Times of one form compare as texts; names in code units, which thousands of nodes can afford. */
 const worstFirst = (a: Lacking, b: Lacking): number =>

@@ -71,6 +71,23 @@ test('since: an address that goes has been gone from then on, whatever was wrong
   expect(look(gone, LATER + 60_000, second).exceptions).toMatchObject([{ since: before(-900) }]);
 });
 
+test('addresses that are gone are told before what is merely lacking, and stay told until they are back, however many there are', () => {
+  const gone = (n: number): NodeFacts =>
+    nodeFacts(n, { dual: true }, {}, { addresses: [hostAddress({ address: hostIPv4(n) })] });
+  const many = Array.from({ length: 60 }, (_, n) => lacking(n + 100));
+  const first = told([...many, gone(1)]);
+  expect(first.exceptions).toHaveLength(50);
+  expect(first.exceptions[0]).toMatchObject({ name: 'worker-1', cause: 'AddressGone', since: before(0) });
+  expect(told([...many, gone(1)], first, LATER).exceptions[0]).toMatchObject({ name: 'worker-1', since: before(0) });
+
+  const renumbered = Array.from({ length: 80 }, (_, n) => gone(n + 1));
+  const told1 = told(renumbered);
+  const told2 = told(renumbered, told1, LATER);
+  expect(told2.exceptions.map(({ name, since }) => [name, since])).toEqual(
+    told1.exceptions.map(({ name }) => [name, before(0)]),
+  );
+});
+
 /** Its kubelet was restarted so many seconds ago, and the script did not find IPv6. */
 const late = (ago: number) =>
   nodeFacts(

@@ -236,12 +236,11 @@ const capacity = (reason: FindingReason, message: string, field: string): Findin
  */
 function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps: readonly Step[]): readonly Finding[] {
   if (steps.some(isAboutAllNodes)) return [];
-  const open = new Map(
-    steps.flatMap((step) => {
-      if (step.kind !== 'EditHost' && step.kind !== 'Handoff') return [];
-      return step.node !== undefined && step.phase === 'NodeIPs' && isOpen(step) ? [[step.node, step] as const] : [];
-    }),
-  );
+  const open = new Map<string, Extract<Step, { readonly kind: 'EditHost' | 'Handoff' }>>();
+  for (const step of steps) {
+    if (step.kind !== 'EditHost' && step.kind !== 'Handoff') continue;
+    if (step.node !== undefined && step.phase === 'NodeIPs' && isOpen(step)) open.set(step.node, step);
+  }
   const lacking = nodes.filter((node) => {
     if (wanted.families.every((family) => hasFamily(node.internalIPs, family))) return false;
     const step = open.get(node.name);

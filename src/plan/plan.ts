@@ -110,9 +110,14 @@ function inOrder(direction: Direction, steps: readonly Step[]): readonly Step[] 
  */
 function planHash(wanted: Wanted, steps: readonly Step[]): string {
   const lasting = steps.filter((step) => !isRemedy(step) && !COMING_AND_GOING.includes(step.phase));
-  const kinds = new Set(lasting.map(({ phase, group, kind }) => `${phase}/${group}/${kind}`));
+  // Thousands of nodes have a step of one kind each, one after the other.
+  const runs = lasting.filter((step, index) => !isOfKind(step, lasting[index - 1]));
+  const kinds = new Set(runs.map(({ phase, group, kind }) => `${phase}/${group}/${kind}`));
   return fingerprintOf({ wanted: { ...wanted, restore: undefined }, kinds: [...kinds].sort() });
 }
+
+const isOfKind = ({ phase, group, kind }: Step, other: Step | undefined): boolean =>
+  phase === other?.phase && group === other.group && kind === other.kind;
 
 const COMING_AND_GOING: readonly Phase[] = ['Services', 'Workloads', 'Verify'];
 

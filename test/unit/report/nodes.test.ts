@@ -11,6 +11,8 @@ const told = (nodes: readonly NodeFacts[], previous?: NodesStatus, now = AT): No
   nodesStatus({ ...OUTLOOK, now }, nodes, null, previous);
 const whole = (n: number): NodeFacts => nodeFacts(n, { dual: true });
 const lacking = (n: number, change = {}): NodeFacts => nodeFacts(n, { ipv6: false }, change);
+const gone = (n: number): NodeFacts =>
+  nodeFacts(n, { dual: true }, {}, { addresses: [hostAddress({ address: hostIPv4(n) })] });
 const LATER = AT + 900_000;
 
 test('since: a node that was whole at the last look has been without from now on, and stays so', () => {
@@ -65,15 +67,12 @@ test('since: an address that goes has been gone from then on, whatever was wrong
     nodesStatus({ ...OUTLOOK, hostPodIPs: hostPods, now }, [node], null, previous);
   const first = look(whole(1), AT);
   expect(first.exceptions).toMatchObject([{ cause: 'HostPodsSingleFamily', since: before(86_400) }]);
-  const gone = nodeFacts(1, { dual: true }, {}, { addresses: [hostAddress({ address: hostIPv4(1) })] });
-  const second = look(gone, LATER, first);
+  const second = look(gone(1), LATER, first);
   expect(second.exceptions).toMatchObject([{ cause: 'AddressGone', since: before(-900) }]);
-  expect(look(gone, LATER + 60_000, second).exceptions).toMatchObject([{ since: before(-900) }]);
+  expect(look(gone(1), LATER + 60_000, second).exceptions).toMatchObject([{ since: before(-900) }]);
 });
 
 test('addresses that are gone are told before what is merely lacking, and stay told until they are back, however many there are', () => {
-  const gone = (n: number): NodeFacts =>
-    nodeFacts(n, { dual: true }, {}, { addresses: [hostAddress({ address: hostIPv4(n) })] });
   const many = Array.from({ length: 60 }, (_, n) => lacking(n + 100));
   const first = told([...many, gone(1)]);
   expect(first.exceptions).toHaveLength(50);

@@ -264,6 +264,18 @@ export interface Snippet {
 export const isRemedy = (step: Step): boolean =>
   (step.kind === 'ApplyObject' || step.kind === 'EditHost') && step.remedy === true;
 
+/** Steps that are of one phase, group and kind, by these. Thousands of nodes have one of a kind each, one after the other. */
+export function byKind(steps: readonly Step[]): ReadonlyMap<string, readonly Step[]> {
+  let last: Step | undefined;
+  let key = '';
+  return Map.groupBy(steps, (step) => {
+    const { phase, group, kind } = step;
+    if (phase !== last?.phase || group !== last.group || kind !== last.kind) key = `${phase}/${group}/${kind}`;
+    last = step;
+    return key;
+  });
+}
+
 /** Nodes get their addresses by agents, which can restart a kubelet: only there can single nodes be helped in the same way. */
 export const editsKubelet = ({ kind, phase }: Step): boolean => kind === 'EditHost' && phase === 'NodeIPs';
 

@@ -1,4 +1,5 @@
 import type { BoundPlugins } from '../model/bound.ts';
+import { keyed } from '../model/keyed.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Request } from '../model/request.ts';
 import { editsKubelet } from '../model/step.ts';
@@ -9,11 +10,12 @@ export const outlookOf = (plan: Plan, { cni, distribution }: BoundPlugins, reque
   families: plan.wanted.families,
   settings: plan.wanted.nodes,
   usesPodCIDRs: cni.usesNodeIPAM,
-  hostPodIPs: new Map(
+  hostPodIPs: keyed(
     distribution
       .hostPods()
-      .filter(({ hostNetwork, terminating, podIPs }) => hostNetwork && !terminating && podIPs.length > 0)
-      .map(({ node, podIPs }) => [node, podIPs]),
+      .filter(({ hostNetwork, terminating, podIPs }) => hostNetwork && !terminating && podIPs.length > 0),
+    ({ node }) => node,
+    ({ podIPs }) => podIPs,
   ),
   editsHosts: plan.steps.some(editsKubelet),
   heldBy: heldBy(request, plan),

@@ -6,7 +6,7 @@ import { type Direction, type Phase, phaseOrder } from '../model/phase.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Recordable } from '../model/record.ts';
 import type { Request } from '../model/request.ts';
-import { editsKubelet, isRemedy, type Step } from '../model/step.ts';
+import { byKind, editsKubelet, isRemedy, type Step } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import type { Family } from '../net/family.ts';
 import { byHand, isTooOld } from './by-hand.ts';
@@ -110,14 +110,8 @@ function inOrder(direction: Direction, steps: readonly Step[]): readonly Step[] 
  */
 function planHash(wanted: Wanted, steps: readonly Step[]): string {
   const lasting = steps.filter((step) => !isRemedy(step) && !COMING_AND_GOING.includes(step.phase));
-  // Thousands of nodes have a step of one kind each, one after the other.
-  const runs = lasting.filter((step, index) => !isOfKind(step, lasting[index - 1]));
-  const kinds = new Set(runs.map(({ phase, group, kind }) => `${phase}/${group}/${kind}`));
-  return fingerprintOf({ wanted: { ...wanted, restore: undefined }, kinds: [...kinds].sort() });
+  return fingerprintOf({ wanted: { ...wanted, restore: undefined }, kinds: [...byKind(lasting).keys()].sort() });
 }
-
-const isOfKind = ({ phase, group, kind }: Step, other: Step | undefined): boolean =>
-  phase === other?.phase && group === other.group && kind === other.kind;
 
 const COMING_AND_GOING: readonly Phase[] = ['Services', 'Workloads', 'Verify'];
 

@@ -5,7 +5,7 @@ import { isBlocker } from '../model/finding.ts';
 import type { Memory } from '../model/memory.ts';
 import { refText } from '../model/object.ts';
 import type { Plan } from '../model/plan.ts';
-import { isSatisfied, type Step, type StepState } from '../model/step.ts';
+import { byKind, isSatisfied, type Step, type StepState } from '../model/step.ts';
 import type { Decision } from '../plan/next.ts';
 import { unreachable } from '../result.ts';
 
@@ -42,8 +42,7 @@ function currentOf({ steps }: Plan, decision: Decision, memory: Memory): PlanCur
   };
 }
 
-const grouped = (steps: readonly Step[]): readonly PlanStepStatus[] =>
-  [...Map.groupBy(steps, ({ phase, group, kind }) => `${phase} ${group} ${kind}`).values()].map(entryOf);
+const grouped = (steps: readonly Step[]): readonly PlanStepStatus[] => [...byKind(steps).values()].map(entryOf);
 
 function entryOf(steps: readonly Step[]): PlanStepStatus {
   const telling = steps.find((step) => !isSatisfied(step)) ?? steps[0];

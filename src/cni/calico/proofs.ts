@@ -1,4 +1,5 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from '../../model/facts.ts';
+import { keyed } from '../../model/keyed.ts';
 import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -25,8 +26,12 @@ export function nodeProofs(wanted: Wanted, facts: ClusterFacts, { agent }: Calic
   const inForce = entry?.is === 'Value' && entry.value === 'autodetect';
   const search = { primary, second, keys: [primary, second].map((family) => NAMES[family].proof), inForce };
   const seen = lookAt(workload.pods, facts.at);
-  const nodes = agentNodes(facts, agent.value).map((node) => [node.name, proofOf(node, seen, search)] as const);
-  return known({ inForce, nodes: new Map(nodes) });
+  const nodes = keyed(
+    agentNodes(facts, agent.value),
+    ({ name }) => name,
+    (node) => proofOf(node, seen, search),
+  );
+  return known({ inForce, nodes });
 }
 
 /** By the names of their nodes; of thousands of pods few fail. */

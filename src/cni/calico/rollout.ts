@@ -1,4 +1,5 @@
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
+import { keyed } from '../../model/keyed.ts';
 import { once, oncePer } from '../../model/once.ts';
 import type { StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -83,7 +84,13 @@ export const agentNodes: (facts: ClusterFacts, agent: CalicoNodeFacts) => readon
 
 type Nodes = ReadonlyMap<string, NodeFacts>;
 
-const byName: (nodes: readonly NodeFacts[]) => Nodes = once((nodes) => new Map(nodes.map((node) => [node.name, node])));
+const byName: (nodes: readonly NodeFacts[]) => Nodes = once((nodes) =>
+  keyed(
+    nodes,
+    ({ name }) => name,
+    (node) => node,
+  ),
+);
 
 interface Groups {
   readonly old: readonly PodFacts[];

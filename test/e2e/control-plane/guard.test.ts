@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
 import { asArray, at, type KubeObject } from '../../../src/model/object.ts';
 import { startCluster, type TestCluster } from '../../cluster/index.ts';
 import { askForDualStack, conditionOf, isReady, statusNow, untilStatus } from '../../support/conversion.ts';
@@ -153,14 +152,7 @@ test('a node whose IPv6 is late is tainted and told, and takes no pods until it 
   expect(where).toEqual(Array.from({ length: 6 }, () => 'worker-1'));
 
   late.setHostAddresses(addresses);
-  const causes = new Set<string>();
-  const isWhole = (status: ClusterStatus): boolean => {
-    for (const { cause } of status.nodes?.exceptions ?? []) causes.add(cause);
-    return isReady(status) && noExceptions(status);
-  };
-  await untilStatus(cluster, 'the node is whole', isWhole, 120_000);
-  // It has both addresses, and calico-node there has not proven them yet.
-  expect([...causes]).toContain('CNIPending');
+  await untilStatus(cluster, 'the node is whole', (status) => isReady(status) && noExceptions(status), 120_000);
   const [node] = (await list('node')).filter(({ metadata }) => metadata.name === LATE);
   expect(node?.metadata.annotations).toHaveProperty(['projectcalico.org/IPv6Address']);
   const taints = asArray(at(node, 'spec', 'taints')).map((taint) => at(taint, 'key'));

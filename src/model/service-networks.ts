@@ -4,6 +4,7 @@ import type { Family } from '../net/family.ts';
 import type { ServiceFacts } from './facts.ts';
 import { familyOf } from './node-address.ts';
 import { asArray, asString, at, type KubeObject, type ObjectRef } from './object.ts';
+import type { Permission } from './plugin.ts';
 import { ifThere, type Known, type Reader } from './reader.ts';
 import type { Handoff } from './step.ts';
 
@@ -12,6 +13,14 @@ export const DEFAULT_SERVICE_CIDR: ObjectRef = {
   apiVersion: 'networking.k8s.io/v1',
   kind: 'ServiceCIDR',
   name: 'kubernetes',
+};
+
+export const SEE_SERVICE_NETWORKS: Permission = {
+  why: 'see which Service networks there are',
+  apiGroups: ['networking.k8s.io'],
+  resources: ['servicecidrs'],
+  resourceNames: [DEFAULT_SERVICE_CIDR.name],
+  verbs: ['get'],
 };
 
 /** The networks of ServiceCIDR `kubernetes`, primary first. Known null: the server has no such object. */

@@ -6,7 +6,7 @@ import { addressOfFamily, familyOf } from '../../model/node-address.ts';
 import { phaseOrder } from '../../model/phase.ts';
 import { type Known, unknown } from '../../model/reader.ts';
 import { remakeNode } from '../../model/remake-node.ts';
-import { readServiceNetworks } from '../../model/service-networks.ts';
+import { readServiceNetworks, SEE_SERVICE_NETWORKS } from '../../model/service-networks.ts';
 import { everyWay } from '../../model/support.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { FAMILIES, type Family, type PerFamily } from '../../net/family.ts';
@@ -65,15 +65,7 @@ function distribution(program: Program): Distribution<K3sFacts> {
     name: program.name,
     support: { page: program.name.toLowerCase(), ways: everyWay({ is: 'Refused', reason: 'NetworkImmutable' }) },
     defaultNodeMask: { IPv4: 24, IPv6: 64 },
-    permissions: [
-      {
-        why: 'see which Service networks there are',
-        apiGroups: ['networking.k8s.io'],
-        resources: ['servicecidrs'],
-        resourceNames: ['kubernetes'],
-        verbs: ['get'],
-      },
-    ],
+    permissions: [SEE_SERVICE_NETWORKS],
     detect: (basics) => detect(program, basics),
     observe: async (reader, { nodes }) => ({
       servers: nodes.flatMap((node) => toServers(program, node)),

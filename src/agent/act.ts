@@ -21,7 +21,7 @@ import { isStaticPod, restartsOf, reversedChanges } from './watch.ts';
 /** Restarts a service of the host, reading its unit again first if that was changed. */
 export type RestartService = (options: { readonly reloadUnits: boolean }) => Promise<Result<void, string>>;
 
-export interface ActContext {
+interface ActContext {
   readonly files: HostFiles;
   readonly host: HostView;
   readonly journal: Journal;
@@ -32,7 +32,7 @@ export interface ActContext {
 }
 
 /** The journal afterwards, as it lies on the host; and what went wrong, if something did. */
-export interface Acted {
+interface Acted {
   readonly journal: Journal;
   readonly failure: string | null;
 }

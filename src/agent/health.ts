@@ -7,7 +7,7 @@ import type { Probe } from './manifest.ts';
 /** An anonymous question may be refused (401, 403): whoever refuses it is alive. */
 const ALIVE: readonly number[] = [200, 401, 403];
 
-export interface HealthOptions {
+interface HealthOptions {
   /** Where an address of the host is to be dialled, if not there. */
   readonly mapAddress?: (host: string) => string;
   readonly timeoutMs?: number;

@@ -89,7 +89,7 @@ function confirmed(
   );
 }
 
-export const sameFlags = (a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean =>
+const sameFlags = (a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean =>
   Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([flag, value]) => b[flag] === value);
 
 interface Word {

@@ -28,7 +28,7 @@ export interface ConditionView {
   readonly since: string;
 }
 
-export interface ComponentView {
+interface ComponentView {
   readonly component: string;
   readonly where: string;
   readonly settings: string;

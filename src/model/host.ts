@@ -27,7 +27,7 @@ export const EDITABLE_SYSCTLS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What an agent changes and watches on its own. */
-export type HostComponent = StaticPod | 'kubelet' | 'k0s';
+type HostComponent = StaticPod | 'kubelet' | 'k0s';
 
 /** Flags that show that k0s took its new configuration: it works them out of it when it starts. */
 export const K0S_SHOWN_FLAGS = {

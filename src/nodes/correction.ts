@@ -16,7 +16,7 @@ export interface RemedyOutlook {
   readonly now: number;
 }
 
-export type Correction =
+type Correction =
   | {
       readonly is: 'Due';
       readonly nodeIPs: readonly string[];

@@ -6,7 +6,7 @@ import type { Tried } from './cause.ts';
 import { correctionOf, type RemedyOutlook } from './correction.ts';
 import { familyOfNodeIP, onlyFamilyOf, regimeOf } from './regime.ts';
 
-export type Restart =
+type Restart =
   | { readonly is: 'Due'; readonly token: string; readonly newcomer: Newcomer }
   | Waiting
   | { readonly is: 'Asked'; readonly attempt: Attempt }
@@ -18,7 +18,7 @@ export type Restart =
   | { readonly is: 'Pointless' };
 
 /** An address of a family that a kubelet would find when it is started again. */
-export interface Newcomer {
+interface Newcomer {
   readonly family: Family;
   readonly address: string;
   /** Seconds since the epoch, by the clock of its host. */

@@ -8,7 +8,7 @@ import type { Step, StepState } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { type Family, isOfFamily } from '../net/family.ts';
 
-export interface Guard {
+interface Guard {
   readonly steps: readonly Step[];
   readonly findings: readonly Finding[];
 }

@@ -15,7 +15,7 @@ import { FIRST_FAMILIES_KEY } from './record-step.ts';
 /** Where the plan leads: to what the spec asks, or back to the first state (roll-back and `deletionPolicy: Revert`). */
 export type Goal = 'Spec' | 'FirstState';
 
-export interface Settled {
+interface Settled {
   readonly wanted: Wanted;
   readonly findings: readonly Finding[];
   /** Families that the control plane has now, primary first; empty: it could not be told. */

@@ -117,7 +117,7 @@ const JOINING_MS = 300_000;
 /** Whole seconds, as Kubernetes writes times. */
 const secondsOf = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/u, 'Z');
 
-export const proofOf = (proofs: Proofs, node: NodeFacts): NodeProof | null =>
+const proofOf = (proofs: Proofs, node: NodeFacts): NodeProof | null =>
   proofs?.known === true ? (proofs.value.nodes.get(node.name) ?? null) : null;
 
 export const knownOf = (node: NodeFacts, proofs: Proofs, since: string | null): Known => ({
@@ -150,10 +150,10 @@ function exceptionOf(node: NodeFacts, diagnosis: Diagnosis, delayed: boolean): N
   };
 }
 
-export const GUARDED = `New pods are kept off it by the taint ${GUARD_TAINT}.`;
+const GUARDED = `New pods are kept off it by the taint ${GUARD_TAINT}.`;
 
 /** In the order of its addresses. */
-export function familiesOf({ internalIPs }: NodeFacts): readonly Family[] {
+function familiesOf({ internalIPs }: NodeFacts): readonly Family[] {
   const present = FAMILIES.filter((family) => hasFamily(internalIPs, family));
   return internalIPs[0]?.includes(':') === true ? present.toReversed() : present;
 }

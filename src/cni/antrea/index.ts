@@ -15,7 +15,7 @@ const CONFIG_MAP: ObjectRef = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 
 const ANTREA_PHASES: readonly Phase[] = ['CNIAgents'];
 
 /** DaemonSet antrea-agent. Known null: it does not exist. */
-export type AntreaFacts = Known<WorkloadFacts | null>;
+type AntreaFacts = Known<WorkloadFacts | null>;
 
 /**
  * Antrea has no switch of families: its agent takes them from the podCIDRs of its Node when it starts (`Node.Spec.PodCIDRs`, since 0.10). Nobody has seen it

@@ -8,7 +8,7 @@ import { err, ok, type Result } from '../../result.ts';
 const PLACEHOLDERS = { IPv4: 'usePodCidr', IPv6: 'usePodCidrIPv6' } as const;
 
 /** How host-local is told where addresses come from. */
-export interface NetworkConfig {
+interface NetworkConfig {
   /** `host-local`, `calico-ipam`, … */
   readonly ipamType: string;
   /** Subnets in their order, whichever way they are written. */

@@ -25,7 +25,7 @@ export function ownHands(controller: Controller, { nodes }: ClusterFacts): OwnHa
     : { controller, node, report };
 }
 
-export interface FileEdit {
+interface FileEdit {
   readonly hands: OwnHands;
   readonly target: Target;
   readonly changes: readonly Change[];

@@ -20,7 +20,7 @@ export interface K3sFacts {
   readonly serviceCIDR: Known<readonly string[] | null>;
 }
 
-export interface Server {
+interface Server {
   readonly node: string;
   /** Family of the default networks: that of its first address. */
   readonly family: Family;

@@ -14,7 +14,7 @@ export interface ClusterConfig {
 
 export type ConfiguredComponent = 'apiServer' | 'controllerManager';
 
-export interface ExtraArg {
+interface ExtraArg {
   readonly name: string;
   readonly value: string;
 }

@@ -12,13 +12,13 @@ import type { Instance } from './instances.ts';
  */
 const EDIT_TIMEOUT = 300;
 
-export interface StaticPodEdit {
+interface StaticPodEdit {
   readonly instance: Instance;
   readonly node: NodeFacts;
   readonly plan: FlagPlan;
 }
 
-export interface EditWords {
+interface EditWords {
   readonly phase: Phase;
   readonly group: string;
   readonly why: string;

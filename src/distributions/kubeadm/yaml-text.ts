@@ -62,7 +62,7 @@ export function renameKey(text: string, path: Path, key: string, name: string): 
 }
 
 /** A new entry as data: a value, a map or a list of maps. */
-export type Entry = string | { readonly [key: string]: Entry } | readonly { readonly [key: string]: string }[];
+type Entry = string | { readonly [key: string]: Entry } | readonly { readonly [key: string]: string }[];
 
 /** Adds a key as the first of the map at `path`, in the style of that map. */
 export function addKey(text: string, path: Path, key: string, value: Entry): Result<string, string> {

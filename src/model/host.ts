@@ -190,3 +190,13 @@ export interface AgentCondition {
   readonly observedGeneration: number;
   readonly lastTransitionTime: string;
 }
+
+/**
+ * The agent says that somebody changed its host after everything had been in force. It waits to be asked again, so that hosts are put right one after
+ * another.
+ */
+export const hasDrifted = (agent: AgentFacts | null): boolean =>
+  agent?.conditions.some(
+    ({ type, reason, observedGeneration }) =>
+      type === 'Applied' && reason === 'Drifted' && observedGeneration === agent.generation,
+  ) ?? false;

@@ -19,7 +19,7 @@ interface HealthOptions {
  * The certificate is not verified: nothing secret is sent, nothing but the status is believed, and the authority that signed it may
  * be known to the component alone.
  */
-export function makeAskHealth({ mapAddress = (host) => host, timeoutMs = 3_000 }: HealthOptions = {}): AskHealth {
+export function makeAskHealth({ mapAddress = (host) => host, timeoutMs = 3_000 }: HealthOptions): AskHealth {
   return (probe) =>
     new Promise((resolve) => {
       const asked = ask(probe, mapAddress(hostOf(probe)), timeoutMs, (status) => resolve(ALIVE.includes(status)));

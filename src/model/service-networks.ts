@@ -3,7 +3,7 @@ import { contains, parseCidr } from '../net/cidr.ts';
 import type { Family } from '../net/family.ts';
 import type { ServiceFacts } from './facts.ts';
 import { familyOf } from './node-address.ts';
-import { asArray, asString, at, type KubeObject, type ObjectRef } from './object.ts';
+import { asStrings, at, type KubeObject, type ObjectRef } from './object.ts';
 import type { Permission } from './plugin.ts';
 import { ifThere, type Known, type Reader } from './reader.ts';
 import type { Handoff } from './step.ts';
@@ -28,8 +28,7 @@ export const readServiceNetworks = async (reader: Reader): Promise<Known<readonl
   ifThere(await reader.get(DEFAULT_SERVICE_CIDR), networksOfServiceCIDR);
 
 /** In its order: those of ServiceCIDR `kubernetes` have the primary one first. */
-export const networksOfServiceCIDR = (object: KubeObject): readonly string[] =>
-  asArray(at(object, 'spec', 'cidrs')).flatMap((cidr) => asString(cidr) ?? []);
+export const networksOfServiceCIDR = (object: KubeObject): readonly string[] => asStrings(at(object, 'spec', 'cidrs'));
 
 /** Families of which Services have addresses, as an API server shows that has no ServiceCIDR objects. */
 export const familiesInUse = (services: readonly ServiceFacts[]): readonly Family[] => [

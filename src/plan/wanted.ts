@@ -2,7 +2,7 @@ import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Network } from '../model/networks.ts';
-import { at, asArray, asString } from '../model/object.ts';
+import { asStrings, at } from '../model/object.ts';
 import { type Direction, PHASES } from '../model/phase.ts';
 import type { Known } from '../model/reader.ts';
 import type { Recorded } from '../model/record.ts';
@@ -68,7 +68,7 @@ export function settle(request: Request, facts: ClusterFacts, plugins: BoundPlug
 /** The families that the first record speaks of; null: nothing was recorded. */
 function firstFamilies(facts: ClusterFacts): readonly Family[] | null {
   const recorded = recordsOf(facts)[FIRST_FAMILIES_KEY];
-  const families = asArray(at(recorded, 'families')).flatMap((entry) => asString(entry) ?? []);
+  const families = asStrings(at(recorded, 'families'));
   return families.length === 0 ? null : families.filter((family) => family === 'IPv4' || family === 'IPv6');
 }
 

@@ -1,6 +1,6 @@
 import type { Basics, ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
-import { listText } from '../../model/list-text.ts';
+import { nameList } from '../../model/list-text.ts';
 import { agreed, type Mention, mention } from '../../model/networks.ts';
 import { addressOfFamily, familyOf } from '../../model/node-address.ts';
 import { phaseOrder } from '../../model/phase.ts';
@@ -241,7 +241,7 @@ function lacking(
     {
       reason: 'PodCIDRsMissing',
       object: { apiVersion: 'v1', kind: 'Node', name: first.name },
-      message: `The servers of ${title} have networks of ${families.join(' and ')}, but ${who} lack an address or a pod CIDR of one: ${listText(behind.map(({ name }) => name))}. They were there before.`,
+      message: `The servers of ${title} have networks of ${families.join(' and ')}, but ${who} lack an address or a pod CIDR of one: ${nameList(behind)}. They were there before.`,
       remedy: remedyFor(first.name),
       blocks: [],
     },

@@ -21,7 +21,7 @@ import { isStaticPod, restartsOf, reversedChanges } from './watch.ts';
 /** Restarts a service of the host, reading its unit again first if that was changed. */
 export type RestartService = (options: { readonly reloadUnits: boolean }) => Promise<Result<void, string>>;
 
-export interface ActContext {
+interface ActContext {
   readonly files: HostFiles;
   readonly host: HostView;
   readonly journal: Journal;
@@ -32,7 +32,7 @@ export interface ActContext {
 }
 
 /** The journal afterwards, as it lies on the host; and what went wrong, if something did. */
-export interface Acted {
+interface Acted {
   readonly journal: Journal;
   readonly failure: string | null;
 }
@@ -138,8 +138,6 @@ function editStaticPod(context: ActContext, component: StaticPod, changes: FlagC
   });
 }
 
-type EditKubelet = Extract<AgentAction, { readonly kind: 'EditKubelet' }>;
-
 /** The text that keeps the kubelet from starting the new pod before the old one has ended; the text itself where that end could not be seen. */
 function heldBack({ podGroups, uptimeMs }: HostView, view: PodView, text: string): string {
   const pod = view.proven.at(-1)?.pod ?? null;
@@ -162,6 +160,8 @@ function rewriteInterim({ files, host }: ActContext, action: InterimAction): Res
   const next = action.kind === 'LetStart' ? null : asInterim(text, { pod: action.pod, at: host.uptimeMs });
   return files.replace(view.file, next ?? withoutInterim(text));
 }
+
+type EditKubelet = Extract<AgentAction, { readonly kind: 'EditKubelet' }>;
 
 function editKubelet(context: ActContext, { nodeIP, token }: EditKubelet): Acted {
   const { setup } = context.host.kubelet;

@@ -41,7 +41,7 @@ export type AgentAction =
   | { readonly kind: 'Undo'; readonly component: Component; readonly why: string };
 
 /** Why the settings are not (all) in force: the reasons of the condition `Applied`. */
-export type AppliedReason =
+type AppliedReason =
   | 'Applied'
   | 'Applying'
   | 'Recording'

@@ -40,7 +40,7 @@ export const beforeShutdown = (picture: readonly Goroutines[]): Before => ({
   requests: picture.filter(isOtherRequest),
 });
 
-export type Drained =
+type Drained =
   /** Every request has been answered; only watches are left. */
   { readonly is: 'Drained' } | { readonly is: 'Running' } | { readonly is: 'Busy'; readonly why: string };
 

@@ -5,7 +5,7 @@ import type { Result } from '../result.ts';
  * Edits one argument inside a variable of an environment file or of a systemd unit's `Environment=`, character by character.
  * The last assignment of a variable counts, as systemd reads it.
  */
-export interface Assignment {
+interface Assignment {
   /** Where the value's words begin and end in the text, inside any quotes. */
   readonly from: number;
   readonly to: number;

@@ -7,7 +7,7 @@ import type { Probe } from './manifest.ts';
 /** An anonymous question may be refused (401, 403): whoever refuses it is alive. */
 const ALIVE: readonly number[] = [200, 401, 403];
 
-export interface HealthOptions {
+interface HealthOptions {
   /** Where an address of the host is to be dialled, if not there. */
   readonly mapAddress?: (host: string) => string;
   readonly timeoutMs?: number;
@@ -19,7 +19,7 @@ export interface HealthOptions {
  * The certificate is not verified: nothing secret is sent, nothing but the status is believed, and the authority that signed it may
  * be known to the component alone.
  */
-export function makeAskHealth({ mapAddress = (host) => host, timeoutMs = 3_000 }: HealthOptions = {}): AskHealth {
+export function makeAskHealth({ mapAddress = (host) => host, timeoutMs = 3_000 }: HealthOptions): AskHealth {
   return (probe) =>
     new Promise((resolve) => {
       const asked = ask(probe, mapAddress(hostOf(probe)), timeoutMs, (status) => resolve(ALIVE.includes(status)));

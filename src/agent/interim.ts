@@ -9,7 +9,7 @@ import { GROUP } from '../api/names.ts';
  * `allowPodStart`, backOffPeriod). A manifest that differs in anything is another pod to it, which it looks at once. So a changed manifest is written
  * with a mark first, and without when the old pod has ended. Should nobody do the second, the kubelet runs the marked one: nothing but the mark differs.
  */
-export interface Interim {
+interface Interim {
   /** Uid of the pod that has to end first. */
   readonly pod: string;
   /** When it was written, in milliseconds since the host's boot. */

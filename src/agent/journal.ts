@@ -10,12 +10,12 @@ export const STATE_FOLDER = '/var/lib/dualstack';
 const JOURNAL = `${STATE_FOLDER}/state.json`;
 
 const component = z.enum(['kube-apiserver', 'kube-controller-manager', 'kubelet', 'k0s']);
+export type Component = z.infer<typeof component>;
 /** What is restarted by its service. */
 const restartable = z.enum(['kubelet', 'k0s']);
 export type Restartable = z.infer<typeof restartable>;
 
 const shownFlags = z.record(z.string(), z.string());
-export type Component = z.infer<typeof component>;
 
 /** One edit that is still being watched. Written before the edit is made, so that a crash cannot leave an edit unwatched. */
 const watchSchema = z.object({
@@ -30,9 +30,9 @@ const watchSchema = z.object({
   editedAt: z.number(),
   /** When a process with the old arguments was last seen: the new one cannot have started before. */
   oldSeenAt: z.number(),
-  /** Processes with the new arguments. `excused`: it ended for a reason that the edit cannot have. */
   /** How often the container had been restarted before the edit, by uid of its Pod; null: unknown, later looks begin from what they see. */
   logsBefore: z.record(z.string(), z.number()).nullable().default(null),
+  /** Processes with the new arguments. `excused`: it ended for a reason that the edit cannot have. */
   processes: z.array(z.object({ key: z.string(), seenAt: z.number(), gone: z.boolean(), excused: z.boolean() })),
   /** Runs that ended by the kubelet's own count, before the edit had proven to work. */
   exits: z.number(),

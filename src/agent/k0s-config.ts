@@ -3,6 +3,7 @@ import type { Document, Pair, YAMLMap } from 'yaml';
 import { k0sValueKind } from '../model/k0s.ts';
 import type { EditableK0sSetting } from '../model/k0s.ts';
 import { at } from '../model/object.ts';
+import { eolOf, lineStart, splice } from '../model/text-lines.ts';
 import { err, ok } from '../result.ts';
 import type { Result } from '../result.ts';
 import { canonicalText } from './canonical.ts';
@@ -199,12 +200,6 @@ const spelt = (value: Value, style: string | undefined, inFlow: boolean): string
 
 const inline = ([key = '', ...rest]: readonly string[], value: Value): string =>
   rest.length === 0 ? `${key}: ${spelt(value, undefined, true)}` : `${key}: {${inline(rest, value)}}`;
-
-const splice = (text: string, from: number, to: number, insert: string): string =>
-  text.slice(0, from) + insert + text.slice(to);
-
-const eolOf = (text: string): string => (text.includes('\r\n') ? '\r\n' : '\n');
-const lineStart = (text: string, position: number): number => text.lastIndexOf('\n', position - 1) + 1;
 
 /** Behind the line break that ends the line; the end of the text where there is none. */
 function nextLine(text: string, position: number): number {

@@ -8,7 +8,7 @@ import type { HostFiles } from './files.ts';
  * Where patches usually are. kubeadm knows no default: whoever calls it names the folder (`patches.directory`, `--patches`), and nothing of that is kept in
  * the cluster.
  */
-export const PATCHES_FOLDER = '/etc/kubernetes/patches';
+const PATCHES_FOLDER = '/etc/kubernetes/patches';
 
 /** So many are told, as the resource's schema has it. */
 const MAX_PATCHES = 16;

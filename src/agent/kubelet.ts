@@ -20,7 +20,7 @@ const UNIT_FOLDERS = [
 ];
 
 /** One variable of the kubelet's command line, and the file that sets it. Later ones beat earlier ones. */
-export interface KubeletSource {
+interface KubeletSource {
   readonly file: string;
   readonly variable: string;
   /** Set in the unit itself: systemd must read its units again before a restart shows the change. */

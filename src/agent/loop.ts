@@ -9,7 +9,7 @@ const WAIT_MS = { Busy: 500, Watching: 2_000, Idle: 10_000 } as const;
 /** Events come in bursts: this long they are gathered. */
 const GATHER_MS = 100;
 
-export interface LoopDeps {
+interface LoopDeps {
   readonly pass: Pass;
   readonly alarm: Alarm;
   readonly addressesChanged: AddressesChanged;
@@ -43,7 +43,7 @@ async function safely({ pass, log }: LoopDeps): Promise<Passed> {
   }
 }
 
-export interface Alarm {
+interface Alarm {
   readonly ring: () => void;
   /** Until it rings, the time is over or the signal aborts. */
   wait(milliseconds: number, signal: AbortSignal): Promise<void>;

@@ -1,5 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
 import type { Document, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import { lineStart, splice } from '../model/text-lines.ts';
 import { err, ok } from '../result.ts';
 import type { Result } from '../result.ts';
 import type { StaticPodName } from './pod-logs.ts';
@@ -89,7 +90,7 @@ function confirmed(
   );
 }
 
-export const sameFlags = (a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean =>
+const sameFlags = (a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean =>
   Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([flag, value]) => b[flag] === value);
 
 interface Word {
@@ -205,8 +206,8 @@ function appendItem(text: string, words: readonly Word[], content: string): Resu
   const [from, to] = rangeOf(last.node);
   if (last.list.flow === true) return ok(splice(text, to, to, `, ${item}`));
 
-  const lineStart = text.lastIndexOf('\n', from - 1) + 1;
-  const lead = text.slice(lineStart, from);
+  const start = lineStart(text, from);
+  const lead = text.slice(start, from);
   if (!/^[ ]*-[ \t]+$/.test(lead))
     return err('the last argument does not stand on a line of its own: write one argument a line');
   const eol = text.includes('\r\n') ? '\r\n' : '\n';
@@ -233,12 +234,12 @@ function removeItems(text: string, words: readonly Word[]): Result<string, strin
 
 function removeLine(text: string, { node, text: content }: Word): Result<string, string> {
   const [from, to] = rangeOf(node);
-  const lineStart = text.lastIndexOf('\n', from - 1) + 1;
-  if (!/^[ ]*-[ \t]+$/.test(text.slice(lineStart, from))) return unsafe(content);
+  const start = lineStart(text, from);
+  if (!/^[ ]*-[ \t]+$/.test(text.slice(start, from))) return unsafe(content);
   const newline = text[to - 1] === '\n' ? to - 1 : text.indexOf('\n', to);
-  if (newline >= 0) return ok(splice(text, lineStart, newline + 1, ''));
+  if (newline >= 0) return ok(splice(text, start, newline + 1, ''));
   // The last line of a file without a closing newline: the break before it goes with it.
-  return ok(text.slice(0, lineStart).replace(/\r?\n$/, ''));
+  return ok(text.slice(0, start).replace(/\r?\n$/, ''));
 }
 
 function removeFlowItem(text: string, { node, text: content }: Word): Result<string, string> {
@@ -248,9 +249,6 @@ function removeFlowItem(text: string, { node, text: content }: Word): Result<str
   const after = /^\s*,\s*/.exec(text.slice(to));
   return after === null ? unsafe(content) : ok(splice(text, from, to + after[0].length, ''));
 }
-
-const splice = (text: string, from: number, to: number, insert: string): string =>
-  text.slice(0, from) + insert + text.slice(to);
 
 function rangeOf(node: Scalar): readonly [number, number] {
   const range = node.range;

@@ -22,7 +22,7 @@ const RTF_ADDRCONF = 0x0004_0000;
 /** At most this many addresses are told: a status must stay small whatever a host carries. */
 const MAX_ADDRESSES = 100;
 const MAX_INTERFACES = 16;
-/** kube-proxy's ipvs mode gives every Service address to this interface: they say nothing of the host. */
+/** kube-proxy's ipvs mode and NodeLocal DNSCache give addresses of Services to these: they say nothing of the host. */
 const SERVICE_INTERFACES = ['kube-ipvs0', 'nodelocaldns'];
 
 /** What is on it comes and goes with Services and pods, and would make an idle node write its status. */

@@ -8,7 +8,7 @@ import type { Clock, Random } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { OwnNode, OwnObject } from './pass.ts';
 
-export interface OwnNodeOptions {
+interface OwnNodeOptions {
   readonly nodeName: string;
   readonly client: KubeClient;
   readonly clock: Clock;

@@ -7,7 +7,7 @@ import type { HostProcess } from './procfs.ts';
  * run there as pods (hosted control planes) or in containers that are nodes themselves (kind).
  */
 
-export interface PodIdentity {
+interface PodIdentity {
   /** Uids that the kubelet gave this static pod, newest and older ones, by the folders of its logs. Empty: no log is seen. */
   readonly uids: readonly string[];
   readonly flags: Readonly<Record<string, string>>;

@@ -37,7 +37,7 @@ export interface OwnNode {
   writeStatus(status: AgentStatus): Promise<Result<OwnObject, string>>;
 }
 
-export interface PassDeps {
+interface PassDeps {
   readonly files: HostFiles;
   readonly node: OwnNode;
   readonly ask: AskHealth;

@@ -70,7 +70,7 @@ export function readProcess(files: HostFiles, pid: number, program: string): Hos
 }
 
 /** Paths of `/proc/<pid>/cgroup`, each once: one for all controllers (version 2), or one for each hierarchy (version 1). */
-export function parseCgroups(text: string): readonly string[] {
+function parseCgroups(text: string): readonly string[] {
   const paths = text.split('\n').flatMap((line) => /^\d+:[^:]*:(\/.*)$/.exec(line)?.[1] ?? []);
   return [...new Set(paths)];
 }

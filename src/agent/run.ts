@@ -25,7 +25,7 @@ import { makeTerminate } from './terminate.ts';
 import { WATCH_DEFAULTS } from './watch.ts';
 import type { WatchOptions } from './watch.ts';
 
-export interface AgentRunOptions {
+interface AgentRunOptions {
   /** The Node, and with it the DualStackNode, that this agent serves. */
   readonly nodeName: string;
   /** Folder below which the host's files are seen. */
@@ -34,7 +34,7 @@ export interface AgentRunOptions {
   readonly watch?: Partial<WatchOptions>;
 }
 
-export interface AgentRunDeps {
+interface AgentRunDeps {
   readonly client: KubeClient;
   /** A connection to one API server by its own address. Without it an API server's old process always ends by itself. */
   readonly direct?: (server: string, timeoutMs: number) => Connection;
@@ -47,7 +47,7 @@ export interface AgentRunDeps {
   readonly mapAddress?: (host: string) => string;
 }
 
-export interface Agent {
+interface Agent {
   /** Until the signal. It never gives up: an agent that is away cannot undo. */
   run(signal: AbortSignal): Promise<void>;
   /** For the liveness probe: undefined while the loop turns. */

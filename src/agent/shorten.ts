@@ -35,7 +35,7 @@ export interface Prepared {
   readonly cancel: () => void;
 }
 
-export interface ShortenDeps {
+interface ShortenDeps {
   readonly files: HostFiles;
   readonly clock: Clock;
   readonly log: (message: string, detail?: Readonly<Record<string, unknown>>) => void;

@@ -17,7 +17,7 @@ export type AgentStatus = HostReport & {
   readonly conditions: readonly AgentCondition[];
 };
 
-export interface StatusInput {
+interface StatusInput {
   readonly host: HostView;
   readonly journal: Journal;
   readonly applied: Verdict;

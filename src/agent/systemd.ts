@@ -13,8 +13,10 @@ const MANAGER = {
   interface: 'org.freedesktop.systemd1.Manager',
 } as const;
 
+const ANSWERED_WITHIN_MS = 20_000;
+
 /** Restarts a unit through systemd's D-Bus interface: a socket is all that the agent needs to see of the host's init. */
-export function makeRestartService(files: HostFiles, unit: string, timeoutMs = 20_000): RestartService {
+export function makeRestartService(files: HostFiles, unit: string): RestartService {
   return async ({ reloadUnits }) => {
     const socket = files.onDisk(SYSTEM_BUS);
     if (!files.exists(SYSTEM_BUS)) {
@@ -22,7 +24,7 @@ export function makeRestartService(files: HostFiles, unit: string, timeoutMs = 2
         `${unit} cannot be restarted: ${SYSTEM_BUS} is not there. Mount it into the agent, or restart ${unit} by hand`,
       );
     }
-    const called = await onBus(socket, timeoutMs, async (bus) => {
+    const called = await onBus(socket, ANSWERED_WITHIN_MS, async (bus) => {
       if (reloadUnits) await bus.invoke({ ...MANAGER, member: 'Reload' });
       await bus.invoke({ ...MANAGER, member: 'RestartUnit', signature: 'ss', body: [unit, 'replace'] });
     });

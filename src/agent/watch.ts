@@ -141,7 +141,7 @@ const hasFlags = (process: HostProcess, watch: Watch): boolean =>
 /** systemd may start a k0s that refused its configuration again after 120 s only (`RestartSec`: github.com/k0sproject/k0s/pull/588). */
 const K0S_DOWN_MS = 20_000;
 
-export type Judgement =
+type Judgement =
   /** Not yet proven to work. */
   | { readonly is: 'InFlight'; readonly why: string }
   /** Works; crashes are still counted. */
@@ -174,7 +174,7 @@ export function judgeWatch(watch: Watch, now: number, options: WatchOptions): Ju
   return { is: 'InFlight', why: `${watch.component} ${stateText(watch)} yet` };
 }
 
-export const crashesOf = (watch: Watch): number =>
+const crashesOf = (watch: Watch): number =>
   Math.max(watch.exits, watch.processes.filter((process) => process.gone && !process.excused).length);
 
 export const reversedChanges = (watch: Watch): FlagChanges =>

@@ -18,7 +18,7 @@ import type { ClusterSession, LiveCluster, Observation, ObserveError, ProbeOptio
 import { observationWithLoads, takeSight } from './sight.ts';
 import { watchNodes } from './watch-nodes.ts';
 
-export interface SessionDeps {
+interface SessionDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;

@@ -9,7 +9,7 @@ import type { NetworkOptions } from './generate-request.ts';
 import type { Connection } from './session.ts';
 
 /** Adds a subcommand to a command. */
-export type AddCommand = (
+type AddCommand = (
   name: string,
   summary: string,
   run: (options: unknown) => Promise<ExitCode>,

@@ -3,7 +3,7 @@ import { parseSpec, resolve } from '../api/resolve.ts';
 import { problemText, type Problem } from '../api/rule.ts';
 import { cidrBlocksOf, type Network } from '../api/rules.ts';
 import type { NewCluster, Networks } from '../generate/contract.ts';
-import { parseCidr } from '../net/cidr.ts';
+import { familyOfNetwork } from '../net/cidr.ts';
 import type { Family } from '../net/family.ts';
 import { vocabulary } from '../registry.ts';
 import { ok, type Result } from '../result.ts';
@@ -80,13 +80,9 @@ function masksOf({ nodeCidrMaskSizeIpv4, nodeCidrMaskSizeIpv6 }: NetworkOptions)
 function completed(spec: ClusterSpec, defaults: Readonly<Record<Family, Networks>>): ClusterSpec {
   const blocks = (network: Network): { readonly cidrBlocks: string[] } => ({
     cidrBlocks: spec.ipFamilies.map(
-      (family) => cidrBlocksOf(spec, network).find((text) => familyOf(text) === family) ?? defaults[family][network],
+      (family) =>
+        cidrBlocksOf(spec, network).find((text) => familyOfNetwork(text) === family) ?? defaults[family][network],
     ),
   });
   return { ...spec, clusterNetwork: { ...spec.clusterNetwork, pods: blocks('pods'), services: blocks('services') } };
-}
-
-function familyOf(text: string): Family | null {
-  const cidr = parseCidr(text);
-  return cidr.ok ? cidr.value.family : null;
 }

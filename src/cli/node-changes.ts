@@ -6,7 +6,7 @@ export interface NodeChange {
   readonly row: NodeRow;
 }
 
-export interface NodeChangesOptions {
+interface NodeChangesOptions {
   /** Nodes that are as wanted are left out; one that becomes so is told once more. */
   readonly onlyMissing: boolean;
   /** Evidence is told, so that a change of it is one. */

@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
-import { FAMILIES, type Family } from '../net/family.ts';
+import { listText } from '../model/list-text.ts';
+import { FAMILIES, type Family, familyAtSight } from '../net/family.ts';
 import { type Diagnosis, fixText, fixWords, pauseText, triedText } from '../nodes/cause.ts';
 import { isGuarded } from '../plan/guard-steps.ts';
 import {
@@ -60,9 +61,7 @@ export function nodeRows(facts: ClusterFacts, diagnose: Diagnose): readonly Node
 
 const collator = new Intl.Collator('en');
 
-const familiesOf = (addresses: readonly string[]): readonly Family[] => [
-  ...new Set(addresses.map((address): Family => (address.includes(':') ? 'IPv6' : 'IPv4'))),
-];
+const familiesOf = (addresses: readonly string[]): readonly Family[] => [...new Set(addresses.map(familyAtSight))];
 
 /**
  * The table of `kubectl dualstack nodes`, and below it what to do about each cause. `wide` has that in the table, node by node, with roles, pod CIDRs
@@ -109,7 +108,7 @@ function nodeColumns(wide: boolean): readonly Column[] {
 }
 
 function cells(row: NodeRow, options: PrintOptions): readonly Cell[] {
-  const second = row.internalIPs.find((address) => familiesOf([address])[0] !== row.families[0]);
+  const second = row.internalIPs.find((address) => familyAtSight(address) !== row.families[0]);
   const { diagnosis } = row;
   return [
     { text: row.name },
@@ -170,16 +169,11 @@ function fixLines(rows: readonly NodeRow[], options: PrintOptions, isAsked: bool
     ...sorted
       .slice(0, TOLD)
       .flatMap(({ diagnosis, names }) => [
-        ...indented(`${diagnosis.cause} (${namesText(names)}): ${detailText(diagnosis)}`, '  ', options.width),
+        ...indented(`${diagnosis.cause} (${listText(names, NAMED)}): ${detailText(diagnosis)}`, '  ', options.width),
         ...doLines(diagnosis, names, options.width, isAsked),
       ]),
     ...(more > 0 ? [`  and ${plural(more, 'other cause')}: -o wide`] : []),
   ];
-}
-
-function namesText(names: readonly string[]): string {
-  const more = names.length - NAMED;
-  return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** A command for a node names its own addresses: of several nodes that of the first is shown. It is one line, to be copied as it stands. */

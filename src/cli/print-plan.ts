@@ -29,7 +29,7 @@ export function printPlan(plan: Plan, options: PrintOptions): string {
 }
 
 /** What a plan comes to in figures; only what is still to do counts. */
-export interface PlanSummary {
+interface PlanSummary {
   readonly total: number;
   readonly done: number;
   /** Steps ahead that interrupt something. */

@@ -33,7 +33,7 @@ const MORE: readonly Column[] = [
 ];
 
 /** What is told of all of them, also where a part is shown. */
-export interface AllServices {
+interface AllServices {
   readonly counts: ServiceCounts;
   readonly packets: ServicePackets | null;
 }

@@ -4,7 +4,7 @@ import { noteOn, worstFirst } from '../report/workloads.ts';
 import { type Column, type PrintOptions, table } from './text.ts';
 
 /** What keeps pods, as people ask about it. */
-export interface WorkloadRow {
+interface WorkloadRow {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;

@@ -1,4 +1,4 @@
-import { asArray, asNumber, asString, at } from '../model/object.ts';
+import { asArray, asNumber, asString, asStrings, at } from '../model/object.ts';
 
 /** `status.connectivity` as a screen needs it, read field by field: the operator may be of another version than this command. */
 export interface ProofView {
@@ -27,7 +27,7 @@ export const proofView = (value: unknown): ProofView => ({
   nodes: {
     ready: count(value, 'nodes', 'ready'),
     probed: count(value, 'nodes', 'probed'),
-    leftOut: asArray(at(value, 'nodes', 'leftOut')).flatMap((name) => asString(name) ?? []),
+    leftOut: asStrings(at(value, 'nodes', 'leftOut')),
   },
   pairs: { tested: count(value, 'pairs', 'tested'), total: count(value, 'pairs', 'total') },
   checks: { total: count(value, 'checks', 'total'), failed: count(value, 'checks', 'failed') },

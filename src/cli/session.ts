@@ -102,7 +102,7 @@ export type ObserveError =
   | { readonly kind: 'Unreadable'; readonly message: string };
 
 /** One thing wrong with a resource. */
-export interface Problem {
+interface Problem {
   /** Such as `spec.clusterNetwork.pods.cidrBlocks[1]`. */
   readonly path: string;
   /** What is wrong and what to do. */

@@ -1,4 +1,4 @@
-import { asArray, asNumber, asString, at, type KubeObject } from '../model/object.ts';
+import { asArray, asNumber, asString, asStrings, at, type KubeObject } from '../model/object.ts';
 
 /**
  * The status of a DualStackCluster as a screen needs it. Read field by field rather than by the schema, because the operator in
@@ -28,7 +28,7 @@ export interface ConditionView {
   readonly since: string;
 }
 
-export interface ComponentView {
+interface ComponentView {
   readonly component: string;
   readonly where: string;
   readonly settings: string;
@@ -91,7 +91,7 @@ export function statusView(resource: KubeObject): StatusView {
     name: resource.metadata.name,
     createdAt: resource.metadata.creationTimestamp ?? '',
     current: (asNumber(at(status, 'observedGeneration')) ?? -1) >= (resource.metadata.generation ?? 0),
-    families: asArray(at(resource, 'spec', 'ipFamilies')).flatMap((family) => asString(family) ?? []),
+    families: asStrings(at(resource, 'spec', 'ipFamilies')),
     conditions: asArray(at(status, 'conditions')).map(conditionView),
     detected: record(at(status, 'detected'), asString),
     components: asArray(at(status, 'components')).map(componentView),

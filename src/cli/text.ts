@@ -196,4 +196,4 @@ export function secondsText(seconds: number): string {
 export const spanText = ([from, to]: readonly [number, number]): string =>
   from === to ? secondsText(from) : to < 60 ? `${from}–${to} s` : `${secondsText(from)} – ${secondsText(to)}`;
 
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+export const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;

@@ -10,7 +10,7 @@ import type { Clock, Random } from '../runtime/clock.ts';
 import type { Contact, Observation, ObserveError, WatchNodesOptions } from './session.ts';
 import { observationOf, type Sight, type SightDeps, takeSight } from './sight.ts';
 
-export interface WatchNodesDeps {
+interface WatchNodesDeps {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly random: Random;

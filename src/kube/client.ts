@@ -13,11 +13,11 @@ export type { ListQuery } from '../model/reader.ts';
 
 export type SelectQuery = ListQuery;
 
-export interface CallOptions {
+interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface WriteOptions extends CallOptions {
+interface WriteOptions extends CallOptions {
   /** Who owns the fields that are written. */
   readonly fieldManager?: string;
   /** The server does everything but store. */
@@ -28,7 +28,7 @@ export interface WriteOptions extends CallOptions {
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
 }
 
-export interface ApplyOptions extends WriteOptions {
+interface ApplyOptions extends WriteOptions {
   readonly fieldManager: string;
   /** Take over fields that others own. Without it they are told in `conflicts` of the error. */
   readonly force?: boolean;
@@ -48,11 +48,11 @@ export interface Page {
   readonly resourceVersion: string;
 }
 
-export interface ServerVersion {
+interface ServerVersion {
   readonly gitVersion: string;
 }
 
-export interface JsonPatchOperation {
+interface JsonPatchOperation {
   readonly op: 'add' | 'remove' | 'replace' | 'test';
   readonly path: string;
   readonly value?: unknown;
@@ -98,7 +98,7 @@ export interface KubeClient {
   text(path: string, options?: CallOptions): Outcome<string>;
 }
 
-export interface ClientOptions extends RetryOptions {
+interface ClientOptions extends RetryOptions {
   readonly connection: Connection;
 }
 

@@ -5,7 +5,7 @@ import { type ConfigOptions, type Environment, loadConfig } from './config.ts';
 import { type Connection, openConnection } from './connection.ts';
 import type { Place } from './kubeconfig.ts';
 
-export interface ConnectOptions extends ConfigOptions {
+interface ConnectOptions extends ConfigOptions {
   /** Of this program, for the user agent. */
   readonly version: string;
   readonly clock: Clock;

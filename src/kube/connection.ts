@@ -61,7 +61,7 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   readonly credentials: Credentials;
   readonly server: string;
   /** For instance `dualstack-operator/1.0.0`. */

@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../result.ts';
 import type { KubeError, Subject } from './errors.ts';
 
 /** Where a kind is found in the API. */
-export interface ApiResource {
+interface ApiResource {
   readonly plural: string;
   readonly namespaced: boolean;
 }

@@ -22,7 +22,7 @@ export type KubeErrorKind =
   | 'Unknown';
 
 /** One field that a server-side apply was refused, and who owns it. */
-export interface FieldConflict {
+interface FieldConflict {
   readonly manager: string;
   readonly field: string;
 }

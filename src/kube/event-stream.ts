@@ -12,7 +12,7 @@ export type WatchEvent =
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string | undefined; readonly endOfList: boolean };
 
 /** Makes events of bytes that come in pieces of any size. After an error it is of no use. What is not whole yet waits for the next piece. */
-export type EventReader = (chunk: Uint8Array) => readonly Result<WatchEvent, KubeError>[];
+type EventReader = (chunk: Uint8Array) => readonly Result<WatchEvent, KubeError>[];
 
 export function eventReader(contentType: string, format: Format | null, subject: Subject): EventReader {
   return isProtobuf(contentType) && format !== null ? frameReader(format, subject) : lineReader(subject);

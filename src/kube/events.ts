@@ -5,7 +5,7 @@ import type { KubeError } from './errors.ts';
 import { microTime } from './micro-time.ts';
 
 /** The object that an Event is about. */
-export interface Regarding extends ObjectRef {
+interface Regarding extends ObjectRef {
   readonly uid?: string;
 }
 
@@ -19,7 +19,7 @@ export interface EventContent {
   readonly note: string;
 }
 
-export interface RecorderOptions {
+interface RecorderOptions {
   readonly client: Pick<KubeClient, 'create' | 'mergePatch'>;
   readonly clock: Clock;
   /** For unique names: hexadecimal, new at each call. */

@@ -1,13 +1,13 @@
 import { unreachable } from '../result.ts';
 
 /** What a reader of one HTTP/1.1 response tells, in this order. Bytes are valid only during the call. */
-export interface ResponseParts {
+interface ResponseParts {
   head(status: number, headers: ReadonlyMap<string, string>): void;
   data(bytes: Buffer): void;
   end(): void;
 }
 
-export interface ResponseReader {
+interface ResponseReader {
   /** Takes what came, in pieces of any size. Throws when it is no HTTP response. Gives how many bytes it took: all, but for those after the head. */
   take(piece: Buffer): number;
   /** The server has closed the connection: that is the end of a body of unknown length, and of any other too early. Gives whether it was the end. */

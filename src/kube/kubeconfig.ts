@@ -13,7 +13,7 @@ export interface Place {
   readonly context: string;
 }
 
-export interface Choice {
+interface Choice {
   readonly context?: string;
   readonly server?: string;
 }

@@ -21,14 +21,14 @@ export interface ElectionOptions {
 }
 
 /** Milliseconds. The leader steps down `renewDeadline` after its last renewal; others wait `leaseDuration`: the gap is the safety. */
-export interface ElectionDurations {
+interface ElectionDurations {
   readonly leaseDuration: number;
   readonly renewDeadline: number;
   readonly retryPeriod: number;
 }
 
 /** What controller-runtime uses, and what people's alerts expect. */
-export const USUAL_DURATIONS: ElectionDurations = { leaseDuration: 15_000, renewDeadline: 10_000, retryPeriod: 2_000 };
+const USUAL_DURATIONS: ElectionDurations = { leaseDuration: 15_000, renewDeadline: 10_000, retryPeriod: 2_000 };
 
 /** `Stopped`: the signal aborted, and the Lease was given back. `Lost`: it could not be renewed in time. `Finished`: the work ended by itself. */
 export type ElectionEnd = 'Stopped' | 'Lost' | 'Finished';

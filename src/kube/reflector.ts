@@ -12,7 +12,7 @@ export type CacheChange<T> =
   | { readonly type: 'Updated'; readonly key: string; readonly item: T; readonly before: T }
   | { readonly type: 'Deleted'; readonly key: string; readonly before: T };
 
-export interface ReflectorOptions<T> {
+interface ReflectorOptions<T> {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly random: Random;
@@ -81,7 +81,7 @@ const wholeOf = ({ apiVersion, kind, namespace, labelSelector, fieldSelector }: 
 });
 
 /** `name`, or `namespace/name`. */
-export const cacheKey = ({ metadata: { name, namespace } }: KubeObject): string =>
+const cacheKey = ({ metadata: { name, namespace } }: KubeObject): string =>
   namespace === undefined ? name : `${namespace}/${name}`;
 
 export function reflector<T>(options: ReflectorOptions<T>): Reflector<T> {

@@ -7,7 +7,7 @@ import { protobufFormat } from './protobuf/answers.ts';
 
 export type { WatchEvent } from './event-stream.ts';
 
-export interface WatchOptions {
+interface WatchOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly query: SelectQuery;

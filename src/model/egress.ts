@@ -1,5 +1,6 @@
 import { addressOf } from '../net/address.ts';
 import { contains, parseCidr } from '../net/cidr.ts';
+import { isIPv6 } from '../net/family.ts';
 import { classOf } from '../net/special.ts';
 import type { ClusterFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
@@ -48,7 +49,7 @@ export function checkEgress(
   if (agent === null) return nat.isOn ? [] : [missing(network, nat, '')];
   const spared = agent.nonMasqueradeCIDRs.some((text) => holds(text, network));
   if (agent.ipv6) return spared ? [] : [everywhere(network)];
-  const named = agent.nonMasqueradeCIDRs.find((text) => text.includes(':'));
+  const named = agent.nonMasqueradeCIDRs.find(isIPv6);
   return [
     ...(named === undefined ? [] : [refusing(named)]),
     ...(nat.isOn ? [] : [missing(network, nat, agentRemedy(network))]),

@@ -165,7 +165,7 @@ export interface EndedContainer {
 }
 
 /** A distribution's or CNI's own part. Only the folder that made `own` looks into it. */
-export interface Observed {
+interface Observed {
   readonly name: string;
   /** What told that the cluster is of this kind. */
   readonly detectedBy: string;

@@ -27,7 +27,7 @@ export const EDITABLE_SYSCTLS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What an agent changes and watches on its own. */
-export type HostComponent = StaticPod | 'kubelet' | 'k0s';
+type HostComponent = StaticPod | 'kubelet' | 'k0s';
 
 /** Flags that show that k0s took its new configuration: it works them out of it when it starts. */
 export const K0S_SHOWN_FLAGS = {
@@ -190,3 +190,13 @@ export interface AgentCondition {
   readonly observedGeneration: number;
   readonly lastTransitionTime: string;
 }
+
+/**
+ * The agent says that somebody changed its host after everything had been in force. It waits to be asked again, so that hosts are put right one after
+ * another.
+ */
+export const hasDrifted = (agent: AgentFacts | null): boolean =>
+  agent?.conditions.some(
+    ({ type, reason, observedGeneration }) =>
+      type === 'Applied' && reason === 'Drifted' && observedGeneration === agent.generation,
+  ) ?? false;

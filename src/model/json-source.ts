@@ -18,18 +18,18 @@ export interface ObjectSource extends Range {
   readonly members: readonly { readonly key: StringSource; readonly value: Source }[];
 }
 
-export interface ArraySource extends Range {
+interface ArraySource extends Range {
   readonly is: 'Array';
   readonly items: readonly Source[];
 }
 
-export interface StringSource extends Range {
+interface StringSource extends Range {
   readonly is: 'String';
   readonly value: string;
 }
 
 /** A number, `true`, `false`, `null` or a placeholder. */
-export interface BareSource extends Range {
+interface BareSource extends Range {
   readonly is: 'Bare';
   readonly text: string;
 }

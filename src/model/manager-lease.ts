@@ -1,4 +1,5 @@
 import { asString, at, type KubeObject, type ObjectRef } from './object.ts';
+import type { Permission } from './plugin.ts';
 import { ifThere, type Known, type Reader } from './reader.ts';
 
 /** Held by the instance of kube-controller-manager that leads. */
@@ -16,6 +17,32 @@ const LEASE_TRANSFER: ObjectRef = {
   namespace: 'dualstack-system',
   name: 'dualstack-lease-transfer',
 };
+
+export const PASS_ON_MANAGER_LEASE: readonly Permission[] = [
+  {
+    why: 'see which kube-controller-manager leads, and since when',
+    namespace: 'kube-system',
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    resourceNames: [MANAGER_LEASE.name],
+    verbs: ['get'],
+  },
+  {
+    why: 'let the Lease of kube-controller-manager pass to the instance that was changed first',
+    namespace: 'dualstack-system',
+    apiGroups: [''],
+    resources: ['configmaps'],
+    resourceNames: [LEASE_TRANSFER.name],
+    verbs: ['get', 'patch'],
+  },
+  {
+    why: 'a server-side apply that makes the object is a create, which cannot be limited to one name',
+    namespace: 'dualstack-system',
+    apiGroups: [''],
+    resources: ['configmaps'],
+    verbs: ['create'],
+  },
+];
 
 export interface LeaseFacts {
   readonly holder: string;

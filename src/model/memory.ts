@@ -20,7 +20,7 @@ export interface Memory {
   readonly goneSince: Readonly<Record<string, string>>;
 }
 
-export interface RollBack {
+interface RollBack {
   /** The generation of the spec that is undone: another one starts anew. */
   readonly generation: number;
   readonly state: 'Running' | 'Done';
@@ -31,7 +31,7 @@ export interface RollBack {
   readonly at: string;
 }
 
-export interface Correction {
+interface Correction {
   readonly id: string;
   readonly count: number;
   /** RFC 3339. */

@@ -42,11 +42,10 @@ export const isOnHost = ({ agent }: NodeFacts, ip: string): boolean =>
 const ALL_TOLD = 100;
 
 /** The address of a family that the Node shows and its host no longer has; null: there is none, or it cannot be told. */
-export function goneAddress({ internalIPs, agent }: NodeFacts, family: Family): string | null {
-  const addresses = agent?.report?.addresses;
+export function goneAddress(node: NodeFacts, family: Family): string | null {
+  const addresses = node.agent?.report?.addresses;
   if (addresses === undefined || addresses.length >= ALL_TOLD) return null;
-  const isOnHost = (ip: string): boolean => addresses.some(({ address }) => address === ip);
-  return internalIPs.find((ip) => isOfFamily(ip, family) && !isOnHost(ip)) ?? null;
+  return node.internalIPs.find((ip) => isOfFamily(ip, family) && !isOnHost(node, ip)) ?? null;
 }
 
 /** It may be written down: it does not go away by itself. */

@@ -1,4 +1,4 @@
-import { asArray, asString, at, type KubeObject } from './object.ts';
+import { asArray, asString, asStrings, at, type KubeObject } from './object.ts';
 
 /** Somebody who would act on it, or lose something, if the Node object were gone for a moment. */
 export interface NodeHolder {
@@ -77,7 +77,7 @@ function volumeHolders(node: KubeObject): readonly NodeHolder[] {
   const attached = asArray(at(node, 'status', 'volumesAttached')).flatMap(
     (volume) => asString(at(volume, 'name')) ?? [],
   );
-  const used = asArray(at(node, 'status', 'volumesInUse')).flatMap((name) => asString(name) ?? []);
+  const used = asStrings(at(node, 'status', 'volumesInUse'));
   const [first] = [...attached, ...used];
   return first === undefined ? [] : [{ is: 'Volumes', who: 'attached volumes', sign: `volume ${first}` }];
 }

@@ -4,7 +4,7 @@ import type { Handoff, Step, StepState } from './step.ts';
 import type { Wanted } from './wanted.ts';
 
 /** How a kubelet is told its addresses, where nobody but the user can do it. */
-export interface NodeIPTold extends Pick<Handoff, 'command' | 'snippets'> {
+interface NodeIPTold extends Pick<Handoff, 'command' | 'snippets'> {
   /** What it interrupts. */
   readonly interrupts: string;
 }

@@ -1,5 +1,5 @@
 /** Which of its pod CIDRs are left in a Node that is created anew. `None`: it is given others; `First`: it keeps that and is given no second one. */
-export type KeptPodCIDRs = 'None' | 'First';
+type KeptPodCIDRs = 'None' | 'First';
 
 const CUT = {
   None: 'metadata.uid, metadata.resourceVersion, spec.podCIDR, spec.podCIDRs and status',

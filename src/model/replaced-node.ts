@@ -1,4 +1,4 @@
-import { asArray, asString, at, type KubeObject, type ObjectRef } from './object.ts';
+import { asString, asStrings, at, type KubeObject, type ObjectRef } from './object.ts';
 
 /**
  * The Secret that holds each Node, whole, for as long as it is being replaced: written before the old object is deleted, dropped when the
@@ -41,8 +41,7 @@ export function successorOf(node: KubeObject, podCIDRs: readonly string[]): Kube
   };
 }
 
-export const podCIDRsOf = (node: KubeObject): readonly string[] =>
-  asArray(at(node, 'spec', 'podCIDRs')).flatMap((cidr) => asString(cidr) ?? []);
+export const podCIDRsOf = (node: KubeObject): readonly string[] => asStrings(at(node, 'spec', 'podCIDRs'));
 
 export const toReplacedEntry = (entry: ReplacedNode): string =>
   Buffer.from(JSON.stringify(entry), 'utf8').toString('base64');

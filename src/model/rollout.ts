@@ -4,7 +4,7 @@ import { endedText, isRolledOut } from './workload.ts';
 import { unreachable } from '../result.ts';
 
 /** How far a DaemonSet has come that replaces its pods by itself. */
-export type Progress =
+type Progress =
   | { readonly is: 'Done' }
   /** Every pod on a node that is Ready is new and ready; those of other nodes follow. */
   | { readonly is: 'DoneButAway'; readonly nodes: readonly string[] }
@@ -14,7 +14,7 @@ export type Progress =
   | { readonly is: 'Crashing'; readonly pod: PodFacts };
 
 /** What of a roll-out each program tells in words of its own. */
-export interface RolloutWords {
+interface RolloutWords {
   /** All pods are new and ready: what that shows, or what is still waited for. */
   readonly done: StepState;
   readonly stuck: (why: string, next: PodFacts) => StepState;

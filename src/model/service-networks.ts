@@ -3,7 +3,8 @@ import { contains, parseCidr } from '../net/cidr.ts';
 import type { Family } from '../net/family.ts';
 import type { ServiceFacts } from './facts.ts';
 import { familyOf } from './node-address.ts';
-import { asArray, asString, at, type KubeObject, type ObjectRef } from './object.ts';
+import { asStrings, at, type KubeObject, type ObjectRef } from './object.ts';
+import type { Permission } from './plugin.ts';
 import { ifThere, type Known, type Reader } from './reader.ts';
 import type { Handoff } from './step.ts';
 
@@ -14,13 +15,20 @@ export const DEFAULT_SERVICE_CIDR: ObjectRef = {
   name: 'kubernetes',
 };
 
+export const SEE_SERVICE_NETWORKS: Permission = {
+  why: 'see which Service networks there are',
+  apiGroups: ['networking.k8s.io'],
+  resources: ['servicecidrs'],
+  resourceNames: [DEFAULT_SERVICE_CIDR.name],
+  verbs: ['get'],
+};
+
 /** The networks of ServiceCIDR `kubernetes`, primary first. Known null: the server has no such object. */
 export const readServiceNetworks = async (reader: Reader): Promise<Known<readonly string[] | null>> =>
   ifThere(await reader.get(DEFAULT_SERVICE_CIDR), networksOfServiceCIDR);
 
 /** In its order: those of ServiceCIDR `kubernetes` have the primary one first. */
-export const networksOfServiceCIDR = (object: KubeObject): readonly string[] =>
-  asArray(at(object, 'spec', 'cidrs')).flatMap((cidr) => asString(cidr) ?? []);
+export const networksOfServiceCIDR = (object: KubeObject): readonly string[] => asStrings(at(object, 'spec', 'cidrs'));
 
 /** Families of which Services have addresses, as an API server shows that has no ServiceCIDR objects. */
 export const familiesInUse = (services: readonly ServiceFacts[]): readonly Family[] => [

@@ -53,7 +53,7 @@ export interface Disruption {
   readonly seconds: readonly [number, number];
 }
 
-export type Action =
+type Action =
   | ApplyObject
   | RolloutWorkload
   | EditHost
@@ -237,7 +237,7 @@ export interface DNSServer {
   readonly hasEndpoint: boolean;
 }
 
-export interface WaitFor {
+interface WaitFor {
   readonly kind: 'WaitFor';
   readonly what: string;
 }

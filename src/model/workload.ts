@@ -1,5 +1,5 @@
 import type { Basics, EndedContainer, NodeFacts, PodFacts, WorkloadFacts } from './facts.ts';
-import { asArray, asNumber, asString, at, type KubeObject, type ObjectRef, refText } from './object.ts';
+import { asArray, asNumber, asString, asStringMap, at, refText, type KubeObject, type ObjectRef } from './object.ts';
 import { known, unknown, type Known, type Reader } from './reader.ts';
 
 const CONTAINER_FIELDS = [
@@ -80,7 +80,7 @@ export async function readWorkloadWith<T>(
     resourceVersion: owner.metadata.resourceVersion ?? '',
     generation: owner.metadata.generation ?? 0,
     observedGeneration: asNumber(at(owner, 'status', 'observedGeneration')) ?? 0,
-    templateAnnotations: stringMap(at(owner, 'spec', 'template', 'metadata', 'annotations')),
+    templateAnnotations: asStringMap(at(owner, 'spec', 'template', 'metadata', 'annotations')),
     desired: asNumber(at(owner, 'status', 'desiredNumberScheduled')) ?? asNumber(at(owner, 'spec', 'replicas')) ?? 0,
     strategy: asString(at(owner, 'spec', kind === 'DaemonSet' ? 'updateStrategy' : 'strategy', 'type')) ?? '',
     newestHash: newestHash(kind, owner, revisions.value),
@@ -199,14 +199,7 @@ const isControlledBy = (object: KubeObject, uid: string | undefined): boolean =>
   uid !== undefined && (object.metadata.ownerReferences ?? []).some((reference) => reference['uid'] === uid);
 
 function selectorText(matchLabels: unknown): string {
-  return Object.entries(stringMap(matchLabels))
+  return Object.entries(asStringMap(matchLabels))
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
-}
-
-function stringMap(value: unknown): Readonly<Record<string, string>> {
-  if (typeof value !== 'object' || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, entry]) => (typeof entry === 'string' ? [[key, entry]] : [])),
-  );
 }

@@ -47,6 +47,12 @@ export function networkOf(address: Address, prefix: number): Cidr {
   return { family, prefix, first, last, text: `${addressOf(family, first).text}/${prefix}` };
 }
 
+/** Null: it cannot be read. */
+export function familyOfNetwork(text: string): Family | null {
+  const cidr = parseCidr(text);
+  return cidr.ok ? cidr.value.family : null;
+}
+
 /** True for two spellings of one network; false also where one is none. */
 export function sameNetwork(a: string, b: string): boolean {
   const [left, right] = [parseCidr(a), parseCidr(b)];

@@ -10,6 +10,12 @@ export const familyAtSight = (text: string): Family => (text.includes(':') ? 'IP
 
 export const isOfFamily = (text: string, family: Family): boolean => text.includes(':') === (family === 'IPv6');
 
+/** Only to tell the families apart: what the API server stores was parsed there. */
+export function hasFamily(texts: readonly string[], family: Family): boolean {
+  for (const text of texts) if (isOfFamily(text, family)) return true;
+  return false;
+}
+
 export const isIPv6 = (text: string): boolean => isOfFamily(text, 'IPv6');
 
 /** At most one value per family. */

@@ -2,8 +2,9 @@ import { err, ok, type Result } from '../result.ts';
 import type { IPProblem } from './address.ts';
 
 /**
- * Reads a list of one value per family, primary first, as component flags and kubeadm's configuration hold it: `10.96.0.0/16,fd00:10:96::/112`. Each item is read with `parse`. Kubernetes components do not trim: white space in the list is an error that names itself,
- * because they die of it (`v4, v6` in `--node-ip` ends the kubelet). The empty text is the empty list.
+ * Reads a list of one value per family, primary first, as component flags and kubeadm's configuration hold it: `10.96.0.0/16,fd00:10:96::/112`.
+ * Each item is read with `parse`. Kubernetes components do not trim: white space in the list is an error that names itself, because they die of it
+ * (`v4, v6` in `--node-ip` ends the kubelet). The empty text is the empty list.
  */
 export function parseList<T>(
   text: string,

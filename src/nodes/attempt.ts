@@ -37,7 +37,7 @@ export const CALM_S = 6 * 3600;
  */
 export const PATIENCE_S = 360;
 
-export type Turn =
+type Turn =
   | { readonly is: 'Due'; readonly token: string }
   | Waiting
   /** There were too many in a row. */
@@ -50,7 +50,7 @@ export interface Waiting {
   readonly pausedUntil?: number;
 }
 
-export interface NextAttempt extends Pick<Attempt, 'address' | 'since'> {
+interface NextAttempt extends Pick<Attempt, 'address' | 'since'> {
   /** Not before then, whatever was before; seconds since the epoch. */
   readonly notBefore: number;
 }

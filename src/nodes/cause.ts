@@ -41,8 +41,8 @@ export interface Diagnosis {
   readonly tried?: Tried;
 }
 
-export const REMEDIES = ['RestartKubelet', 'SetNodeIP'] as const;
-export type Remedy = (typeof REMEDIES)[number];
+const REMEDIES = ['RestartKubelet', 'SetNodeIP'] as const;
+type Remedy = (typeof REMEDIES)[number];
 
 export interface Tried {
   readonly remedy: Remedy;

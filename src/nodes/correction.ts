@@ -1,5 +1,5 @@
 import type { NodeFacts } from '../model/facts.ts';
-import type { AgentFacts, HostAddress } from '../model/host.ts';
+import { type AgentFacts, hasDrifted, type HostAddress } from '../model/host.ts';
 import { addressOfFamily, bestOnHost, goneAddress, isOnHost } from '../model/node-address.ts';
 import { fitnessOf } from '../net/choose.ts';
 import type { Family } from '../net/family.ts';
@@ -16,7 +16,7 @@ export interface RemedyOutlook {
   readonly now: number;
 }
 
-export type Correction =
+type Correction =
   | {
       readonly is: 'Due';
       readonly nodeIPs: readonly string[];
@@ -54,7 +54,7 @@ export function correctionOf(node: NodeFacts, outlook: RemedyOutlook, goneSince:
   );
   if (refusal !== undefined) return { is: 'Refused', why: refusal.why, attempt };
   const isAsked = agent.spec.kubelet?.nodeIPs.join(',') === pair;
-  if (isAsked && !isDrifted(agent)) {
+  if (isAsked && !hasDrifted(agent)) {
     return isOverdue(change, attempt, outlook.now) ? { is: 'InVain', attempt } : { is: 'Asked', nodeIPs, attempt };
   }
   if (!regimeIPs.includes(gone)) return null;
@@ -98,13 +98,6 @@ function isOverdue({ agent, pair, regimeIPs }: Change, attempt: Attempt | null, 
   const since = Date.parse(agent.report.kubelet.running?.startedAt ?? '');
   return regimeIPs.join(',') === pair && now - since > PATIENCE_S * 1000;
 }
-
-/** Somebody changed the host after what was asked of it had been in force. */
-const isDrifted = ({ conditions, generation }: AgentFacts): boolean =>
-  conditions.some(
-    ({ type, reason, observedGeneration }) =>
-      type === 'Applied' && reason === 'Drifted' && observedGeneration === generation,
-  );
 
 /** A virtual IP may be another host's in a moment: to follow it would be worse than to tell. */
 const stays = (address: HostAddress): boolean => fitnessOf(address) === 'Lasting';

@@ -1,14 +1,14 @@
 import type { NodeFacts } from '../model/facts.ts';
 import type { NodeProof } from '../model/node-proof.ts';
-import { type Family, otherFamily } from '../net/family.ts';
+import { type Family, hasFamily, otherFamily } from '../net/family.ts';
 import { expectationOf } from '../providers/expect.ts';
 import { type Diagnosis, fixText, triedText } from './cause.ts';
 import { fromHost, lookAtHost } from './from-host.ts';
 import { fromCloud, UNINITIALIZED } from './from-kubelet.ts';
 import { ofDual } from './of-dual.ts';
-import { familyOfNodeIP, regimeOf } from './regime.ts';
+import { regimeOf } from './regime.ts';
 import { triedOf } from './remedy.ts';
-import { hasFamily, type Known, type Outlook, permission, splitRemedy, type Told } from './told.ts';
+import { type Known, type Outlook, permission, splitRemedy, type Told } from './told.ts';
 
 const NOTHING_KNOWN: Known = { proof: null, guarded: false, since: null };
 
@@ -108,7 +108,7 @@ function missingFamily(node: NodeFacts, family: Family, { settings, now }: Outlo
 
   const regime = regimeOf(node);
   const isPending = node.taints.some(({ key }) => key === UNINITIALIZED);
-  const asExternal = node.externalIPs.some((ip) => familyOfNodeIP(ip) === family);
+  const asExternal = hasFamily(node.externalIPs, family);
   if (regime.is === 'Cloud' || isPending || asExternal) {
     const nodeIPs = regime.is === 'Cloud' ? regime.nodeIPs : [];
     const evidence = [

@@ -1,12 +1,12 @@
 import type { NodeFacts } from '../model/facts.ts';
 import type { HostAddress, HostReport } from '../model/host.ts';
 import { bestOnHost, chooseAddress } from '../model/node-address.ts';
-import { type Family, otherFamily } from '../net/family.ts';
+import { type Family, isOfFamily, otherFamily } from '../net/family.ts';
 import type { Expectation } from '../providers/expect.ts';
 import { unreachable } from '../result.ts';
 import type { Fix } from './cause.ts';
 import { isNewerThan } from './remedy.ts';
-import { familyOfNodeIP, isAny, onlyFamilyOf, regimeOf } from './regime.ts';
+import { isAny, onlyFamilyOf, regimeOf } from './regime.ts';
 import { addressText, CLOUD_IS_YOURS, HEALS, type Told } from './told.ts';
 
 const RESTART = 'systemctl restart kubelet';
@@ -79,7 +79,7 @@ export function fromKubelet(
     case 'BootScript':
     case 'Literal': {
       const text = regime.nodeIPs.join(',');
-      const asked = regime.nodeIPs.find((ip) => familyOfNodeIP(ip) === family);
+      const asked = regime.nodeIPs.find((ip) => isOfFamily(ip, family));
       const isNamed = asked !== undefined && !isAny(asked);
       if (isNamed && usable.some((entry) => entry.address === asked)) {
         return notShownYet({ node, family, asked, late, evidence });
@@ -184,7 +184,7 @@ interface CloudCase {
 /** The cloud controller manager writes the addresses of this Node. */
 export function fromCloud({ node, family, isNew, place, evidence, nodeIPs, source, has }: CloudCase): Told {
   const { cloud } = place;
-  const external = node.externalIPs.find((ip) => familyOfNodeIP(ip) === family);
+  const external = node.externalIPs.find((ip) => isOfFamily(ip, family));
   if (nodeIPs.length > 0 && onlyFamilyOf(nodeIPs) === otherFamily(family)) {
     return {
       cause: 'KubeletNodeIPSingleFamily',
@@ -247,7 +247,7 @@ const argsText = (args: Readonly<Record<string, string>>): string => {
 
 /** Both addresses, the present one first: it is the primary. */
 export function pairOf(node: NodeFacts, family: Family, address: string): string {
-  const present = node.internalIPs.find((ip) => familyOfNodeIP(ip) !== family);
+  const present = node.internalIPs.find((ip) => !isOfFamily(ip, family));
   return present === undefined ? address : `${present},${address}`;
 }
 

@@ -1,11 +1,11 @@
 import type { NodeFacts } from '../model/facts.ts';
 import type { HostReport } from '../model/host.ts';
 import { bestOnHost, familyOf, goneAddress } from '../model/node-address.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, hasFamily, isOfFamily } from '../net/family.ts';
 import { pairOf, setNodeIP, WAIT } from './from-kubelet.ts';
 import { correctionOf } from './correction.ts';
 import { type Regime, regimeOf } from './regime.ts';
-import { hasFamily, HEALS, type Known, NETWORK_IS_YOURS, type Outlook, splitRemedy, type Told } from './told.ts';
+import { HEALS, ipCommand, type Known, NETWORK_IS_YOURS, type Outlook, splitRemedy, type Told } from './told.ts';
 
 /** Why a node that has every wanted family is not whole all the same; null: it is. */
 export function ofDual(node: NodeFacts, outlook: Outlook, known: Omit<Known, 'since'>): Told | null {
@@ -72,7 +72,7 @@ function goneOf({ node, report, regime, family, stale }: GoneCase, outlook: Outl
   const isPrimary = family === outlook.families[0];
   const giveBack: Told['fix'] = {
     short: 'give its host the address back, or set --node-ip to the new one and restart its kubelet',
-    command: `ip -${family === 'IPv4' ? 4 : 6} address show scope global`,
+    command: ipCommand(family, 'address show scope global'),
     where: 'Node',
   };
   if (best === null || isPrimary) {
@@ -113,8 +113,8 @@ function goneOf({ node, report, regime, family, stale }: GoneCase, outlook: Outl
 function order(node: NodeFacts, { families }: Outlook): Told | null {
   const [primary] = families;
   const [first] = node.internalIPs;
-  if (primary === undefined || first === undefined || hasFamily([first], primary)) return null;
-  const pair = families.flatMap((family) => node.internalIPs.find((ip) => hasFamily([ip], family)) ?? []).join(',');
+  if (primary === undefined || first === undefined || isOfFamily(first, primary)) return null;
+  const pair = families.flatMap((family) => node.internalIPs.find((ip) => isOfFamily(ip, family)) ?? []).join(',');
   const regime = regimeOf(node);
   const source = node.agent?.report?.kubelet.source;
   return {

@@ -1,6 +1,5 @@
 import type { NodeFacts } from '../model/facts.ts';
-import { familyOf } from '../model/node-address.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, familyAtSight } from '../net/family.ts';
 
 /**
  * Who decides on a Node's addresses, and so what a remedy looks like. Rules of the kubelet (k8s.io/kubernetes pkg/kubelet/nodestatus):
@@ -44,9 +43,7 @@ export const isAny = (nodeIP: string): boolean => nodeIP === '0.0.0.0' || nodeIP
 
 /** The one family that these `--node-ip` values leave a Node, or null when they leave it both. */
 export function onlyFamilyOf(nodeIPs: readonly string[]): Family | null {
-  const families = new Set(nodeIPs.map((ip) => familyOfNodeIP(ip)));
+  const families = new Set(nodeIPs.map(familyAtSight));
   const [only] = families;
   return families.size === 1 && only !== undefined ? only : null;
 }
-
-export const familyOfNodeIP = (nodeIP: string): Family => familyOf(nodeIP) ?? (nodeIP.includes(':') ? 'IPv6' : 'IPv4');

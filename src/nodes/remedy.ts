@@ -1,12 +1,12 @@
 import type { NodeFacts } from '../model/facts.ts';
 import { addressOfFamily, bestOnHost, goneAddress, isOnHost } from '../model/node-address.ts';
-import { type Family, otherFamily } from '../net/family.ts';
+import { type Family, isOfFamily, otherFamily } from '../net/family.ts';
 import { type Attempt, lastAttempt, PATIENCE_S, secondsOf, timeOf, turnAfter, type Waiting } from './attempt.ts';
 import type { Tried } from './cause.ts';
 import { correctionOf, type RemedyOutlook } from './correction.ts';
-import { familyOfNodeIP, onlyFamilyOf, regimeOf } from './regime.ts';
+import { onlyFamilyOf, regimeOf } from './regime.ts';
 
-export type Restart =
+type Restart =
   | { readonly is: 'Due'; readonly token: string; readonly newcomer: Newcomer }
   | Waiting
   | { readonly is: 'Asked'; readonly attempt: Attempt }
@@ -18,7 +18,7 @@ export type Restart =
   | { readonly is: 'Pointless' };
 
 /** An address of a family that a kubelet would find when it is started again. */
-export interface Newcomer {
+interface Newcomer {
   readonly family: Family;
   readonly address: string;
   /** Seconds since the epoch, by the clock of its host. */
@@ -60,7 +60,7 @@ function newcomerOf(node: NodeFacts, families: readonly Family[]): Newcomer | nu
     if (isShown && !isGone) continue;
     const best = bestOnHost(node, family);
     if (best === null) continue;
-    const told = regime.nodeIPs.find((ip) => familyOfNodeIP(ip) === family);
+    const told = regime.nodeIPs.find((ip) => isOfFamily(ip, family));
     const isTold =
       regime.is === 'Cloud'
         ? onlyFamilyOf(regime.nodeIPs) !== otherFamily(family)

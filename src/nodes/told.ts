@@ -2,7 +2,7 @@ import type { NodeFacts } from '../model/facts.ts';
 import type { HostAddress } from '../model/host.ts';
 import type { NodeProof } from '../model/node-proof.ts';
 import type { Wanted } from '../model/wanted.ts';
-import type { Family } from '../net/family.ts';
+import { type Family, hasFamily } from '../net/family.ts';
 import { unreachable } from '../result.ts';
 import type { Cause, Fix, Permission } from './cause.ts';
 import { correctionOf } from './correction.ts';
@@ -135,12 +135,6 @@ function mayOnceRested(node: NodeFacts, outlook: Outlook): Permission {
 export const look = (command: string): Fix => ({ short: 'look at its host', command, where: 'Node' });
 
 export const ipCommand = (family: Family, rest: string): string => `ip -${family === 'IPv4' ? 4 : 6} ${rest}`;
-
-/** Only to tell the families apart: what the API server stores of a Node was parsed there. */
-export function hasFamily(addresses: readonly string[], family: Family): boolean {
-  for (const address of addresses) if (address.includes(':') === (family === 'IPv6')) return true;
-  return false;
-}
 
 export function hasAll({ internalIPs }: NodeFacts, families: readonly Family[]): boolean {
   for (const family of families) if (!hasFamily(internalIPs, family)) return false;

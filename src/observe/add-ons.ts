@@ -2,7 +2,7 @@ import { parse } from 'yaml';
 import { MASQUERADE_AGENT, type MasqueradeAgentFacts } from '../model/egress.ts';
 import type { Basics } from '../model/facts.ts';
 import { KUBE_DNS, type KubeDNSFacts } from '../model/kube-dns.ts';
-import { asArray, asString, at, type ObjectRef } from '../model/object.ts';
+import { asArray, asString, asStrings, at, type ObjectRef } from '../model/object.ts';
 import { ifThere, known, unknown, type Known, type Reader } from '../model/reader.ts';
 
 /** What few clusters have, and is read only where it is there. Known null: it is not. */
@@ -44,7 +44,7 @@ async function readMasqueradeAgent(reader: Reader): Promise<Known<MasqueradeAgen
 
 function networksOf(text: string): readonly string[] | null {
   try {
-    return asArray(at(parse(text) as unknown, 'nonMasqueradeCIDRs')).flatMap((entry) => asString(entry) ?? []);
+    return asStrings(at(parse(text) as unknown, 'nonMasqueradeCIDRs'));
   } catch {
     return null;
   }

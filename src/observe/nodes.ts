@@ -2,7 +2,7 @@ import type { NodeFacts } from '../model/facts.ts';
 import type { AgentCondition, AgentFacts, HostReport } from '../model/host.ts';
 import { nodeHolders } from '../model/node-holders.ts';
 import { FIELD_MANAGER } from '../api/names.ts';
-import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } from '../model/object.ts';
+import { asArray, asNumber, asString, asStrings, at, type JsonObject, type KubeObject } from '../model/object.ts';
 
 const CONTROL_PLANE_LABEL = 'node-role.kubernetes.io/control-plane';
 
@@ -77,7 +77,7 @@ function toNodeFacts(node: KubeObject, agent: AgentFacts | null): NodeFacts {
     annotations: node.metadata.annotations ?? {},
     internalIPs: addressesOf(node, 'InternalIP'),
     externalIPs: addressesOf(node, 'ExternalIP'),
-    podCIDRs: asArray(at(node, 'spec', 'podCIDRs')).flatMap((cidr) => asString(cidr) ?? []),
+    podCIDRs: asStrings(at(node, 'spec', 'podCIDRs')),
     providerID: asString(at(node, 'spec', 'providerID')) ?? '',
     osImage: asString(at(node, 'status', 'nodeInfo', 'osImage')) ?? '',
     kubeletVersion: asString(at(node, 'status', 'nodeInfo', 'kubeletVersion')) ?? '',

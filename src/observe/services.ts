@@ -1,6 +1,6 @@
 import { FIELD_MANAGER, GROUP } from '../api/names.ts';
 import type { ServiceFacts } from '../model/facts.ts';
-import { asArray, asNumber, asString, at, type KubeObject } from '../model/object.ts';
+import { asArray, asNumber, asString, asStrings, at, type KubeObject } from '../model/object.ts';
 import { ownerOf } from '../model/owner.ts';
 import type { Family } from '../net/family.ts';
 import { BALANCER_ANNOTATIONS } from '../providers/load-balancers.ts';
@@ -31,14 +31,14 @@ export const SERVICE_FIELDS = [
 ] as const;
 
 export function toServiceFacts(service: KubeObject): ServiceFacts {
-  const clusterIPs = strings(at(service, 'spec', 'clusterIPs'));
+  const clusterIPs = asStrings(at(service, 'spec', 'clusterIPs'));
   const selects = (at(service, 'spec', 'selector') as Record<string, string> | undefined) ?? {};
   return {
     namespace: service.metadata.namespace ?? '',
     name: service.metadata.name,
     type: asString(at(service, 'spec', 'type')) ?? 'ClusterIP',
     policy: asString(at(service, 'spec', 'ipFamilyPolicy')) ?? '',
-    families: strings(at(service, 'spec', 'ipFamilies')).filter(isFamily),
+    families: asStrings(at(service, 'spec', 'ipFamilies')).filter(isFamily),
     clusterIPs,
     headless: clusterIPs.includes('None'),
     selector: Object.keys(selects).length > 0,
@@ -50,11 +50,11 @@ export function toServiceFacts(service: KubeObject): ServiceFacts {
     appliedBy: appliers(service),
     loadBalancerClass: asString(at(service, 'spec', 'loadBalancerClass')) ?? '',
     loadBalancerIP: asString(at(service, 'spec', 'loadBalancerIP')) ?? '',
-    sourceRanges: strings(at(service, 'spec', 'loadBalancerSourceRanges')),
+    sourceRanges: asStrings(at(service, 'spec', 'loadBalancerSourceRanges')),
     externalTrafficPolicy: asString(at(service, 'spec', 'externalTrafficPolicy')) ?? '',
     internalTrafficPolicy: asString(at(service, 'spec', 'internalTrafficPolicy')) ?? '',
     sessionAffinity: asString(at(service, 'spec', 'sessionAffinity')) ?? '',
-    externalIPs: strings(at(service, 'spec', 'externalIPs')),
+    externalIPs: asStrings(at(service, 'spec', 'externalIPs')),
     tcpPort: tcpPortOf(service),
     changedAt: appliedAt(service),
   };
@@ -85,5 +85,4 @@ const appliedAt = ({ metadata }: KubeObject): string =>
     entry['manager'] === FIELD_MANAGER && entry['operation'] === 'Apply' ? (asString(entry['time']) ?? []) : [],
   )[0] ?? '';
 
-const strings = (value: unknown): readonly string[] => asArray(value).flatMap((entry) => asString(entry) ?? []);
 const isFamily = (text: string): text is Family => text === 'IPv4' || text === 'IPv6';

@@ -2,7 +2,7 @@ import { RESTART_LABEL, RESTART_MARK } from '../api/names.ts';
 import { asArray, asNumber, asString, at, type KubeObject } from '../model/object.ts';
 import { type PodOwner, RESTARTABLE_KINDS, type RestartFacts } from '../model/pod-owner.ts';
 import { known, unknown, type Known, type ListQuery, type PagedReader } from '../model/reader.ts';
-import type { Family } from '../net/family.ts';
+import { FAMILIES, type Family, hasFamily } from '../net/family.ts';
 import { type Budget, toBudget } from './budgets.ts';
 
 /** All that is read of a Pod here: one list of them is the longest that there is. */
@@ -158,8 +158,7 @@ function count(pod: KubeObject, owners: Map<string, Tally>, workloads: ReadonlyM
   const addresses = asArray(at(pod, 'status', 'podIPs')).flatMap((entry) => asString(at(entry, 'ip')) ?? []);
   if (addresses.length === 0) return;
   tally.pods += 1;
-  if (!addresses.some((address) => !address.includes(':'))) tally.without.IPv4 += 1;
-  if (!addresses.some((address) => address.includes(':'))) tally.without.IPv6 += 1;
+  for (const family of FAMILIES) if (!hasFamily(addresses, family)) tally.without[family] += 1;
 }
 
 export const isReady = (pod: KubeObject): boolean =>

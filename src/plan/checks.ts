@@ -2,7 +2,7 @@ import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { FindingReason } from '../model/finding-reasons.ts';
 import type { Finding } from '../model/finding.ts';
-import { listText } from '../model/list-text.ts';
+import { listText, nameList } from '../model/list-text.ts';
 import { once } from '../model/once.ts';
 import { fromPhase, type Phase, PHASES } from '../model/phase.ts';
 import { serviceKey } from '../model/service.ts';
@@ -10,7 +10,7 @@ import type { Step } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
 import { parseAddress } from '../net/address.ts';
 import { type Cidr, contains, overlaps, parseCidr, subnetCount } from '../net/cidr.ts';
-import { type Family, isOfFamily } from '../net/family.ts';
+import { type Family, hasFamily } from '../net/family.ts';
 import { carriesPods } from '../net/interfaces.ts';
 import { serviceViews } from '../services/inventory.ts';
 import { isTooOld } from './by-hand.ts';
@@ -68,7 +68,7 @@ function checkAgents({ nodes }: ClusterFacts, steps: readonly Step[]): readonly 
       reason: 'AgentMissing',
       object: nodeRef(first),
       message: installed
-        ? `${countOf(silent, nodes)} that have to be changed have no agent that reports: ${listOf(silent)}.`
+        ? `${countOf(silent, nodes)} that have to be changed have no agent that reports: ${nameList(silent)}.`
         : 'The operator and its agents are not installed in this cluster yet.',
       remedy: installed
         ? `See the agent's pod there: kubectl -n dualstack-system get pods -o wide --field-selector spec.nodeName=${first.name}.`
@@ -260,7 +260,7 @@ function checkNodesWithoutFamily(wanted: Wanted, { nodes }: ClusterFacts, steps:
     {
       reason: 'NodesWithoutFamily',
       object: nodeRef(first),
-      message: `${countOf(lacking, nodes)} report no ${missing} address: ${listOf(lacking)}.`,
+      message: `${countOf(lacking, nodes)} report no ${missing} address: ${nameList(lacking)}.`,
       remedy: `Give these hosts an ${missing} address (kubectl dualstack nodes tells why each has none); the rest follows by itself.`,
       blocks: tolerated ? [] : fromPhase('APIServer', 'Forward'),
     },
@@ -276,9 +276,6 @@ const isOpen = ({ state }: Step): boolean =>
 
 const missingFamilies = (families: readonly Family[], node: NodeFacts): readonly Family[] =>
   families.filter((family) => !hasFamily(node.internalIPs, family));
-
-const hasFamily = (addresses: readonly string[], family: Family): boolean =>
-  addresses.some((ip) => isOfFamily(ip, family));
 
 /** After the API server is back to one family, the addresses of the other could not be given back. */
 function checkDualStackServices(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
@@ -296,16 +293,14 @@ function checkDualStackServices(wanted: Wanted, facts: ClusterFacts): readonly F
   );
   const [first] = using;
   if (first === undefined) return [];
-  const names = using.slice(0, 5).map((service) => `${service.namespace}/${service.name}`);
-  const more = using.length > names.length ? ` and ${using.length - names.length} more` : '';
   const verdict = verdicts.get(serviceKey(first));
   const patch = `{"spec":{"ipFamilyPolicy":"SingleStack","ipFamilies":["${wanted.families[0] ?? ''}"]}}`;
   return [
     {
       reason: 'DualStackServicesRemain',
       object: { apiVersion: 'v1', kind: 'Service', namespace: first.namespace, name: first.name },
-      message: `${using.length} Services still use the family that leaves: ${names.join(', ')}${more}.`,
-      remedy: `${verdict?.is === 'Blocked' ? verdict.remedy : `Make each single-stack: kubectl -n ${first.namespace} patch service ${first.name} -p '${patch}'.`}${more === '' && names.length === 1 ? '' : ' Of each: kubectl dualstack services --only blocked.'}`,
+      message: `${using.length} Services still use the family that leaves: ${listText(using.map(serviceKey))}.`,
+      remedy: `${verdict?.is === 'Blocked' ? verdict.remedy : `Make each single-stack: kubectl -n ${first.namespace} patch service ${first.name} -p '${patch}'.`}${using.length === 1 ? '' : ' Of each: kubectl dualstack services --only blocked.'}`,
       blocks: fromPhase('CNIConfig', 'Back'),
     },
   ];
@@ -315,8 +310,6 @@ const nodeRef = (node: NodeFacts) => ({ apiVersion: 'v1', kind: 'Node', name: no
 
 const countOf = (some: readonly NodeFacts[], all: readonly NodeFacts[]): string =>
   `${some.length} of ${all.length} Nodes`;
-
-const listOf = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));
 
 function named(name: string, text: string | undefined, field: string): readonly Named[] {
   const cidr = parseCidr(text ?? '');

@@ -4,7 +4,7 @@ import type { Recordable } from '../model/record.ts';
 import type { Step, StepState } from '../model/step.ts';
 import { cidrList, type Wanted } from '../model/wanted.ts';
 import { isRolledOut } from '../model/workload.ts';
-import { type Family, isOfFamily } from '../net/family.ts';
+import { type Family, hasFamily } from '../net/family.ts';
 
 const DEPLOYMENT: ObjectRef = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'kube-system', name: 'coredns' };
 const SERVICE: ObjectRef = { apiVersion: 'v1', kind: 'Service', namespace: 'kube-system', name: 'kube-dns' };
@@ -130,9 +130,7 @@ function podsState({ direction, families }: Wanted, facts: ClusterFacts, value: 
 }
 
 const podsWithout = (workload: WorkloadFacts, families: readonly Family[]): readonly PodFacts[] =>
-  workload.pods.filter(
-    (pod) => !pod.terminating && families.some((family) => !pod.podIPs.some((ip) => isOfFamily(ip, family))),
-  );
+  workload.pods.filter((pod) => !pod.terminating && families.some((family) => !hasFamily(pod.podIPs, family)));
 
 function serviceStep(wanted: Wanted, facts: ClusterFacts): Step {
   const service = dnsService(facts);

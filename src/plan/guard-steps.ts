@@ -6,9 +6,9 @@ import { asString, type JsonObject } from '../model/object.ts';
 import type { Known } from '../model/reader.ts';
 import type { Step, StepState } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
-import { type Family, isOfFamily } from '../net/family.ts';
+import { type Family, hasFamily } from '../net/family.ts';
 
-export interface Guard {
+interface Guard {
   readonly steps: readonly Step[];
   readonly findings: readonly Finding[];
 }
@@ -57,7 +57,7 @@ const isOurs = (taint: JsonObject): boolean => taint['key'] === GUARD_TAINT;
 const proofOf = (proofs: NodeProofs | null, node: NodeFacts): NodeProof | null => proofs?.nodes.get(node.name) ?? null;
 
 const missingFamilies = (wanted: Wanted, node: NodeFacts): readonly Family[] =>
-  wanted.families.filter((family) => !node.internalIPs.some((address) => isOfFamily(address, family)));
+  wanted.families.filter((family) => !hasFamily(node.internalIPs, family));
 
 /** Its family is missing, or the CNI lost the one that it had. That the CNI has merely not come to it yet is no reason. */
 const isUnfit = (wanted: Wanted, node: NodeFacts, proof: NodeProof | null): boolean =>

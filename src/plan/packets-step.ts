@@ -128,4 +128,4 @@ const failureText = ({ checks, hops }: Connectivity): string => {
   return `${checks.failed} of ${checks.total} checks with packets failed: ${named.join(' ')}${more}`;
 };
 
-export const milliseconds = (microseconds: number): string => (microseconds / 1000).toFixed(1);
+const milliseconds = (microseconds: number): string => (microseconds / 1000).toFixed(1);

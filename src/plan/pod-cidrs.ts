@@ -1,7 +1,7 @@
 import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
-import { listText } from '../model/list-text.ts';
+import { nameList } from '../model/list-text.ts';
 import { remakeNode, RESTART_KUBELET } from '../model/remake-node.ts';
 import type { ReplaceNode, Step, StepState } from '../model/step.ts';
 import type { Wanted } from '../model/wanted.ts';
@@ -198,7 +198,7 @@ function shared(nodes: readonly NodeFacts[]): readonly Finding[] {
       {
         reason: 'PodCIDRShared',
         object: nodeRef(newest),
-        message: `${listOf(holders)} hold the same pod CIDR ${text}: pods of one of them cannot be reached.`,
+        message: `${nameList(holders)} hold the same pod CIDR ${text}: pods of one of them cannot be reached.`,
         remedy: `Make one of them anew, the one that has fewer pods; it is given another. For ${newest.name}: ${remakeNode(newest.name, 'None', RESTART_KUBELET)}.`,
         blocks: ['PodCIDRs'],
       },
@@ -216,7 +216,7 @@ function missing({ families, nodes: { podCIDRs } }: Wanted, nodes: readonly Node
     {
       reason: 'PodCIDRsMissing',
       object: nodeRef(first),
-      message: `${lacking.length} of ${nodes.length} Nodes have a pod CIDR of one family only, and this network plug-in takes the addresses of pods from them: ${listOf(lacking)}. spec.nodes.podCIDRs is ${podCIDRs}.`,
+      message: `${lacking.length} of ${nodes.length} Nodes have a pod CIDR of one family only, and this network plug-in takes the addresses of pods from them: ${nameList(lacking)}. spec.nodes.podCIDRs is ${podCIDRs}.`,
       remedy:
         'Set spec.nodes.podCIDRs: Replace (each Node object is absent for a moment, no pod is touched) or Drain (its pods move away before), or make these nodes anew once kube-controller-manager has both networks.',
       blocks: ['Pools', 'CNIConfig', 'CNIAgents'],
@@ -233,7 +233,7 @@ function notReady({ direction, tolerateUnavailable }: Wanted, nodes: readonly No
     {
       reason: 'NodesNotReady',
       object: nodeRef(first),
-      message: `${away.length} Node(s) are not ready, more than spec.rollout.tolerateUnavailable=${tolerateUnavailable}: ${listOf(away)}.`,
+      message: `${away.length} Node(s) are not ready, more than spec.rollout.tolerateUnavailable=${tolerateUnavailable}: ${nameList(away)}.`,
       remedy: 'Bring them back, or raise spec.rollout.tolerateUnavailable to have them converted later.',
       blocks: ['PodCIDRs'],
     },
@@ -265,7 +265,7 @@ function held({ nodes: { drain } }: Wanted, nodes: readonly NodeFacts[]): readon
       {
         reason: 'NodeReplacementUnsafe',
         object: nodeRef(first),
-        message: `${concerned.length} of ${nodes.length} Nodes cannot be replaced safely because of ${holder.who} (${holder.sign} of ${first.name}): ${listOf(concerned)}.`,
+        message: `${concerned.length} of ${nodes.length} Nodes cannot be replaced safely because of ${holder.who} (${holder.sign} of ${first.name}): ${nameList(concerned)}.`,
         remedy: REMEDIES[kind],
         blocks: ['PodCIDRs'],
       },
@@ -290,5 +290,3 @@ function calico({ basics }: ClusterFacts, { usesNodeIPAM }: BoundPlugins['cni'])
 }
 
 const nodeRef = ({ name }: NodeFacts) => ({ apiVersion: 'v1', kind: 'Node', name }) as const;
-
-const listOf = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));

@@ -2,7 +2,7 @@ import type { BoundPlugins } from '../model/bound.ts';
 import type { ClusterFacts } from '../model/facts.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Network } from '../model/networks.ts';
-import { at, asArray, asString } from '../model/object.ts';
+import { asStrings, at } from '../model/object.ts';
 import { type Direction, PHASES } from '../model/phase.ts';
 import type { Known } from '../model/reader.ts';
 import type { Recorded } from '../model/record.ts';
@@ -15,7 +15,7 @@ import { FIRST_FAMILIES_KEY } from './record-step.ts';
 /** Where the plan leads: to what the spec asks, or back to the first state (roll-back and `deletionPolicy: Revert`). */
 export type Goal = 'Spec' | 'FirstState';
 
-export interface Settled {
+interface Settled {
   readonly wanted: Wanted;
   readonly findings: readonly Finding[];
   /** Families that the control plane has now, primary first; empty: it could not be told. */
@@ -68,7 +68,7 @@ export function settle(request: Request, facts: ClusterFacts, plugins: BoundPlug
 /** The families that the first record speaks of; null: nothing was recorded. */
 function firstFamilies(facts: ClusterFacts): readonly Family[] | null {
   const recorded = recordsOf(facts)[FIRST_FAMILIES_KEY];
-  const families = asArray(at(recorded, 'families')).flatMap((entry) => asString(entry) ?? []);
+  const families = asStrings(at(recorded, 'families'));
   return families.length === 0 ? null : families.filter((family) => family === 'IPv4' || family === 'IPv6');
 }
 

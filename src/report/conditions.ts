@@ -5,7 +5,7 @@ import type { ConditionReason, FindingReason } from '../api/reasons.ts';
 import type { Finding } from '../model/finding.ts';
 import { isBlocker } from '../model/finding.ts';
 import { isSatisfied, type Step } from '../model/step.ts';
-import { hasFamily } from '../nodes/told.ts';
+import { hasFamily } from '../net/family.ts';
 import { unreachable } from '../result.ts';
 import { missingText } from './missing-text.ts';
 import { messageOf } from './plan-status.ts';

@@ -23,10 +23,11 @@ export function missingText(nodes: NodesStatus, families: readonly Family[]): st
 /** Nodes with which the same is wrong are told together. */
 function groupsText(nodes: readonly NodeException[]): string {
   const groups = Map.groupBy(nodes, whatText);
-  return [...groups].map(([what, each]) => `${listText(each.map(({ name }) => name))} (${what})`).join(', ');
+  return [...groups].map(([what, each]) => `${andList(each.map(({ name }) => name))} (${what})`).join(', ');
 }
 
-function listText(names: readonly string[]): string {
+/** All of them: `a, b and c`. */
+function andList(names: readonly string[]): string {
   const before = names.slice(0, -1).join(', ');
   return `${before}${before === '' ? '' : ' and '}${names.at(-1) ?? ''}`;
 }

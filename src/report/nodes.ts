@@ -3,10 +3,11 @@ import { clip, LIMITS } from '../api/fields.ts';
 import { GUARD_TAINT } from '../api/names.ts';
 import type { NodeFacts } from '../model/facts.ts';
 import type { NodeProof } from '../model/node-proof.ts';
-import { FAMILIES, type Family } from '../net/family.ts';
+import { FAMILIES, type Family, hasFamily, isIPv6 } from '../net/family.ts';
+import { timeOf } from '../nodes/attempt.ts';
 import { type Diagnosis, pauseText, type Tried, triedText } from '../nodes/cause.ts';
 import { diagnose, type Severity, severityOf } from '../nodes/diagnose.ts';
-import { hasFamily, type Known, type Outlook } from '../nodes/told.ts';
+import type { Known, Outlook } from '../nodes/told.ts';
 import { isGuarded, type Proofs } from '../plan/guard-steps.ts';
 
 /** What a pass is about to do about one node. It is told before, because it may have helped by the next look. */
@@ -58,7 +59,7 @@ export function nodesStatus(
         if (diagnosis === null) return [];
         // An address that goes is an event of its own, however long something else has been wrong with the node.
         const isGone = diagnosis.cause === 'AddressGone';
-        const told = isGone ? { ...diagnosis, since: goneSince.get(node.name) ?? secondsOf(outlook.now) } : diagnosis;
+        const told = isGone ? { ...diagnosis, since: goneSince.get(node.name) ?? nowText(outlook.now) } : diagnosis;
         const tried = begun?.node === node.name ? begun.tried : told.tried;
         return [exceptionOf(node, { ...told, ...(tried === undefined ? {} : { tried }) }, delayed)];
       }),
@@ -109,16 +110,15 @@ export function sinceWhen(previous: NodesStatus | undefined, now: number): (node
     const before = said.get(name);
     if (before !== undefined) return before;
     // A Node that has just joined was not there to be named.
-    return allNamed && now - Date.parse(createdAt) > JOINING_MS ? secondsOf(now) : null;
+    return allNamed && now - Date.parse(createdAt) > JOINING_MS ? nowText(now) : null;
   };
 }
 
 const JOINING_MS = 300_000;
 
-/** Whole seconds, as Kubernetes writes times. */
-const secondsOf = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/u, 'Z');
+const nowText = (now: number): string => timeOf(Math.floor(now / 1000));
 
-export const proofOf = (proofs: Proofs, node: NodeFacts): NodeProof | null =>
+const proofOf = (proofs: Proofs, node: NodeFacts): NodeProof | null =>
   proofs?.known === true ? (proofs.value.nodes.get(node.name) ?? null) : null;
 
 export const knownOf = (node: NodeFacts, proofs: Proofs, since: string | null): Known => ({
@@ -151,10 +151,10 @@ function exceptionOf(node: NodeFacts, diagnosis: Diagnosis, delayed: boolean): N
   };
 }
 
-export const GUARDED = `New pods are kept off it by the taint ${GUARD_TAINT}.`;
+const GUARDED = `New pods are kept off it by the taint ${GUARD_TAINT}.`;
 
 /** In the order of its addresses. */
-export function familiesOf({ internalIPs }: NodeFacts): readonly Family[] {
+function familiesOf({ internalIPs }: NodeFacts): readonly Family[] {
   const present = FAMILIES.filter((family) => hasFamily(internalIPs, family));
-  return internalIPs[0]?.includes(':') === true ? present.toReversed() : present;
+  return isIPv6(internalIPs[0] ?? '') ? present.toReversed() : present;
 }

@@ -3,9 +3,9 @@ import type { Clock } from './clock.ts';
 import type { QueueObserver } from './queue.ts';
 
 /** How one reconcile ended, in the words of controller-runtime, so that dashboards made for it show this program too. */
-export type ReconcileResult = 'success' | 'requeue' | 'requeue_after' | 'error';
+type ReconcileResult = 'success' | 'requeue' | 'requeue_after' | 'error';
 
-export interface ControllerMetrics {
+interface ControllerMetrics {
   /** Counts one reconcile and its duration. */
   reconciled(result: ReconcileResult, seconds: number): void;
   /** An error that no retry will mend. Counted besides `reconciled('error', …)`. */
@@ -31,13 +31,13 @@ export interface Metrics {
   age(series: Omit<Series, 'label'>): { since(time: number | null): void };
 }
 
-export interface Series {
+interface Series {
   readonly name: string;
   readonly help: string;
   readonly label: Label;
 }
 
-export interface Label {
+interface Label {
   readonly name: string;
   readonly values: readonly string[];
 }

@@ -1,11 +1,11 @@
 /** The part of `process` that is used. */
-export interface SignalSource {
+interface SignalSource {
   on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
   exit(code: number): void;
 }
 
-export interface Termination {
+interface Termination {
   /** Aborts at the first SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
   /** Takes the listeners away again. */

@@ -11,7 +11,7 @@ export const POLICIES = ['SingleStack', 'PreferDualStack', 'RequireDualStack'] a
 export type Policy = (typeof POLICIES)[number];
 
 export const SERVICE_TYPES = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] as const;
-export type ServiceType = (typeof SERVICE_TYPES)[number];
+type ServiceType = (typeof SERVICE_TYPES)[number];
 
 /** A Service as far as families go. */
 export interface Shape {

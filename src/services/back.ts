@@ -7,7 +7,7 @@ import { POLICIES } from './api-server.ts';
 import type { FamilyChange, Situation, Verdict } from './verdict.ts';
 
 /** What a Service said of its families before this program changed it. */
-export type FirstState = FamilyChange;
+type FirstState = FamilyChange;
 
 /** The text of the annotation that keeps it. */
 export const firstStateText = ({ policy, families }: FirstState): string =>

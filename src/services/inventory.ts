@@ -3,7 +3,7 @@ import { oncePer } from '../model/once.ts';
 import { known, unknown, type Known } from '../model/reader.ts';
 import { type Backends, serviceKey } from '../model/service.ts';
 import type { Wanted } from '../model/wanted.ts';
-import { FAMILIES, type Family } from '../net/family.ts';
+import { FAMILIES, type Family, familyAtSight } from '../net/family.ts';
 import { siteOf } from '../providers/site.ts';
 import { unreachable } from '../result.ts';
 import { notesOn, rulesByService, type RulesOnService } from './notes.ts';
@@ -80,16 +80,15 @@ function stackOf({ type, policy, families }: ServiceFacts): Stack {
  * proves what they serve and not what they do not.
  */
 function servedFamilies({ serviceCIDR, services }: ClusterFacts): Known<readonly Family[]> {
-  if (serviceCIDR.known) return known(serviceCIDR.value.map(familyOf));
+  if (serviceCIDR.known) return known(serviceCIDR.value.map(familyAtSight));
   const given = services.known
-    ? services.value.flatMap(({ clusterIPs }) => clusterIPs.filter(isAddress).map(familyOf))
+    ? services.value.flatMap(({ clusterIPs }) => clusterIPs.filter(isAddress).map(familyAtSight))
     : [];
   const seen = [...new Set(given)];
   return seen.length === FAMILIES.length ? known(seen) : serviceCIDR;
 }
 
 const isAddress = (ip: string): boolean => ip !== 'None' && ip !== '';
-const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4');
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

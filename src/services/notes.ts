@@ -2,6 +2,7 @@ import type { ServiceFacts } from '../model/facts.ts';
 import { refText } from '../model/object.ts';
 import { serviceKey } from '../model/service.ts';
 import type { OneFamilyPolicy, TrafficRules } from '../model/traffic-rules.ts';
+import { type Family, hasFamily } from '../net/family.ts';
 import { balancerAnswer, type Site } from '../providers/load-balancers.ts';
 import { toBothFamilies } from './rules.ts';
 
@@ -55,7 +56,7 @@ export function rulesByService({ policies, fronts }: TrafficRules): (service: Se
 const isGuarded = ({ selector, selects }: ServiceFacts, guards: Readonly<Record<string, string>>): boolean =>
   selector && Object.entries(guards).every(([key, value]) => selects[key] === value);
 
-const policyNotes = ({ policies }: RulesOnService, second: string): readonly string[] =>
+const policyNotes = ({ policies }: RulesOnService, second: Family): readonly string[] =>
   policies
     .filter(({ family }) => family !== second)
     .map(
@@ -63,7 +64,7 @@ const policyNotes = ({ policies }: RulesOnService, second: string): readonly str
         `${refText(ref)} lets in no ${second} network: clients that it lets in from outside over the other family are denied.`,
     );
 
-const frontNotes = ({ fronts }: RulesOnService, second: string): readonly string[] =>
+const frontNotes = ({ fronts }: RulesOnService, second: Family): readonly string[] =>
   fronts.length === 0
     ? []
     : [
@@ -72,7 +73,7 @@ const frontNotes = ({ fronts }: RulesOnService, second: string): readonly string
 
 function localNotes(
   { type, externalTrafficPolicy, internalTrafficPolicy }: ServiceFacts,
-  second: string,
+  second: Family,
 ): readonly string[] {
   const fields = [
     ...(externalTrafficPolicy === 'Local' && (type === 'NodePort' || type === 'LoadBalancer')
@@ -85,17 +86,15 @@ function localNotes(
     : [`${fields.join(' and ')}: over ${second} only nodes answer that run one of its pods with an ${second} address.`];
 }
 
-function externalIPNotes({ externalIPs }: ServiceFacts, second: string): readonly string[] {
-  const isNamed = externalIPs.some((ip) => ip.includes(':') === (second === 'IPv6'));
-  return externalIPs.length === 0 || isNamed
+function externalIPNotes({ externalIPs }: ServiceFacts, second: Family): readonly string[] {
+  return externalIPs.length === 0 || hasFamily(externalIPs, second)
     ? []
     : [`spec.externalIPs names no ${second} address: there it is reached as before.`];
 }
 
 /** `loadBalancerSourceRanges` is a list of who is let in; what it says of a family that it does not name is up to each load balancer. */
-function rangeNotes({ type, sourceRanges }: ServiceFacts, second: string): readonly string[] {
-  const isNamed = sourceRanges.some((range) => range.includes(':') === (second === 'IPv6'));
-  return type !== 'LoadBalancer' || sourceRanges.length === 0 || isNamed
+function rangeNotes({ type, sourceRanges }: ServiceFacts, second: Family): readonly string[] {
+  return type !== 'LoadBalancer' || sourceRanges.length === 0 || hasFamily(sourceRanges, second)
     ? []
     : [
         `spec.loadBalancerSourceRanges names no ${second} range: ${second} clients are kept out, or all let in, as its load balancer sees fit.`,

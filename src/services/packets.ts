@@ -1,3 +1,4 @@
+import { listText } from '../model/list-text.ts';
 import { serviceKey } from '../model/service.ts';
 import type { AskedService, ServicePackets } from '../model/service-packets.ts';
 import type { ServiceView } from './inventory.ts';
@@ -29,12 +30,9 @@ export function sampleOf(services: readonly AskedService[]): readonly AskedServi
 export const areTooManySilent = ({ answered, silent }: ServicePackets): boolean =>
   silent.length > Math.max(1, Math.floor((answered + silent.length) / 4));
 
-const NAMED = 5;
-
 export function silentText({ answered, silent }: ServicePackets): string {
-  const names = silent.slice(0, NAMED).map((each) => `${serviceKey(each)} (${each.family})`);
-  const more = silent.length - names.length;
-  return `${silent.length} of ${answered + silent.length} Services that were asked answer over one family and not over the other: ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const names = silent.map((each) => `${serviceKey(each)} (${each.family})`);
+  return `${silent.length} of ${answered + silent.length} Services that were asked answer over one family and not over the other: ${listText(names)}`;
 }
 
 /** What was seen, in a sentence without its full stop. */

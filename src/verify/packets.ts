@@ -1,4 +1,4 @@
-import { asArray, asNumber, asString, at, type JsonObject, type KubeObject } from '../model/object.ts';
+import { asArray, asNumber, asString, asStrings, at, type JsonObject, type KubeObject } from '../model/object.ts';
 import type { ProbeCheck, ProbeOrder, ProbePath } from '../model/probe.ts';
 import type { ProbeNode, ProbePlan } from '../model/step.ts';
 import { type Family, isOfFamily } from '../net/family.ts';
@@ -203,8 +203,7 @@ export const targetsOf = (
   },
 });
 
-const clusterIPsOf = (service: KubeObject): readonly string[] =>
-  asArray(at(service, 'spec', 'clusterIPs')).flatMap((ip) => asString(ip) ?? []);
+const clusterIPsOf = (service: KubeObject): readonly string[] => asStrings(at(service, 'spec', 'clusterIPs'));
 
 export const ofFamily = (addresses: readonly string[], family: Family): string | undefined =>
   addresses.find((address) => isOfFamily(address, family));

@@ -1,4 +1,4 @@
-import { asArray, asString, at, type KubeObject } from '../model/object.ts';
+import { asArray, asString, asStrings, at, type KubeObject } from '../model/object.ts';
 import type { ProofCheck } from '../model/outcome.ts';
 import { type Family, familyAtSight } from '../net/family.ts';
 
@@ -47,8 +47,8 @@ export const hasAllSlices = (probe: ServiceProbe, slices: readonly KubeObject[])
 
 /** What the API made of the Service, against what it must be. */
 export function judgeProbe(probe: ServiceProbe, service: KubeObject, slices: readonly KubeObject[]): ProofCheck {
-  const families = asArray(at(service, 'spec', 'ipFamilies')).flatMap((family) => asString(family) ?? []);
-  const clusterIPs = asArray(at(service, 'spec', 'clusterIPs')).flatMap((ip) => asString(ip) ?? []);
+  const families = asStrings(at(service, 'spec', 'ipFamilies'));
+  const clusterIPs = asStrings(at(service, 'spec', 'clusterIPs'));
   const types = addressTypes(slices);
   const ok =
     families.join() === probe.families.join() &&

@@ -1,17 +1,15 @@
 import type { ProbeCheck, ProbedCheck } from '../model/probe.ts';
 import type { AskedService, ServicePackets, SilentService } from '../model/service-packets.ts';
-import { type Family, otherFamily } from '../net/family.ts';
+import { type Family, familyAtSight, otherFamily } from '../net/family.ts';
 
 /** A connection to each address of each, from that node. */
 export const checksOf = (services: readonly AskedService[], source: string): readonly ProbeCheck[] =>
   services.flatMap(({ clusterIPs, port }) =>
     clusterIPs.map((address): ProbeCheck => {
       const task = { do: 'tcp', address, port } as const;
-      return { path: 'PodToService', family: familyOf(address), source, target: null, task };
+      return { path: 'PodToService', family: familyAtSight(address), source, target: null, task };
     }),
   );
-
-const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4');
 
 /** What the answers from all nodes say of each. */
 export function judgeAnswers(

@@ -1,6 +1,6 @@
 import type { NodeFacts, WorkloadFacts } from '../../model/facts.ts';
 import { type Finding, finding, unreadable } from '../../model/finding.ts';
-import { listText } from '../../model/list-text.ts';
+import { nameList } from '../../model/list-text.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
@@ -8,14 +8,14 @@ import { everyWay } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { readWorkload, signOf, type WorkloadRef } from '../../model/workload.ts';
 import type { CNI } from '../contract.ts';
-import { isOfFamily } from '../../net/family.ts';
+import { FAMILIES, hasFamily } from '../../net/family.ts';
 
 const AGENT: WorkloadRef = { apiVersion: 'apps/v1', kind: 'DaemonSet', namespace: 'kube-system', name: 'antrea-agent' };
 const CONFIG_MAP: ObjectRef = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'antrea-config' };
 const ANTREA_PHASES: readonly Phase[] = ['CNIAgents'];
 
 /** DaemonSet antrea-agent. Known null: it does not exist. */
-export type AntreaFacts = Known<WorkloadFacts | null>;
+type AntreaFacts = Known<WorkloadFacts | null>;
 
 /**
  * Antrea has no switch of families: its agent takes them from the podCIDRs of its Node when it starts (`Node.Spec.PodCIDRs`, since 0.10). Nobody has seen it
@@ -55,7 +55,7 @@ function check(wanted: Wanted, nodes: readonly NodeFacts[], own: AntreaFacts): r
   if (!own.known) return [unreadable(AGENT, own.why, ANTREA_PHASES)];
   const stale = own.value === null ? [] : staleNodes(wanted, nodes, own.value);
   if (own.value !== null && stale.length === 0) return [];
-  const where = stale.length === 0 ? '' : `; not yet on ${listText(stale.map(({ name }) => name))}`;
+  const where = stale.length === 0 ? '' : `; not yet on ${nameList(stale)}`;
   const families = wanted.families.join(' and ');
   return [
     // On the way back the podCIDRs go only after the agents' turn.
@@ -73,7 +73,7 @@ function staleNodes({ families }: Wanted, nodes: readonly NodeFacts[], { pods }:
   return nodes.filter((node) => {
     const pod = pods.find((each) => each.node === node.name && !each.terminating);
     if (pod === undefined) return false;
-    const held = (['IPv4', 'IPv6'] as const).filter((family) => node.podCIDRs.some((cidr) => isOfFamily(cidr, family)));
+    const held = FAMILIES.filter((family) => hasFamily(node.podCIDRs, family));
     const isSame = held.length === families.length && families.every((family) => held.includes(family));
     return !isSame || !pod.ready || Date.parse(pod.startedAt) < Date.parse(node.createdAt);
   });

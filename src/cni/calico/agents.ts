@@ -2,7 +2,7 @@ import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { refText, type JsonObject } from '../../model/object.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { type Family, isOfFamily } from '../../net/family.ts';
+import { type Family, hasFamily } from '../../net/family.ts';
 import {
   AGENT_CONTAINER,
   CONFIG_HASH_ANNOTATION,
@@ -156,7 +156,7 @@ function envState(facts: ClusterFacts, config: ConfigFacts, agent: CalicoNodeFac
 
 /** Nodes that run calico-node and have no InternalIP of that family. */
 export const nodesWithout = (family: Family, facts: ClusterFacts, agent: CalicoNodeFacts): readonly NodeFacts[] =>
-  agentNodes(facts, agent).filter((node) => !node.internalIPs.some((address) => isOfFamily(address, family)));
+  agentNodes(facts, agent).filter((node) => !hasFamily(node.internalIPs, family));
 
 /** Converted by hand: every pod started after the configuration was last changed, so it has installed what is there now. */
 function startedWithConfig(config: ConfigFacts, agent: CalicoNodeFacts, goal: Goal): boolean {

@@ -3,7 +3,7 @@ import { type Family, otherFamily } from '../../net/family.ts';
 import type { EnvName } from './facts.ts';
 
 /** What bears another name for each family in Calico. */
-export interface FamilyNames {
+interface FamilyNames {
   /** How calico-node finds the address of its node: `autodetect`, `none`, or an address. */
   readonly address: EnvName;
   readonly method: EnvName;

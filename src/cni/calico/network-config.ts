@@ -16,7 +16,7 @@ export interface NetworkConfig {
  * The plug-in reads these members as JSON *strings*. Any other type makes it fail every ADD and every DEL, so that pods neither
  * start nor end.
  */
-export type Setting =
+type Setting =
   | { readonly is: 'Absent' }
   | { readonly is: 'String'; readonly value: string }
   | { readonly is: 'WrongType'; readonly text: string };

@@ -45,7 +45,7 @@ export const calicoOptions = z
   })
   .meta({ description: 'Options for Calico installed by manifest.' });
 
-export type CalicoOptions = z.infer<typeof calicoOptions>;
+type CalicoOptions = z.infer<typeof calicoOptions>;
 
 export const OPTIONS_KEY = 'calico';
 export const DEFAULTS = {

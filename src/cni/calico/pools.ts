@@ -15,7 +15,7 @@ const POOL_SECONDS = 120;
 type PoolChange = Readonly<Record<string, string | boolean>>;
 
 /** How a pool carries traffic between nodes. */
-export interface Modes {
+interface Modes {
   readonly ipipMode: 'Always' | 'CrossSubnet' | 'Never';
   readonly vxlanMode: string;
 }

@@ -3,7 +3,7 @@ import { keyed } from '../../model/keyed.ts';
 import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { type Family, isOfFamily } from '../../net/family.ts';
+import { type Family, hasFamily } from '../../net/family.ts';
 import type { CalicoFacts } from './facts.ts';
 import { NAMES } from './family.ts';
 import { agentNodes } from './rollout.ts';
@@ -66,7 +66,7 @@ function proofOf(node: NodeFacts, seen: SeenPods, search: Search): NodeProof {
     return { is: 'Proven', evidence: `calico-node on ${node.name} has found both of its addresses.`, remedy: '' };
   }
   const failing = seen.failing.get(node.name);
-  const hasPrimary = node.internalIPs.some((address) => isOfFamily(address, primary));
+  const hasPrimary = hasFamily(node.internalIPs, primary);
   if (inForce && hasPrimary && failing !== undefined && missing.includes(NAMES[primary].proof)) {
     return {
       is: 'LostPrimary',

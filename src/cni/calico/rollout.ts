@@ -11,7 +11,7 @@ import type { Goal } from './goal.ts';
 /** Seconds that calico-node has on one node, from the start of its pod, to prove itself. */
 export const PROOF_SECONDS = 300;
 
-export interface Rollout {
+interface Rollout {
   readonly state: StepState;
   /** Pods to replace now. Empty unless the state is Pending. */
   readonly next: readonly PodFacts[];

@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { nodeAnnotations } from '../../model/flanneld.ts';
+import { nameList } from '../../model/list-text.ts';
 import { refText, type JsonObject } from '../../model/object.ts';
 import { crashText, progressOf, rolloutState } from '../../model/rollout.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
@@ -13,7 +14,7 @@ import {
   type AgentFacts,
   type ConfigFacts,
 } from './facts.ts';
-import { agentNodes, type Goal, hasTold, liveEnv, markOf, nameList } from './goal.ts';
+import { agentNodes, type Goal, hasTold, liveEnv, markOf } from './goal.ts';
 
 interface Scene {
   readonly wanted: Wanted;

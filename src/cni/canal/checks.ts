@@ -11,6 +11,7 @@ import {
 import { checkEgress } from '../../model/egress.ts';
 import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
 import { imageVersion } from '../../model/image.ts';
+import { nameList } from '../../model/list-text.ts';
 import { type NetConf, readNetConf } from '../../model/net-conf.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
@@ -27,7 +28,7 @@ import {
   type CanalFacts,
   type ConfigFacts,
 } from './facts.ts';
-import { agentNodes, makeGoal, nameList } from './goal.ts';
+import { agentNodes, makeGoal } from './goal.ts';
 import { readNetworkConfig } from './network-config.ts';
 
 /** All phases that change Canal. */

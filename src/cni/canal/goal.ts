@@ -1,6 +1,5 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { isProven, nodeAnnotations } from '../../model/flanneld.ts';
-import { listText } from '../../model/list-text.ts';
 import { readNetConf, sameButFamily, withFamily, withoutFamily } from '../../model/net-conf.ts';
 import { asString, at, type Json } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
@@ -109,5 +108,3 @@ export function hasTold(node: NodeFacts, { flags }: AgentFacts, { flannel }: Con
 }
 
 export const hasIPv6 = (texts: readonly string[]): boolean => texts.some(isIPv6);
-
-export const nameList = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));

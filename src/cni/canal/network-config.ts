@@ -1,4 +1,5 @@
 import { member, type ObjectSource, parseSource, type Source } from '../../model/json-source.ts';
+import { isIPv6 } from '../../net/family.ts';
 import { err, ok, type Result } from '../../result.ts';
 
 /**
@@ -8,7 +9,7 @@ import { err, ok, type Result } from '../../result.ts';
 const PLACEHOLDERS = { IPv4: 'usePodCidr', IPv6: 'usePodCidrIPv6' } as const;
 
 /** How host-local is told where addresses come from. */
-export interface NetworkConfig {
+interface NetworkConfig {
   /** `host-local`, `calico-ipam`, … */
   readonly ipamType: string;
   /** Subnets in their order, whichever way they are written. */
@@ -22,7 +23,7 @@ export function readNetworkConfig(text: string): Result<NetworkConfig, string> {
   return ok({ ipamType: type?.is === 'String' ? type.value : '', subnets: subnetsOf(ipam.value) });
 }
 
-export const assignsIPv6 = ({ subnets }: NetworkConfig): boolean => subnets.some(isIPv6);
+export const assignsIPv6 = ({ subnets }: NetworkConfig): boolean => subnets.some(isForIPv6);
 
 /** The same text with a range of the Node's IPv6 podCIDR behind the one of IPv4, and no other byte changed. */
 export function withIPv6(text: string): Result<string, string> {
@@ -30,8 +31,8 @@ export function withIPv6(text: string): Result<string, string> {
   if (!found.ok) return found;
   const ipam = found.value;
   const subnets = subnetsOf(ipam);
-  if (subnets.some(isIPv6)) return ok(text);
-  if (subnets.length !== 1 || !isIPv4(subnets[0] ?? '')) {
+  if (subnets.some(isForIPv6)) return ok(text);
+  if (subnets.length !== 1 || !isForIPv4(subnets[0] ?? '')) {
     return err(`its ipam section names ${subnets.join(', ') || 'no subnet'}, not ${PLACEHOLDERS.IPv4} alone`);
   }
   const second = `[{"subnet": "${PLACEHOLDERS.IPv6}"}]`;
@@ -53,9 +54,9 @@ export function withoutIPv6(text: string): Result<string, string> {
   if (!found.ok) return found;
   const ipam = found.value;
   const subnets = subnetsOf(ipam);
-  if (!subnets.some(isIPv6)) return ok(text);
+  if (!subnets.some(isForIPv6)) return ok(text);
   const ranges = ipam.members.findLast(({ key }) => key.value === 'ranges');
-  const isPlain = subnets.length === 2 && isIPv4(subnets[0] ?? '') && member(ipam, 'subnet') === undefined;
+  const isPlain = subnets.length === 2 && isForIPv4(subnets[0] ?? '') && member(ipam, 'subnet') === undefined;
   if (ranges === undefined || !isPlain) return err(`its ipam section names ${subnets.join(', ')}`);
   return ok(`${text.slice(0, ranges.key.start)}"subnet": "${PLACEHOLDERS.IPv4}"${text.slice(ranges.value.end)}`);
 }
@@ -74,9 +75,9 @@ function skeleton(text: string): string | null {
   return text.slice(0, ipam.value.start) + inside + text.slice(ipam.value.end);
 }
 
-const isIPv4 = (subnet: string): boolean => subnet.toLowerCase() === PLACEHOLDERS.IPv4.toLowerCase();
-const isIPv6 = (subnet: string): boolean =>
-  subnet.toLowerCase() === PLACEHOLDERS.IPv6.toLowerCase() || subnet.includes(':');
+const isForIPv4 = (subnet: string): boolean => subnet.toLowerCase() === PLACEHOLDERS.IPv4.toLowerCase();
+const isForIPv6 = (subnet: string): boolean =>
+  subnet.toLowerCase() === PLACEHOLDERS.IPv6.toLowerCase() || isIPv6(subnet);
 
 /** host-local puts the single subnet before the ranges. */
 function subnetsOf(ipam: ObjectSource): readonly string[] {

@@ -1,12 +1,13 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { forgetStep, nodeAnnotations, type NodeAnnotations } from '../../model/flanneld.ts';
+import { nameList } from '../../model/list-text.ts';
 import { refText } from '../../model/object.ts';
 import { changesIPv6 } from '../../model/second-ipv6.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import { needNotWait, type Wanted } from '../../model/wanted.ts';
 import { agentSteps } from './agents.ts';
 import { CONFIG_MAP, FLANNEL_KEY, NETWORK_KEY, type CanalFacts, type ConfigFacts } from './facts.ts';
-import { agentNodes, type Goal, hasIPv6, makeGoal, nameList } from './goal.ts';
+import { agentNodes, type Goal, hasIPv6, makeGoal } from './goal.ts';
 
 /** Seconds for one write to be seen again. */
 const WRITE_SECONDS = 120;

@@ -1,5 +1,5 @@
 import type { WorkloadFacts } from '../../model/facts.ts';
-import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
+import { asArray, asString, asStringMap, asStrings, at, type KubeObject } from '../../model/object.ts';
 import { lastChange, ownerOf } from '../../model/owner.ts';
 import { ifThere, known, unknown, type Known, type Reader } from '../../model/reader.ts';
 import { readWorkload, readWorkloadWith } from '../../model/workload.ts';
@@ -30,7 +30,7 @@ export async function observe(reader: Reader): Promise<CiliumFacts> {
 
 async function readConfig(reader: Reader): Promise<Known<ConfigFacts | null>> {
   return ifThere(await reader.get(CONFIG_MAP), (object) => ({
-    data: strings(at(object, 'data')),
+    data: asStringMap(at(object, 'data')),
     resourceVersion: object.metadata.resourceVersion ?? '',
     changedAt: lastChange(object),
     owner: ownerOf(object),
@@ -65,7 +65,7 @@ function toNode(object: KubeObject): CiliumNodeFacts {
   const internal = asArray(at(object, 'spec', 'addresses')).filter((each) => at(each, 'type') === 'CiliumInternalIP');
   return {
     resourceVersion: object.metadata.resourceVersion ?? '',
-    podCIDRs: texts(at(object, 'spec', 'ipam', 'podCIDRs')),
+    podCIDRs: asStrings(at(object, 'spec', 'ipam', 'podCIDRs')),
     internalIPs: internal.flatMap((each) => asString(at(each, 'ip')) ?? []),
     operatorError: asString(at(object, 'status', 'ipam', 'operator-status', 'error')) ?? '',
   };
@@ -78,13 +78,4 @@ async function readPool(reader: Reader): Promise<CiliumFacts['pool']> {
     const cidrs = asArray(at(object, 'spec', 'ipv6', 'cidrs'));
     return { ipv6: cidrs.flatMap((each) => asString(each) ?? asString(at(each, 'cidr')) ?? []) };
   });
-}
-
-const texts = (value: unknown): readonly string[] => asArray(value).flatMap((each) => asString(each) ?? []);
-
-function strings(value: unknown): Readonly<Record<string, string>> {
-  if (typeof value !== 'object' || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, entry]) => (typeof entry === 'string' ? [[key, entry]] : [])),
-  );
 }

@@ -1,6 +1,6 @@
 import type { ClusterFacts } from '../../model/facts.ts';
 import { imageVersion } from '../../model/image.ts';
-import { listText } from '../../model/list-text.ts';
+import { nameList } from '../../model/list-text.ts';
 import { refText } from '../../model/object.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import { needNotWait, type Wanted } from '../../model/wanted.ts';
@@ -83,7 +83,7 @@ function configState(scene: Scene): StepState {
 
 const waitsFor = (what: string, nodes: readonly { readonly name: string }[]): StepState => ({
   is: 'InProgress',
-  why: `waits until every Node has ${what}; without: ${listText(nodes.map(({ name }) => name))}`,
+  why: `waits until every Node has ${what}; without: ${nameList(nodes)}`,
 });
 
 /** Only the operator gives these pod CIDRs, and it never takes one back from a node that is there. */

@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { isProven, nodeAnnotations } from '../../model/flanneld.ts';
-import { listText } from '../../model/list-text.ts';
+import { nameList } from '../../model/list-text.ts';
 import { type ObjectRef, refText } from '../../model/object.ts';
 import { crashText, progressOf, rolloutState } from '../../model/rollout.ts';
 import type { Disruption, RolloutWorkload, Step, StepState } from '../../model/step.ts';
@@ -122,7 +122,7 @@ function toldState(scene: Scene, unproven: readonly NodeFacts[], evidence: strin
         ? { is: 'Satisfied', evidence }
         : {
             is: 'InProgress',
-            why: `waits until flanneld has told of ${goal.family} on ${listText(unproven.map(({ name }) => name))}`,
+            why: `waits until flanneld has told of ${goal.family} on ${nameList(unproven)}`,
           },
     stuck: (why, next) => ({
       is: 'InProgress',

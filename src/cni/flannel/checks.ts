@@ -11,7 +11,7 @@ import {
 import { checkEgress } from '../../model/egress.ts';
 import { DUAL_BACKENDS, masquerades, whyNoInterface } from '../../model/flanneld.ts';
 import { imageVersion } from '../../model/image.ts';
-import { listText } from '../../model/list-text.ts';
+import { nameList } from '../../model/list-text.ts';
 import { refText, type ObjectRef } from '../../model/object.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -206,7 +206,7 @@ function checkAway({ nodes }: ClusterFacts, namespace: string, { workload }: Fla
   if (first === undefined) return [];
   return [
     finding('NodesNotReady', nodeRef(first), ['CNIAgents'], {
-      message: `${listText(away.map(({ name }) => name))}: not Ready, and the roll-out of ${refText(daemonSetRef(namespace))} must reach every node`,
+      message: `${nameList(away)}: not Ready, and the roll-out of ${refText(daemonSetRef(namespace))} must reach every node`,
       remedy: 'Bring the nodes back, or remove their Nodes.',
     }),
   ];

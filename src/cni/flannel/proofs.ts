@@ -4,7 +4,7 @@ import type { NodeProof, NodeProofs } from '../../model/node-proof.ts';
 import { known, unknown, type Known } from '../../model/reader.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { endedText } from '../../model/workload.ts';
-import { type Family, isOfFamily } from '../../net/family.ts';
+import { type Family, hasFamily } from '../../net/family.ts';
 import type { FlannelAgentFacts, FlannelFacts } from './facts.ts';
 import { markOf } from './goal.ts';
 import { readNetConf } from '../../model/net-conf.ts';
@@ -91,8 +91,7 @@ function whyItEnds(
   families: readonly Family[],
   agent: FlannelAgentFacts,
 ): string | null {
-  const lacks = (held: readonly string[]) =>
-    families.filter((family) => !held.some((text) => isOfFamily(text, family)));
+  const lacks = (held: readonly string[]) => families.filter((family) => !hasFamily(held, family));
   const [addresses, podCIDRs] = [lacks(node.internalIPs), lacks(node.podCIDRs)];
   if (addresses.length > 0) return `its Node has no ${addresses.join(' and no ')} address`;
   if (podCIDRs.length > 0) return `its Node has no ${podCIDRs.join(' and no ')} pod CIDR`;

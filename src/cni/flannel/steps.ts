@@ -1,10 +1,10 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { forgetStep, nodeAnnotations, type NodeAnnotations } from '../../model/flanneld.ts';
-import { listText } from '../../model/list-text.ts';
+import { nameList } from '../../model/list-text.ts';
 import { refText } from '../../model/object.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import { needNotWait, type Wanted } from '../../model/wanted.ts';
-import { isOfFamily } from '../../net/family.ts';
+import { hasFamily } from '../../net/family.ts';
 import { agentSteps } from './agents.ts';
 import { CONFIG_KEY, configMapRef, daemonSetRef, type ConfigFacts, type FlannelFacts } from './facts.ts';
 import { type Goal, makeGoal } from './goal.ts';
@@ -69,17 +69,14 @@ function configState(
 ): StepState {
   if (!goal.text.ok) return { is: 'Unknown', why: `${refText(configMapRef(namespace))}: ${goal.text.error}` };
   if (goal.text.value === config.text) return { is: 'Satisfied', evidence: `${CONFIG_KEY} is as wanted` };
-  const lacking = wanted.direction === 'Forward' ? nodes.filter((node) => !hasPodCIDR(node, goal)) : [];
+  const lacking = wanted.direction === 'Forward' ? nodes.filter((node) => !hasFamily(node.podCIDRs, goal.family)) : [];
   // Before that flanneld would crash there: "IPv6 is enabled but the lease has no IPv6".
   if (needNotWait(wanted, lacking)) return { is: 'Pending' };
   return {
     is: 'InProgress',
-    why: `waits until every Node has an ${goal.family} podCIDR; without: ${listText(lacking.map(({ name }) => name))}`,
+    why: `waits until every Node has an ${goal.family} podCIDR; without: ${nameList(lacking)}`,
   };
 }
-
-const hasPodCIDR = (node: NodeFacts, { family }: Goal): boolean =>
-  node.podCIDRs.some((cidr) => isOfFamily(cidr, family));
 
 /** Backends that are not told of IPv4 publish its empty address. */
 const isSet = (value: string | undefined): boolean => value !== undefined && value !== '0.0.0.0';

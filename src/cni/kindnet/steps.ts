@@ -1,12 +1,12 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import { listText } from '../../model/list-text.ts';
+import { nameList } from '../../model/list-text.ts';
 import { asString, at, refText } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
 import { nextOfRollout, progressOf, rolloutState } from '../../model/rollout.ts';
 import type { Step, StepState } from '../../model/step.ts';
 import { cidrList, needNotWait, type Wanted } from '../../model/wanted.ts';
 import { parseCidr } from '../../net/cidr.ts';
-import { type Family, isOfFamily } from '../../net/family.ts';
+import { hasFamily } from '../../net/family.ts';
 import { type AgentFacts, DAEMON_SET, type KindnetFacts, ROLLOUT_ANNOTATION, SUBNET_ENV } from './facts.ts';
 
 const WRITE_SECONDS = 120;
@@ -91,15 +91,13 @@ function envState(wanted: Wanted, { nodes }: ClusterFacts, live: string, value: 
 function waitsForPodCIDRs(wanted: Wanted, nodes: readonly NodeFacts[]): StepState | null {
   const { direction, families } = wanted;
   if (direction === 'Back') return null;
-  const lacking = nodes.filter((node) => !families.every((family) => hasPodCIDR(node, family)));
+  const lacking = nodes.filter((node) => !families.every((family) => hasFamily(node.podCIDRs, family)));
   if (needNotWait(wanted, lacking)) return null;
   return {
     is: 'InProgress',
-    why: `waits until every Node has a podCIDR of each family; not yet: ${listText(lacking.map(({ name }) => name))}`,
+    why: `waits until every Node has a podCIDR of each family; not yet: ${nameList(lacking)}`,
   };
 }
-
-const hasPodCIDR = (node: NodeFacts, family: Family): boolean => node.podCIDRs.some((cidr) => isOfFamily(cidr, family));
 
 /** The first text again on the way back, where it was recorded. The same networks in another spelling count as equal. */
 function wantedSubnet(wanted: Wanted, live: string): string {

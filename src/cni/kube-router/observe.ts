@@ -1,5 +1,5 @@
 import type { WorkloadFacts } from '../../model/facts.ts';
-import { asArray, asString, at, type KubeObject } from '../../model/object.ts';
+import { asArray, asString, asStrings, at, type KubeObject } from '../../model/object.ts';
 import { ownerOf } from '../../model/owner.ts';
 import type { Reader } from '../../model/reader.ts';
 import { readWorkloadWith } from '../../model/workload.ts';
@@ -15,10 +15,8 @@ function toAgent(object: KubeObject, workload: WorkloadFacts): AgentFacts | null
     workload,
     container: asString(at(container, 'name')) ?? AGENT_CONTAINER,
     image: asString(at(container, 'image')) ?? '',
-    args: words(at(container, 'args')),
-    flagsInCommand: words(at(container, 'command')).some((word) => word.startsWith('-')),
+    args: asStrings(at(container, 'args')),
+    flagsInCommand: asStrings(at(container, 'command')).some((word) => word.startsWith('-')),
     owner: ownerOf(object),
   };
 }
-
-const words = (value: unknown): readonly string[] => asArray(value).flatMap((word) => asString(word) ?? []);

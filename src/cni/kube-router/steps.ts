@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts, PodFacts, WorkloadFacts } from '../../model/facts.ts';
 import { listText } from '../../model/list-text.ts';
-import { asArray, asString, at, refText } from '../../model/object.ts';
+import { asStrings, at, refText } from '../../model/object.ts';
 import type { Recordable } from '../../model/record.ts';
 import { crashText, progressOf, rolloutState } from '../../model/rollout.ts';
 import { changesIPv6 } from '../../model/second-ipv6.ts';
@@ -59,7 +59,7 @@ export function goalArgs(wanted: Wanted, agent: AgentFacts): readonly string[] {
   }
   // Switched off by k0s, when its own configuration is.
   if (isOfK0s(agent)) return args;
-  const first = asArray(at(wanted.restore[RECORD], 'args')).flatMap((arg) => asString(arg) ?? []);
+  const first = asStrings(at(wanted.restore[RECORD], 'args'));
   const isRecorded = wanted.restore[RECORD] !== undefined && !isOn(first, IPV6_FLAG);
   return isRecorded && sameButFamily(first, args) ? first : withoutIPv6(args);
 }

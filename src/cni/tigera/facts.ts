@@ -22,7 +22,7 @@ export interface TigeraFacts {
   readonly agent: Known<WorkloadFacts | null>;
 }
 
-export interface InstallationFacts {
+interface InstallationFacts {
   readonly generation: number;
   /** Entries of `spec.calicoNetwork.ipPools`, whole. */
   readonly pools: readonly unknown[];

@@ -1,5 +1,5 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import type { K0sReport, K0sWish } from '../../model/host.ts';
+import { hasDrifted, type K0sReport, type K0sWish } from '../../model/host.ts';
 import { isEditableK0sSetting } from '../../model/k0s.ts';
 import { sameRange } from '../../model/networks.ts';
 import type { Change, Disruption, EditHost, Step, StepBase, StepState } from '../../model/step.ts';
@@ -25,7 +25,7 @@ export function ownHands(controller: Controller, { nodes }: ClusterFacts): OwnHa
     : { controller, node, report };
 }
 
-export interface FileEdit {
+interface FileEdit {
   readonly hands: OwnHands;
   readonly target: Target;
   readonly changes: readonly Change[];
@@ -57,7 +57,7 @@ export function fileStep(edit: FileEdit, words: Words): Step & StepBase & EditHo
     timeoutSeconds: EDIT_TIMEOUT,
     node: hands.node.name,
     settings: { k0s: wish },
-    again: state.is === 'Pending' && hasDrifted(hands.node),
+    again: state.is === 'Pending' && hasDrifted(hands.node.agent),
   };
 }
 
@@ -103,7 +103,7 @@ function progressOf(edit: FileEdit, wish: K0sWish): StepState {
   if (asked === undefined) return { is: 'Pending' };
   const failure = failureOf(edit);
   if (failure !== null) return failure;
-  if (hasDrifted(node)) return { is: 'Pending' };
+  if (hasDrifted(node.agent)) return { is: 'Pending' };
   const applied = node.agent?.conditions.find(({ type }) => type === 'Applied');
   return {
     is: 'InProgress',
@@ -171,10 +171,3 @@ function failureOf({ hands: { node, controller, report } }: FileEdit): StepState
         remedy: `See DualStackNode ${node.name}: operator and agents must be of one version.`,
       };
 }
-
-/** Somebody changed the host after all had been in force: the agent waits to be asked again, so that hosts are put right one after another. */
-const hasDrifted = ({ agent }: NodeFacts): boolean =>
-  agent?.conditions.some(
-    ({ type, reason, observedGeneration }) =>
-      type === 'Applied' && reason === 'Drifted' && observedGeneration === agent.generation,
-  ) ?? false;

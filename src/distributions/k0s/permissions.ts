@@ -1,4 +1,7 @@
+import { ROLL_OUT_PROXY, SEE_PROXY_TEMPLATES } from '../../model/kube-proxy.ts';
+import { PASS_ON_MANAGER_LEASE } from '../../model/manager-lease.ts';
 import type { Permission } from '../../model/plugin.ts';
+import { SEE_SERVICE_NETWORKS } from '../../model/service-networks.ts';
 
 /** What the folder's observations and steps need. Hosts are their agents', or the user's. */
 export const permissions: readonly Permission[] = [
@@ -17,29 +20,7 @@ export const permissions: readonly Permission[] = [
     resources: ['leases'],
     verbs: ['list'],
   },
-  {
-    why: 'see which kube-controller-manager leads, and since when',
-    namespace: 'kube-system',
-    apiGroups: ['coordination.k8s.io'],
-    resources: ['leases'],
-    resourceNames: ['kube-controller-manager'],
-    verbs: ['get'],
-  },
-  {
-    why: 'let that Lease pass to the controller that was changed first',
-    namespace: 'dualstack-system',
-    apiGroups: [''],
-    resources: ['configmaps'],
-    resourceNames: ['dualstack-lease-transfer'],
-    verbs: ['get', 'patch'],
-  },
-  {
-    why: 'a server-side apply that makes the object is a create, which cannot be limited to one name',
-    namespace: 'dualstack-system',
-    apiGroups: [''],
-    resources: ['configmaps'],
-    verbs: ['create'],
-  },
+  ...PASS_ON_MANAGER_LEASE,
   {
     why: 'read the configuration that k0s writes for kube-proxy',
     namespace: 'kube-system',
@@ -48,14 +29,7 @@ export const permissions: readonly Permission[] = [
     resourceNames: ['kube-proxy'],
     verbs: ['get'],
   },
-  {
-    why: 'give kube-proxy new pods after a change of its configuration',
-    namespace: 'kube-system',
-    apiGroups: ['apps'],
-    resources: ['daemonsets'],
-    resourceNames: ['kube-proxy'],
-    verbs: ['get', 'patch'],
-  },
+  ROLL_OUT_PROXY,
   {
     why: 'see the pods of kube-proxy, and replace them while a node is down, which the DaemonSet would wait for',
     namespace: 'kube-system',
@@ -63,18 +37,6 @@ export const permissions: readonly Permission[] = [
     resources: ['pods'],
     verbs: ['get', 'list', 'watch', 'delete'],
   },
-  {
-    why: 'tell which template of kube-proxy is the newest',
-    namespace: 'kube-system',
-    apiGroups: ['apps'],
-    resources: ['controllerrevisions'],
-    verbs: ['get', 'list', 'watch'],
-  },
-  {
-    why: 'see which Service networks there are',
-    apiGroups: ['networking.k8s.io'],
-    resources: ['servicecidrs'],
-    resourceNames: ['kubernetes'],
-    verbs: ['get'],
-  },
+  SEE_PROXY_TEMPLATES,
+  SEE_SERVICE_NETWORKS,
 ];

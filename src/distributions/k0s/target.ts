@@ -214,8 +214,6 @@ export const changesTo = (target: Target, live: K0sSettings): readonly Change[] 
 export const isAsItIs = (path: string, before: string | null, after: string | null): boolean =>
   after === null ? before === null : isSame(before ?? DEFAULTS[path] ?? null, after);
 
-export const isMet = (target: Target, live: K0sSettings): boolean => changesTo(target, live).length === 0;
-
 const isSame = (a: string | null, b: string | null): boolean =>
   a === b || (a !== null && b !== null && sameRange(a, b));
 

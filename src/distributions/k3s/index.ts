@@ -1,12 +1,12 @@
 import type { Basics, ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
-import { listText } from '../../model/list-text.ts';
+import { nameList } from '../../model/list-text.ts';
 import { agreed, type Mention, mention } from '../../model/networks.ts';
 import { addressOfFamily, familyOf } from '../../model/node-address.ts';
 import { phaseOrder } from '../../model/phase.ts';
 import { type Known, unknown } from '../../model/reader.ts';
 import { remakeNode } from '../../model/remake-node.ts';
-import { readServiceNetworks } from '../../model/service-networks.ts';
+import { readServiceNetworks, SEE_SERVICE_NETWORKS } from '../../model/service-networks.ts';
 import { everyWay } from '../../model/support.ts';
 import { cidrList, type Wanted } from '../../model/wanted.ts';
 import { FAMILIES, type Family, type PerFamily } from '../../net/family.ts';
@@ -20,7 +20,7 @@ export interface K3sFacts {
   readonly serviceCIDR: Known<readonly string[] | null>;
 }
 
-export interface Server {
+interface Server {
   readonly node: string;
   /** Family of the default networks: that of its first address. */
   readonly family: Family;
@@ -65,15 +65,7 @@ function distribution(program: Program): Distribution<K3sFacts> {
     name: program.name,
     support: { page: program.name.toLowerCase(), ways: everyWay({ is: 'Refused', reason: 'NetworkImmutable' }) },
     defaultNodeMask: { IPv4: 24, IPv6: 64 },
-    permissions: [
-      {
-        why: 'see which Service networks there are',
-        apiGroups: ['networking.k8s.io'],
-        resources: ['servicecidrs'],
-        resourceNames: ['kubernetes'],
-        verbs: ['get'],
-      },
-    ],
+    permissions: [SEE_SERVICE_NETWORKS],
     detect: (basics) => detect(program, basics),
     observe: async (reader, { nodes }) => ({
       servers: nodes.flatMap((node) => toServers(program, node)),
@@ -249,7 +241,7 @@ function lacking(
     {
       reason: 'PodCIDRsMissing',
       object: { apiVersion: 'v1', kind: 'Node', name: first.name },
-      message: `The servers of ${title} have networks of ${families.join(' and ')}, but ${who} lack an address or a pod CIDR of one: ${listText(behind.map(({ name }) => name))}. They were there before.`,
+      message: `The servers of ${title} have networks of ${families.join(' and ')}, but ${who} lack an address or a pod CIDR of one: ${nameList(behind)}. They were there before.`,
       remedy: remedyFor(first.name),
       blocks: [],
     },

@@ -49,7 +49,7 @@ export interface KKPFacts {
 }
 
 /** KKP leaves the pod network to the operator of Cilium (pkg/cni/cilium: `clusterPoolIPv4PodCIDRList` and those beside it). */
-export interface CiliumFacts {
+interface CiliumFacts {
   /** IPv4 first. */
   readonly networks: string;
   readonly nodeMask: PerFamily<number>;

@@ -1,4 +1,6 @@
+import { SEE_PROXY_TEMPLATES } from '../../model/kube-proxy.ts';
 import type { Permission } from '../../model/plugin.ts';
+import { SEE_SERVICE_NETWORKS } from '../../model/service-networks.ts';
 
 /** What the folder's observations need; it changes nothing. */
 export const permissions: readonly Permission[] = [
@@ -25,18 +27,6 @@ export const permissions: readonly Permission[] = [
     resources: ['pods'],
     verbs: ['get', 'list', 'watch'],
   },
-  {
-    why: 'tell which template of kube-proxy is the newest',
-    namespace: 'kube-system',
-    apiGroups: ['apps'],
-    resources: ['controllerrevisions'],
-    verbs: ['get', 'list', 'watch'],
-  },
-  {
-    why: 'see which Service networks there are',
-    apiGroups: ['networking.k8s.io'],
-    resources: ['servicecidrs'],
-    resourceNames: ['kubernetes'],
-    verbs: ['get'],
-  },
+  SEE_PROXY_TEMPLATES,
+  SEE_SERVICE_NETWORKS,
 ];

@@ -3,7 +3,7 @@ import type { CloudID } from '../../providers/clouds.ts';
 import { expectationOf } from '../../providers/expect.ts';
 
 /** A provider of KKP, by the name of its part in `spec.cloud` of a Cluster. */
-export interface Provider {
+interface Provider {
   /** Null: it is none that is known here. */
   readonly name: string | null;
   /** Flag of the Seed's datacenter without which KKP refuses a dual-stack Cluster there; null: it needs none. */

@@ -13,7 +13,7 @@ import { DEFAULT_MASKS, network } from './network.ts';
 import { providerOf } from './provider.ts';
 
 /** A field of the Cluster that would have to change. */
-export interface Change {
+interface Change {
   readonly field: string;
   readonly live: string;
   readonly asked: string;

@@ -13,7 +13,7 @@ export interface Networks {
 }
 
 /** Why KKP would refuse it, and what it takes. */
-export interface Broken {
+interface Broken {
   readonly reason: FindingReason;
   readonly says: string;
   readonly remedy: string;

@@ -1,12 +1,12 @@
-import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import type { ClusterFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
-import { listText } from '../../model/list-text.ts';
+import { checkOutside, tellTwoPodCIDRs } from '../../model/held-pod-cidrs.ts';
+import { nameList } from '../../model/list-text.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { fromPhase, type Phase } from '../../model/phase.ts';
-import { remakeNode, RESTART_KUBELET } from '../../model/remake-node.ts';
+import { RESTART_KUBELET } from '../../model/remake-node.ts';
 import type { Step } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { contains, parseCidr } from '../../net/cidr.ts';
 import { apiServerSteps } from './api-server.ts';
 import { controllerManagerSteps, runsNodeIPAM } from './controller-manager.ts';
 import type { KubeadmFacts } from './facts.ts';
@@ -15,8 +15,6 @@ import { addressOfFamily } from '../../model/node-address.ts';
 import { isLeftToCloud, nodeIPSteps } from './node-ips.ts';
 
 const nodeRef = (name: string): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name });
-
-const some = (nodes: readonly NodeFacts[]): string => listText(nodes.map(({ name }) => name));
 
 export function checkNodes(wanted: Wanted, facts: ClusterFacts, own: KubeadmFacts): readonly Finding[] {
   const steps = [
@@ -46,7 +44,7 @@ function notReady(wanted: Wanted, facts: ClusterFacts, steps: readonly Step[]): 
     {
       reason: 'NodesNotReady',
       object: first === undefined ? null : nodeRef(first.name),
-      message: `${away.length} Node(s) are not ready, more than spec.rollout.tolerateUnavailable=${wanted.tolerateUnavailable}: ${some(away)}.`,
+      message: `${away.length} Node(s) are not ready, more than spec.rollout.tolerateUnavailable=${wanted.tolerateUnavailable}: ${nameList(away)}.`,
       remedy: 'Bring them back, or raise spec.rollout.tolerateUnavailable to have them converted later.',
       blocks: fromPhase('NodeIPs', 'Forward'),
     },
@@ -87,7 +85,7 @@ function leftToCloud(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
     {
       reason: 'CloudProvider',
       object: nodeRef(first.name),
-      message: `A cloud provider gives these Nodes their addresses, and they lack a wanted family: ${some(nodes)}.`,
+      message: `A cloud provider gives these Nodes their addresses, and they lack a wanted family: ${nameList(nodes)}.`,
       remedy:
         'Turn both families on in the cloud network and in the cloud controller manager; the Nodes follow by themselves.',
       blocks: [],
@@ -95,42 +93,11 @@ function leftToCloud(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
   ];
 }
 
-/** Node IPAM ends at once when a Node holds a network that is not of its own, or two where it has one. */
-function podCIDRs(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
-  if (wanted.direction === 'Back') return twoPodCIDRs(wanted, facts);
-  return facts.nodes.flatMap((node): readonly Finding[] => {
-    const outside = node.podCIDRs.find((text) => isOutside(text, wanted));
-    if (outside === undefined) return [];
-    return [
-      {
-        reason: 'PodCIDROutsideNetwork',
-        object: nodeRef(node.name),
-        message: `Node ${node.name} holds pod CIDR ${outside}, which is not in the pod network asked for: kube-controller-manager would not start.`,
-        remedy: `Ask for a pod network that holds ${outside}, or make Node ${node.name} anew.`,
-        blocks: fromPhase('ControllerManager', 'Forward'),
-      },
-    ];
-  });
-}
-
-function isOutside(text: string, wanted: Wanted): boolean {
-  const held = parseCidr(text);
-  if (!held.ok) return false;
-  const network = parseCidr(wanted.pods[held.value.family] ?? '');
-  return network.ok && !contains(network.value, held.value);
-}
-
-function twoPodCIDRs(wanted: Wanted, facts: ClusterFacts): readonly Finding[] {
-  const nodes = facts.nodes.filter((node) => node.podCIDRs.length > wanted.families.length);
-  const [first] = nodes;
-  if (first === undefined) return [];
-  return [
-    {
-      reason: 'NodesWithTwoPodCIDRs',
-      object: nodeRef(first.name),
-      message: `Nodes hold two pod CIDRs, with which kube-controller-manager does not start with one family: ${some(nodes)}.`,
-      remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew, one at a time: ${remakeNode(first.name, 'First', RESTART_KUBELET)}.`,
-      blocks: fromPhase('ControllerManager', 'Back'),
-    },
-  ];
-}
+const podCIDRs = (wanted: Wanted, { nodes }: ClusterFacts): readonly Finding[] =>
+  wanted.direction === 'Back'
+    ? tellTwoPodCIDRs(
+        nodes.filter((node) => node.podCIDRs.length > wanted.families.length),
+        'Back',
+        RESTART_KUBELET,
+      )
+    : checkOutside(wanted, nodes, fromPhase('ControllerManager', 'Forward'));

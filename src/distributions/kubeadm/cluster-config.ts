@@ -1,6 +1,6 @@
 import { asArray, asString, at } from '../../model/object.ts';
 import { err, ok, type Result, unreachable } from '../../result.ts';
-import { addItem, addKey, parseYAML, type Path, removeEntry, renameKey, setValue } from './yaml-text.ts';
+import { addItem, addKey, parseYAML, type Path, removeEntry, renameKey, rootOf, setValue } from './yaml-text.ts';
 
 /** kubeadm's ClusterConfiguration, as far as IP families go. */
 export interface ClusterConfig {
@@ -14,7 +14,7 @@ export interface ClusterConfig {
 
 export type ConfiguredComponent = 'apiServer' | 'controllerManager';
 
-export interface ExtraArg {
+interface ExtraArg {
   readonly name: string;
   readonly value: string;
 }
@@ -148,11 +148,6 @@ function addArg(
 function isList(text: string, component: ConfiguredComponent, config: ClusterConfig): boolean {
   const args = at(rootOf(text), component, 'extraArgs');
   return args === undefined || args === null ? !/\/v1beta[123]$/.test(config.apiVersion) : Array.isArray(args);
-}
-
-function rootOf(text: string): unknown {
-  const document = parseYAML(text);
-  return document.ok ? document.value.toJS() : undefined;
 }
 
 /** True when the two texts say the same but for subnets and these flags. */

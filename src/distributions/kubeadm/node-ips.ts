@@ -1,9 +1,8 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
-import type { HostReport, HostSettings } from '../../model/host.ts';
+import { hasDrifted, type HostReport, type HostSettings } from '../../model/host.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Family } from '../../net/family.ts';
 import type { Wanted } from '../../model/wanted.ts';
-import { hasDrifted } from './drift.ts';
 import { addressOfFamily, chooseAddress, familyOf } from '../../model/node-address.ts';
 import { oncePer } from '../../model/once.ts';
 import { startedFirst } from './order.ts';
@@ -71,7 +70,7 @@ function nodeIPStep(wanted: Rules, node: NodeFacts): Step {
     timeoutSeconds: 300,
     node: node.name,
     settings: goal.settings,
-    again: state.is === 'Pending' && hasDrifted(node),
+    again: state.is === 'Pending' && hasDrifted(node.agent),
   };
 }
 
@@ -91,7 +90,7 @@ function stateOf(goal: Goal, node: NodeFacts, tolerated: boolean): StepState {
   if (agent === null) return { is: 'Pending' };
   if (agent.report === null) return { is: 'Unknown', why: `the agent on ${node.name} has not reported yet` };
   if (goal.obstacle !== null && goal.diff.length === 0) return { is: 'Deferred', why: goal.obstacle };
-  if (!isAsked(agent.spec, goal.settings) || hasDrifted(node)) return { is: 'Pending' };
+  if (!isAsked(agent.spec, goal.settings) || hasDrifted(agent)) return { is: 'Pending' };
   const refused = agent.report.refused.find(
     (entry) => entry.component === 'kubelet' && entry.generation === agent.generation,
   );

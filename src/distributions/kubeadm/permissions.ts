@@ -1,3 +1,5 @@
+import { ROLL_OUT_PROXY, SEE_PROXY_TEMPLATES } from '../../model/kube-proxy.ts';
+import { PASS_ON_MANAGER_LEASE } from '../../model/manager-lease.ts';
 import type { Permission } from '../../model/plugin.ts';
 
 /** What the folder's observations and steps need. Hosts are changed by their agents, which have rights of their own. */
@@ -17,14 +19,7 @@ export const permissions: readonly Permission[] = [
     resourceNames: ['kubeadm-config', 'kube-proxy'],
     verbs: ['get', 'patch'],
   },
-  {
-    why: 'give kube-proxy new pods after a change of its configuration',
-    namespace: 'kube-system',
-    apiGroups: ['apps'],
-    resources: ['daemonsets'],
-    resourceNames: ['kube-proxy'],
-    verbs: ['get', 'patch'],
-  },
+  ROLL_OUT_PROXY,
   {
     why: 'replace pods of kube-proxy while a node is down, which the DaemonSet would wait for',
     namespace: 'kube-system',
@@ -32,36 +27,8 @@ export const permissions: readonly Permission[] = [
     resources: ['pods'],
     verbs: ['delete'],
   },
-  {
-    why: 'tell which template of kube-proxy is the newest',
-    namespace: 'kube-system',
-    apiGroups: ['apps'],
-    resources: ['controllerrevisions'],
-    verbs: ['get', 'list', 'watch'],
-  },
-  {
-    why: 'see which kube-controller-manager leads, and since when',
-    namespace: 'kube-system',
-    apiGroups: ['coordination.k8s.io'],
-    resources: ['leases'],
-    resourceNames: ['kube-controller-manager'],
-    verbs: ['get'],
-  },
-  {
-    why: 'let the Lease of kube-controller-manager pass to the instance that was changed first',
-    namespace: 'dualstack-system',
-    apiGroups: [''],
-    resources: ['configmaps'],
-    resourceNames: ['dualstack-lease-transfer'],
-    verbs: ['get', 'patch'],
-  },
-  {
-    why: 'a server-side apply that makes the object is a create, which cannot be limited to one name',
-    namespace: 'dualstack-system',
-    apiGroups: [''],
-    resources: ['configmaps'],
-    verbs: ['create'],
-  },
+  SEE_PROXY_TEMPLATES,
+  ...PASS_ON_MANAGER_LEASE,
   {
     why: 'see which Service networks there are, and on the way back let the API server make the object again with one',
     apiGroups: ['networking.k8s.io'],

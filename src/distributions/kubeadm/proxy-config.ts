@@ -1,6 +1,6 @@
 import { asString, at } from '../../model/object.ts';
 import { ok, type Result } from '../../result.ts';
-import { addKey, parseYAML, setValue } from './yaml-text.ts';
+import { addKey, rootOf, setValue } from './yaml-text.ts';
 
 /** `clusterCIDR` of a KubeProxyConfiguration; null: not set, or no such configuration. */
 export const readProxyCIDR = (text: string): string | null => asString(at(rootOf(text), 'clusterCIDR')) ?? null;
@@ -26,8 +26,3 @@ const withoutCIDR = (text: string): string => JSON.stringify({ ...(rootOf(text) 
 
 export const proxyFeatureGates = (text: string): Readonly<Record<string, unknown>> =>
   (at(rootOf(text), 'featureGates') ?? {}) as Readonly<Record<string, unknown>>;
-
-function rootOf(text: string): unknown {
-  const document = parseYAML(text);
-  return document.ok ? document.value.toJS() : undefined;
-}

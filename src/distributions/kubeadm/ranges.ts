@@ -1,5 +1,5 @@
 import { agreed, type Mention, mention } from '../../model/networks.ts';
-import type { Family, PerFamily } from '../../net/family.ts';
+import { familyAtSight, type PerFamily } from '../../net/family.ts';
 import type { Known } from '../../model/reader.ts';
 import type { KubeadmFacts } from './facts.ts';
 import { flagOf, type Instance, instancesOf } from './instances.ts';
@@ -53,7 +53,7 @@ function nodeMask(own: KubeadmFacts): PerFamily<number> {
     const text = managers.map((manager) => flagOf(manager, flag)).find((value) => value !== undefined);
     return text !== undefined && /^[1-9][0-9]*$/.test(text) ? Number(text) : undefined;
   };
-  const primary: Family = podMentions(own)[0]?.text.split(',')[0]?.includes(':') ? 'IPv6' : 'IPv4';
+  const primary = familyAtSight(podMentions(own)[0]?.text.split(',')[0] ?? '');
   const legacy = read('node-cidr-mask-size');
   const mask = { IPv4: read('node-cidr-mask-size-ipv4'), IPv6: read('node-cidr-mask-size-ipv6') };
   const live = { ...mask, [primary]: mask[primary] ?? legacy };

@@ -1,8 +1,7 @@
 import type { NodeFacts } from '../../model/facts.ts';
-import type { HostReport } from '../../model/host.ts';
+import { hasDrifted, type HostReport } from '../../model/host.ts';
 import type { Phase } from '../../model/phase.ts';
 import type { Disruption, EditHost, Step, StepBase, StepState } from '../../model/step.ts';
-import { hasDrifted } from './drift.ts';
 import { type FlagPlan, isAsked, isAskedOtherwise, isMet, planDiff, planSettings, planText } from './flag-plan.ts';
 import type { Instance } from './instances.ts';
 
@@ -12,13 +11,13 @@ import type { Instance } from './instances.ts';
  */
 const EDIT_TIMEOUT = 300;
 
-export interface StaticPodEdit {
+interface StaticPodEdit {
   readonly instance: Instance;
   readonly node: NodeFacts;
   readonly plan: FlagPlan;
 }
 
-export interface EditWords {
+interface EditWords {
   readonly phase: Phase;
   readonly group: string;
   readonly why: string;
@@ -42,7 +41,7 @@ export function staticPodStep(edit: StaticPodEdit, words: EditWords): Step & Ste
     timeoutSeconds: EDIT_TIMEOUT,
     node: node.name,
     settings: planSettings(instance.component, plan),
-    again: state.is === 'Pending' && hasDrifted(node),
+    again: state.is === 'Pending' && hasDrifted(node.agent),
   };
 }
 
@@ -58,7 +57,7 @@ function editState(edit: StaticPodEdit): StepState {
   const failure = asked && !met ? failureOf(edit) : null;
   if (failure !== null) return failure;
   if (met) return { is: 'InProgress', why: instance.ailment ?? '' };
-  return asked && !hasDrifted(node) ? { is: 'InProgress', why: progressOf(edit) } : { is: 'Pending' };
+  return asked && !hasDrifted(node.agent) ? { is: 'InProgress', why: progressOf(edit) } : { is: 'Pending' };
 }
 
 /** What the agent says about an edit that it undid or will not do. */

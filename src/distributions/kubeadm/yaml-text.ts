@@ -10,6 +10,7 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
+import { eolOf, lineStart } from '../../model/text-lines.ts';
 import { err, ok, type Result } from '../../result.ts';
 
 /**
@@ -34,6 +35,12 @@ export function parseYAML(text: string): Result<Document.Parsed, string> {
   if (oldest !== undefined && lastRead.size >= KEPT) lastRead.delete(oldest);
   lastRead.set(text, result);
   return result;
+}
+
+/** What it says; undefined: it cannot be read. */
+export function rootOf(text: string): unknown {
+  const document = parseYAML(text);
+  return document.ok ? document.value.toJS() : undefined;
 }
 
 const firstLine = (text: string): string => text.split('\n', 1)[0] ?? text;
@@ -62,7 +69,7 @@ export function renameKey(text: string, path: Path, key: string, name: string): 
 }
 
 /** A new entry as data: a value, a map or a list of maps. */
-export type Entry = string | { readonly [key: string]: Entry } | readonly { readonly [key: string]: string }[];
+type Entry = string | { readonly [key: string]: Entry } | readonly { readonly [key: string]: string }[];
 
 /** Adds a key as the first of the map at `path`, in the style of that map. */
 export function addKey(text: string, path: Path, key: string, value: Entry): Result<string, string> {
@@ -136,10 +143,6 @@ function edited(text: string, path: Path, find: (document: Document.Parsed) => S
   const check = parseYAML(result);
   return check.ok ? ok(result) : err(`${path.join('.')} cannot be edited in place: ${check.error}`);
 }
-
-const eolOf = (text: string): string => (text.includes('\r\n') ? '\r\n' : '\n');
-
-const lineStart = (text: string, position: number): number => text.lastIndexOf('\n', position - 1) + 1;
 
 const indentAt = (text: string, position: number): string =>
   /^[ ]*/.exec(text.slice(lineStart(text, position)))?.[0] ?? '';

@@ -3,7 +3,7 @@ import type { Finding } from '../../model/finding.ts';
 import { addressOfFamily, familyOf } from '../../model/node-address.ts';
 import { type Phase, phaseOrder } from '../../model/phase.ts';
 import { type Known, known, unknown } from '../../model/reader.ts';
-import { familiesInUse, readServiceNetworks } from '../../model/service-networks.ts';
+import { familiesInUse, readServiceNetworks, SEE_SERVICE_NETWORKS } from '../../model/service-networks.ts';
 import type { Handoff, Step, StepBase, StepState } from '../../model/step.ts';
 import { everyWay, type Support } from '../../model/support.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -30,15 +30,7 @@ function managed(cloud: ManagedCloud): Distribution<ManagedFacts> {
     support: { page: 'managed-clouds', ways: waysOf(cloud.families) },
     defaultNodeMask: { IPv4: 24, IPv6: 64 },
     choosesNetworks: true,
-    permissions: [
-      {
-        why: 'see which Service networks there are',
-        apiGroups: ['networking.k8s.io'],
-        resources: ['servicecidrs'],
-        resourceNames: ['kubernetes'],
-        verbs: ['get'],
-      },
-    ],
+    permissions: [SEE_SERVICE_NETWORKS],
     detect: (basics) => detect(cloud, basics),
     observe: async (reader) => ({ serviceCIDR: await readServiceNetworks(reader) }),
     network: ({ serviceCIDR }) => ({

@@ -1,6 +1,6 @@
 import type { ClusterFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
-import { listText } from '../../model/list-text.ts';
+import { nameList } from '../../model/list-text.ts';
 import { addressOfFamily, bestOnHost } from '../../model/node-address.ts';
 import { fromPhase } from '../../model/phase.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -24,7 +24,7 @@ export function checkHosts(wanted: Wanted, { nodes }: ClusterFacts): readonly Fi
       {
         reason: 'NodesWithoutFamily',
         object: { apiVersion: 'v1', kind: 'Node', name: first.name },
-        message: `Hosts have no ${family} address that lasts: ${listText(lacking.map(({ name }) => name))}; OpenShift does not look, and these nodes would stay with one family.`,
+        message: `Hosts have no ${family} address that lasts: ${nameList(lacking)}; OpenShift does not look, and these nodes would stay with one family.`,
         remedy: `Give these hosts ${family}, and an ${family} router (kubectl dualstack nodes tells what each has).`,
         blocks: fromPhase('NodeIPs', wanted.direction),
       },

@@ -1,4 +1,4 @@
-import { asArray, asNumber, asString, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
+import { asArray, asNumber, asString, asStrings, at, type KubeObject, type ObjectRef } from '../../model/object.ts';
 import { ifThere, type Known, known, type Reader, unknown } from '../../model/reader.ts';
 import { readServiceNetworks } from '../../model/service-networks.ts';
 
@@ -151,4 +151,4 @@ function toOperator(object: KubeObject): OperatorFacts {
 }
 
 const strings = (value: unknown): readonly string[] | undefined =>
-  Array.isArray(value) ? asArray(value).flatMap((each) => asString(each) ?? []) : undefined;
+  Array.isArray(value) ? asStrings(value) : undefined;

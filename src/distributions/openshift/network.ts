@@ -1,6 +1,6 @@
 import { networksOf } from '../../model/networks.ts';
 import { type Known, known, unknown } from '../../model/reader.ts';
-import { parseCidr } from '../../net/cidr.ts';
+import { familyOfNetwork } from '../../net/cidr.ts';
 import { FAMILIES, type Family, type PerFamily } from '../../net/family.ts';
 import type { NetworkFacts, NetworkLists, OpenShiftFacts } from './facts.ts';
 
@@ -44,20 +44,16 @@ function told(field: string, list: readonly string[]): Known<readonly string[]> 
     return unknown(`${field} of Network cluster is "${list.join(',')}", which cannot be read`);
   }
   return known(
-    networks.filter((text, index) => networks.findIndex((each) => familyOf(each) === familyOf(text)) === index),
+    networks.filter(
+      (text, index) => networks.findIndex((each) => familyOfNetwork(each) === familyOfNetwork(text)) === index,
+    ),
   );
-}
-
-/** Null: it cannot be read. */
-export function familyOf(text: string): Family | null {
-  const cidr = parseCidr(text);
-  return cidr.ok ? cidr.value.family : null;
 }
 
 const nodeMask = ({ clusterNetwork }: NetworkLists): PerFamily<number> =>
   Object.fromEntries(
     FAMILIES.flatMap((family) => {
-      const hostPrefix = clusterNetwork.find(({ cidr }) => familyOf(cidr) === family)?.hostPrefix;
+      const hostPrefix = clusterNetwork.find(({ cidr }) => familyOfNetwork(cidr) === family)?.hostPrefix;
       return hostPrefix === undefined ? [] : [[family, hostPrefix]];
     }),
   );
@@ -65,5 +61,5 @@ const nodeMask = ({ clusterNetwork }: NetworkLists): PerFamily<number> =>
 /** Families that the cluster has, primary first; null: that is not told. */
 export function liveFamilies(own: OpenShiftFacts): readonly Family[] | null {
   const { services } = network(own);
-  return services.known ? services.value.flatMap((text) => familyOf(text) ?? []) : null;
+  return services.known ? services.value.flatMap((text) => familyOfNetwork(text) ?? []) : null;
 }

@@ -1,9 +1,9 @@
 import type { NodeFacts } from '../../model/facts.ts';
-import { addressOfFamily, familyOf as familyOfAddress } from '../../model/node-address.ts';
+import { addressOfFamily, familyOf } from '../../model/node-address.ts';
 import { asArray, asString, at } from '../../model/object.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { familyOfNetwork } from '../../net/cidr.ts';
 import type { Family } from '../../net/family.ts';
-import { familyOf } from './network.ts';
 
 /** OVN-Kubernetes keeps the pod networks of a node here, not in podCIDRs (ovn-org/ovn-kubernetes, pkg/util/subnet_annotations.go). */
 export const SUBNETS = 'k8s.ovn.org/node-subnets';
@@ -15,13 +15,13 @@ export function behind(wanted: Wanted, node: NodeFacts): string | null {
   if (wanted.nodes.nodeIP === 'Manage') {
     const missing = families.find((family) => addressOfFamily(node.internalIPs, family) === undefined);
     if (missing !== undefined) return `has no ${missing} InternalIP`;
-    const extra = node.internalIPs.find((address) => !isOf(families, familyOfAddress(address)));
+    const extra = node.internalIPs.find((address) => !isOf(families, familyOf(address)));
     if (extra !== undefined) return `still has InternalIP ${extra}`;
   }
   const subnets = podNetworks(node);
-  const lacking = families.find((family) => !subnets.some((text) => familyOf(text) === family));
+  const lacking = families.find((family) => !subnets.some((text) => familyOfNetwork(text) === family));
   if (lacking !== undefined) return `has no ${lacking} pod network of OVN-Kubernetes`;
-  const left = subnets.find((text) => !isOf(families, familyOf(text)));
+  const left = subnets.find((text) => !isOf(families, familyOfNetwork(text)));
   return left === undefined ? null : `still has pod network ${left}`;
 }
 

@@ -2,8 +2,8 @@ import type { JsonObject } from '../../model/object.ts';
 import { sameRange } from '../../model/networks.ts';
 import type { Change } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { familyOfNetwork } from '../../net/cidr.ts';
 import type { ClusterNetwork, NetworkLists } from './facts.ts';
-import { familyOf } from './network.ts';
 
 /**
  * The lists as they shall be. What is there of the families that stay is left byte for byte, as the cluster-network-operator asks
@@ -13,14 +13,14 @@ export function targetLists(wanted: Wanted, spec: NetworkLists): NetworkLists {
   return {
     clusterNetwork: wanted.families.flatMap((family, index): readonly ClusterNetwork[] => {
       const cidr = wanted.pods[family];
-      const held = spec.clusterNetwork.filter((entry) => familyOf(entry.cidr) === family);
+      const held = spec.clusterNetwork.filter((entry) => familyOfNetwork(entry.cidr) === family);
       if (cidr === undefined || index === 0 || held.some((entry) => sameRange(entry.cidr, cidr))) return held;
       const hostPrefix = wanted.nodeMask[family];
       return [{ cidr, ...(hostPrefix === undefined ? {} : { hostPrefix }) }];
     }),
     serviceNetwork: wanted.families.flatMap((family, index): readonly string[] => {
       const cidr = wanted.services[family];
-      const held = spec.serviceNetwork.filter((entry) => familyOf(entry) === family);
+      const held = spec.serviceNetwork.filter((entry) => familyOfNetwork(entry) === family);
       if (cidr === undefined || index === 0 || held.some((entry) => sameRange(entry, cidr))) return held;
       return [cidr];
     }),

@@ -1,4 +1,5 @@
 import type { Permission } from '../../model/plugin.ts';
+import { SEE_SERVICE_NETWORKS } from '../../model/service-networks.ts';
 import { OPERATORS } from './facts.ts';
 
 /** What the folder's observations need; OpenShift's own operators do the work. */
@@ -24,11 +25,5 @@ export const permissions: readonly Permission[] = [
     resourceNames: OPERATORS,
     verbs: ['get'],
   },
-  {
-    why: 'see which Service networks there are',
-    apiGroups: ['networking.k8s.io'],
-    resources: ['servicecidrs'],
-    resourceNames: ['kubernetes'],
-    verbs: ['get'],
-  },
+  SEE_SERVICE_NETWORKS,
 ];

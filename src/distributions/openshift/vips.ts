@@ -2,9 +2,9 @@ import type { Finding } from '../../model/finding.ts';
 import type { Json, JsonObject } from '../../model/object.ts';
 import { familyOf } from '../../model/node-address.ts';
 import type { Wanted } from '../../model/wanted.ts';
+import { familyOfNetwork } from '../../net/cidr.ts';
 import type { Family } from '../../net/family.ts';
 import { INFRASTRUCTURE, type OpenShiftFacts, type PlatformAddresses } from './facts.ts';
-import { familyOf as familyOfNetwork } from './network.ts';
 import { patchCommand } from './patch.ts';
 
 /**

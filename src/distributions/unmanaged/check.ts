@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
-import { listText } from '../../model/list-text.ts';
+import { checkOutside, tellTwoPodCIDRs } from '../../model/held-pod-cidrs.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { fromPhase } from '../../model/phase.ts';
 import type { Known } from '../../model/reader.ts';
@@ -18,9 +18,21 @@ export const check = (wanted: Wanted, facts: ClusterFacts, own: UnmanagedFacts):
   ...unreadable(wanted, own),
   ...unseen(wanted, facts, own),
   ...(wanted.direction === 'Forward'
-    ? [...podCIDRsOutside(wanted, facts), ...podCIDROrder(wanted, facts), ...servicesOutside(wanted, facts)]
-    : twoPodCIDRs(wanted, facts)),
+    ? [
+        // What is written in the spec must hold what there is: it may be the only source.
+        ...checkOutside(wanted, facts.nodes, fromPhase('NodeIPs', 'Forward'), liveNetwork),
+        ...podCIDROrder(wanted, facts),
+        ...servicesOutside(wanted, facts),
+      ]
+    : tellTwoPodCIDRs(
+        facts.nodes.filter(({ podCIDRs }) => podCIDRs.length > 1),
+        wanted.direction,
+        RESTART_KUBELET,
+      )),
 ];
+
+const liveNetwork = (podCIDR: string): string =>
+  `Write the live network, which holds ${podCIDR}, in spec.clusterNetwork.pods.cidrBlocks`;
 
 const leftToUser: Finding = {
   reason: 'Unmanaged',
@@ -97,28 +109,6 @@ function unseen(wanted: Wanted, facts: ClusterFacts, own: UnmanagedFacts): reado
   ];
 }
 
-/** What is written in the spec must hold what there is: it may be the only source. */
-function podCIDRsOutside(wanted: Wanted, { nodes }: ClusterFacts): readonly Finding[] {
-  return nodes.flatMap((node): readonly Finding[] => {
-    const lost = node.podCIDRs.find((text) => {
-      const held = parseCidr(text);
-      if (!held.ok) return false;
-      const network = parseCidr(wanted.pods[held.value.family] ?? '');
-      return network.ok && !contains(network.value, held.value);
-    });
-    if (lost === undefined) return [];
-    return [
-      {
-        reason: 'PodCIDROutsideNetwork',
-        object: nodeRef(node),
-        message: `Node ${node.name} holds pod CIDR ${lost}, which is not in the pod network asked for: kube-controller-manager would not start.`,
-        remedy: `Write the live network, which holds ${lost}, in spec.clusterNetwork.pods.cidrBlocks, or make Node ${node.name} anew.`,
-        blocks: fromPhase('NodeIPs', 'Forward'),
-      },
-    ];
-  });
-}
-
 function podCIDROrder({ families }: Wanted, { nodes }: ClusterFacts): readonly Finding[] {
   const other = nodes.find((node) => firstFamily(node) !== null && firstFamily(node) !== families[0]);
   if (other === undefined) return [];
@@ -153,21 +143,6 @@ function servicesOutside(wanted: Wanted, { services }: ClusterFacts): readonly F
     }
   }
   return [];
-}
-
-function twoPodCIDRs({ direction }: Wanted, { nodes }: ClusterFacts): readonly Finding[] {
-  const holders = nodes.filter(({ podCIDRs }) => podCIDRs.length > 1);
-  const [first] = holders;
-  if (first === undefined) return [];
-  return [
-    {
-      reason: 'NodesWithTwoPodCIDRs',
-      object: nodeRef(first),
-      message: `Nodes hold two pod CIDRs, with which kube-controller-manager does not start with one family: ${listText(holders.map(({ name }) => name))}.`,
-      remedy: `Set spec.nodes.podCIDRs: Replace to have these Node objects replaced; or make them anew, one at a time: ${remakeNode(first.name, 'First', RESTART_KUBELET)}.`,
-      blocks: fromPhase('ControllerManager', direction),
-    },
-  ];
 }
 
 const nodeRef = ({ name }: NodeFacts): ObjectRef => ({ apiVersion: 'v1', kind: 'Node', name });

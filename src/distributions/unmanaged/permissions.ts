@@ -1,4 +1,6 @@
+import { SEE_PROXY_TEMPLATES } from '../../model/kube-proxy.ts';
 import type { Permission } from '../../model/plugin.ts';
+import { SEE_SERVICE_NETWORKS } from '../../model/service-networks.ts';
 
 /** What the folder looks at. It changes nothing. */
 export const permissions: readonly Permission[] = [
@@ -16,13 +18,7 @@ export const permissions: readonly Permission[] = [
     resources: ['leases'],
     verbs: ['list'],
   },
-  {
-    why: 'see which Service networks there are',
-    apiGroups: ['networking.k8s.io'],
-    resources: ['servicecidrs'],
-    resourceNames: ['kubernetes'],
-    verbs: ['get'],
-  },
+  SEE_SERVICE_NETWORKS,
   {
     why: 'read the configuration of kube-proxy',
     namespace: 'kube-system',
@@ -39,11 +35,5 @@ export const permissions: readonly Permission[] = [
     resourceNames: ['kube-proxy'],
     verbs: ['get'],
   },
-  {
-    why: 'tell which template of kube-proxy is the newest',
-    namespace: 'kube-system',
-    apiGroups: ['apps'],
-    resources: ['controllerrevisions'],
-    verbs: ['get', 'list', 'watch'],
-  },
+  SEE_PROXY_TEMPLATES,
 ];

@@ -7,9 +7,9 @@ const malformed = (what: string): never => {
 
 /** How a field's value is written; groups (3 and 4) have been out of use for longer than Kubernetes exists. */
 export const VARINT = 0;
-export const FIXED64 = 1;
+const FIXED64 = 1;
 export const LENGTH = 2;
-export const FIXED32 = 5;
+const FIXED32 = 5;
 
 /** What `toString('utf8', …)` comes to in the end, without choosing an encoding for each of hundreds of thousands of texts. */
 interface Utf8Buffer extends Buffer {

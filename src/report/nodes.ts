@@ -39,7 +39,7 @@ export function nodesStatus(
     if (severity === null) continue;
     const at = since(node);
     // Addresses that are known to be gone come before those that have just gone: since when is remembered only of those that are told.
-    const from = severity === 'Gone' ? (goneSince.get(node.name) ?? secondsOf(outlook.now)) : (at ?? node.createdAt);
+    const from = severity === 'Gone' ? (goneSince.get(node.name) ?? nowText(outlook.now)) : (at ?? node.createdAt);
     const delayed = severity !== 'Whole' && severity !== 'Gone' && isDelayed(from, outlook);
     if (delayed) {
       counts.delayed += 1;

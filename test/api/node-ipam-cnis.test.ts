@@ -5,10 +5,10 @@ import { kindnet } from '../../src/cni/kindnet/index.ts';
 import type { Cluster } from '../../src/kube/connect.ts';
 import type { ClusterFacts } from '../../src/model/facts.ts';
 import { at, type KubeObject } from '../../src/model/object.ts';
-import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { DUAL_STACK, startCluster, type TestCluster } from '../cluster/index.ts';
 import { convertCNI, lookAt, type Way } from '../support/cni-conversion.ts';
 import { connectTo } from '../support/connect.ts';
-import { PODS, SERVICES, wantedDual, wantedSingle } from '../support/facts.ts';
+import { PODS, wantedDual, wantedSingle } from '../support/facts.ts';
 import { DUAL_NET_CONF, NET_CONF, publishedIPv4, publishedIPv6 } from '../support/flannel-facts.ts';
 import { FLANNEL_OBJECTS, kindnetObjects } from '../support/node-ipam-manifests.ts';
 
@@ -18,13 +18,7 @@ let cluster: TestCluster;
 let access: Cluster;
 
 beforeAll(async () => {
-  cluster = await startCluster({
-    controlPlanes: 1,
-    workers: 1,
-    nodeIP: 'pair',
-    podSubnet: `${PODS.IPv4},${PODS.IPv6}`,
-    serviceSubnet: `${SERVICES.IPv4},${SERVICES.IPv6}`,
-  });
+  cluster = await startCluster({ ...DUAL_STACK, controlPlanes: 1, workers: 1 });
   access = await connectTo(cluster.kubeconfig);
 });
 

@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { findBinaries } from '../../hack/binaries.mjs';
 import { at } from '../../src/model/object.ts';
-import { startCluster, type TestCluster } from '../cluster/index.ts';
+import { DUAL_STACK, startCluster, type TestCluster } from '../cluster/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { PODS, SERVICES } from '../support/facts.ts';
+import { PODS } from '../support/facts.ts';
 import { documentsOf } from '../unit/generate/support.ts';
 
 /** `generate node-join --from-cluster` on a cluster that kubeadm made, beside what the real kubeadm itself says there. */
@@ -24,13 +24,7 @@ let folder: string;
 beforeAll(async () => {
   kubeadm = (await findBinaries({ names: ['kubeadm'] }))['kubeadm'] ?? '';
   folder = await mkdtemp(join(tmpdir(), 'node-join-'));
-  cluster = await startCluster({
-    controlPlanes: 1,
-    workers: 1,
-    nodeIP: 'pair',
-    podSubnet: `${PODS.IPv4},${PODS.IPv6}`,
-    serviceSubnet: `${SERVICES.IPv4},${SERVICES.IPv6}`,
-  });
+  cluster = await startCluster({ ...DUAL_STACK, controlPlanes: 1, workers: 1 });
   await eventually('each Node has both addresses', async () => {
     const { stdout } = await cluster.kubectl([
       'get',

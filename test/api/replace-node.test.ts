@@ -12,7 +12,7 @@ import { isToBeSeen } from '../../src/observe/nodes.ts';
 import { podCIDRSteps } from '../../src/plan/pod-cidrs.ts';
 import type { ReplaceNode } from '../../src/model/step.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { type KubeObject, startCluster, type TestCluster } from '../cluster/index.ts';
+import { DUAL_STACK, type KubeObject, startCluster, type TestCluster } from '../cluster/index.ts';
 import { connectTo } from '../support/connect.ts';
 import { eventually } from '../support/eventually.ts';
 import { clusterFacts, wantedDual } from '../support/facts.ts';
@@ -31,13 +31,7 @@ let operator: Cluster;
 let deps: { readonly client: KubeClient; readonly clock: typeof systemClock };
 
 beforeAll(async () => {
-  cluster = await startCluster({
-    controlPlanes: 1,
-    workers: 2,
-    podSubnet: '10.244.0.0/16,fd00:10:244::/56',
-    serviceSubnet: '10.96.0.0/16,fd00:10:96::/112',
-    nodeIP: 'pair',
-  });
+  cluster = await startCluster({ ...DUAL_STACK, controlPlanes: 1, workers: 2 });
   await install(cluster);
   // With the rights that the operator has, and no more.
   const kubeconfig = await serviceAccountKubeconfig(cluster, 'dualstack-operator');

@@ -1,17 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import type { CalicoOptions } from './options.ts';
-
-/** Folder of real manifests, to be read in place. Tests that want them are skipped where it is missing. */
-export const realManifests = (): string =>
-  resolve(process.env['REAL_MANIFESTS'] ?? join(import.meta.dirname, '../../../shared/fixtures'));
-
-/** Path of a real manifest such as `calico-v3.31.7/calico.yaml`; undefined where there is none. */
-export function realManifest(name: string): string | undefined {
-  const file = join(realManifests(), name);
-  return existsSync(file) ? file : undefined;
-}
 
 /** The text to be applied for the chosen installation. */
 export function calicoManifest(options: CalicoOptions): string {

@@ -1,6 +1,6 @@
 export { startCluster, type TestCluster } from './cluster.ts';
 export type { TestNode } from './node.ts';
-export type { CalicoOptions, ClusterOptions, HostOptions, Timing } from './options.ts';
+export { type CalicoOptions, type ClusterOptions, DUAL_STACK, type HostOptions, type Timing } from './options.ts';
 export type { ApiClient, KubeObject } from './client.ts';
 export type { AuditedWrite } from './audit.ts';
 export type { ProcessRecord } from './history.ts';

@@ -83,6 +83,13 @@ export interface ClusterOptions extends HostOptions {
   readonly log?: (line: string) => void;
 }
 
+/** What makes a cluster that has both families from the start. */
+export const DUAL_STACK = {
+  nodeIP: 'pair',
+  podSubnet: '10.244.0.0/16,fd00:10:244::/56',
+  serviceSubnet: '10.96.0.0/16,fd00:10:96::/112',
+} as const satisfies ClusterOptions;
+
 export interface Settings extends Required<Omit<ClusterOptions, 'timing' | 'calico'>> {
   readonly timing: Timing;
   readonly calico: CalicoOptions | 'none';

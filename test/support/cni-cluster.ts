@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from '@jest/globals';
 import type { ClusterStatus } from '../../src/api/cluster-status.ts';
 import { asArray, at } from '../../src/model/object.ts';
 import type { ClusterOptions, TestCluster } from '../cluster/index.ts';
@@ -61,6 +62,28 @@ export async function startWithCNI<Played extends PlayedCNI>(asked: CNIOptions<P
   }
 }
 
+export interface CNIScene<Played extends PlayedCNI> extends CNICluster<Played> {
+  /** The objects as people saw them before anything was converted. */
+  readonly before: readonly unknown[];
+}
+
+/** One such cluster for all tests of a file. `objects`: paths of what must be as before after the way back. */
+export function cniScene<Played extends PlayedCNI>(
+  asked: CNIOptions<Played> & { readonly objects: readonly string[] },
+): () => CNIScene<Played> {
+  let scene: CNICluster<Played> | undefined;
+  let before: readonly unknown[] = [];
+  beforeAll(async () => {
+    scene = await startWithCNI(asked);
+    before = await seenAt(scene.cluster, asked.objects);
+  }, SETUP_MS);
+  afterAll(() => scene?.stop(), 60_000);
+  return () => {
+    if (scene === undefined) throw new Error('the cluster is there once the tests run');
+    return { ...scene, before };
+  };
+}
+
 export const applyObjects =
   (objects: readonly object[]) =>
   (cluster: TestCluster): Promise<unknown> =>
@@ -104,6 +127,12 @@ export async function seenAt(cluster: TestCluster, paths: readonly string[]): Pr
 }
 
 const COUNTERS = ['deprecated.daemonset.template.generation', 'deployment.kubernetes.io/revision'];
+
+/** New pods for a workload of kube-system, such as `deployment/coredns`: they are all there in the end. */
+export async function restartPods(cluster: TestCluster, workload: string): Promise<void> {
+  await cluster.kubectl(['-n', 'kube-system', 'rollout', 'restart', workload]);
+  await cluster.kubectl(['-n', 'kube-system', 'rollout', 'status', workload, '--timeout=60s']);
+}
 
 /** How many addresses each pod of the cluster's DNS has. */
 export const addressesOfDNS = async (cluster: TestCluster): Promise<readonly number[]> =>

@@ -2,6 +2,7 @@ import type { Basics, ClusterFacts, NodeFacts, PodFacts, ServiceFacts, WorkloadF
 import type { AgentFacts, HostAddress, HostReport, RunningProcess } from '../../src/model/host.ts';
 import { known } from '../../src/model/reader.ts';
 import type { PodsBehind } from '../../src/model/service.ts';
+import type { ServicePackets } from '../../src/model/service-packets.ts';
 import type { Wanted } from '../../src/model/wanted.ts';
 
 /**
@@ -218,6 +219,19 @@ export const readyPods = (ready: number, having: PodsBehind['having']): PodsBehi
   having,
   addressed: ready,
   lacking: { IPv4: Math.max(0, ready - having.IPv4), IPv6: Math.max(0, ready - having.IPv6) },
+});
+
+/** Of four Services that were asked from two nodes all answer. */
+export const servicePackets = (change: Partial<ServicePackets> = {}): ServicePackets => ({
+  at: '2026-11-01T00:01:00.000Z',
+  newest: '2026-11-01T00:00:09Z',
+  from: ['worker-1', 'worker-2'],
+  asked: 4,
+  answered: 4,
+  silent: [],
+  failedInRow: 0,
+  notAsked: null,
+  ...change,
 });
 
 export const serviceFacts = (

@@ -26,7 +26,8 @@ export const K0S_VERSION = 'v1.36.3+k0s';
 /** The last series that wrote the pod networks IPv6 first, whatever was primary. */
 export const OLD_K0S_VERSION = 'v1.35.4+k0s';
 
-const ARGS = 'spec.controllerManager.extraArgs';
+/** Where the configuration of k0s has arguments of the controller manager. */
+export const ARGS = 'spec.controllerManager.extraArgs';
 
 export const SINGLE_SETTINGS: K0sSettings = {
   'spec.api.address': '192.0.2.11',

@@ -1,19 +1,26 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../src/model/object.ts';
 
-const FOLDER = process.env['REAL_MANIFESTS'] ?? join(import.meta.dirname, '../../../shared/fixtures');
+/** Released manifests are read in place, by names such as `calico-v3.31.7/calico.yaml`. */
+const FOLDER = resolve(process.env['REAL_MANIFESTS'] ?? join(import.meta.dirname, '../../../shared/fixtures'));
 
-/** The objects of a released manifest, or null where the files are not on this machine: a test that wants them is then to be skipped, not passed. */
-export function realManifest(file: string): readonly KubeObject[] | null {
-  const path = join(FOLDER, file);
-  if (!existsSync(path)) {
-    console.warn(`skipped: ${file} is not in ${FOLDER}; set REAL_MANIFESTS to a folder that has it`);
-    return null;
-  }
-  return parseAllDocuments(readFileSync(path, 'utf8')).flatMap((document) => {
+export const manifestPath = (file: string): string => join(FOLDER, file);
+
+/** Null where the manifest is on this machine; else what is missing, and what to do. */
+export const whyMissing = (file: string): string | null =>
+  existsSync(manifestPath(file)) ? null : `${file} is not in ${FOLDER}; set REAL_MANIFESTS to a folder that has it`;
+
+/** @throws where it is missing: a test that wants it is to be skipped, by `testWith`. */
+export function manifestText(file: string): string {
+  const missing = whyMissing(file);
+  if (missing !== null) throw new Error(missing);
+  return readFileSync(manifestPath(file), 'utf8');
+}
+
+export const manifestObjects = (file: string): readonly KubeObject[] =>
+  parseAllDocuments(manifestText(file)).flatMap((document) => {
     const object = document.toJS() as KubeObject | null;
     return object === null ? [] : [object];
   });
-}

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeObject } from '../../../src/model/object.ts';
-import { realManifest } from '../../cluster/calico.ts';
 import { FLANNEL_OBJECTS } from '../../support/node-ipam-manifests.ts';
+import { manifestText } from '../../support/real-manifests.ts';
 import type { RealCluster } from './cluster.ts';
 import { IMAGES } from './images.ts';
 import { familyOf, type Settings } from './options.ts';
@@ -50,10 +50,7 @@ function flannel(settings: Settings): string {
 
 /** The released manifest. Its images come from E2E_CALICO_IMAGES. */
 function calico(): string {
-  const file = realManifest('calico-v3.31.7/calico.yaml');
-  if (file === undefined)
-    throw new Error('no Calico manifest: set REAL_MANIFESTS to a folder that has calico-v3.31.7/calico.yaml');
   if (process.env['E2E_CALICO_IMAGES'] === undefined)
     throw new Error('no Calico images: set E2E_CALICO_IMAGES to an OCI layout or archive that has them');
-  return readFileSync(file, 'utf8');
+  return manifestText('calico-v3.31.7/calico.yaml');
 }

@@ -3,13 +3,15 @@ import { calico } from '../../../src/cni/calico/index.ts';
 import type { Cluster } from '../../../src/kube/connect.ts';
 import { asArray, at, type Json, type KubeObject } from '../../../src/model/object.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
-import { calicoManifest, realManifest, realManifests } from '../../cluster/calico.ts';
+import { calicoManifest } from '../../cluster/calico.ts';
 import { type CalicoOptions, type ClusterOptions, startCluster, type TestCluster } from '../../cluster/index.ts';
 import { connectTo } from '../../support/connect.ts';
 import { IPV6_ENV, wantedIPv6, wantedIPv6First } from '../../support/calico-facts.ts';
 import { wantedDual, wantedSingle } from '../../support/facts.ts';
 import { convertCNI, lookAt } from '../../support/cni-conversion.ts';
 import { eventually } from '../../support/eventually.ts';
+import { manifestPath } from '../../support/real-manifests.ts';
+import { describeWith } from '../../support/with-manifests.ts';
 
 /** Calico's steps against a real API server and DaemonSet controller; calico-node itself is played. */
 
@@ -115,9 +117,6 @@ async function expectThereAndBack(calicoOptions: CalicoOptions): Promise<void> {
   });
 }
 
-const VXLAN = realManifest('calico-v3.31.7/calico-vxlan.yaml');
-if (VXLAN === undefined) console.warn(`skipped: no calico-v3.31.7 in ${realManifests()}; set REAL_MANIFESTS`);
-
 const title = 'converted, put right after the manifest was applied again, and taken back to the byte';
 describe('own manifest, BGP', () => {
   const own: CalicoOptions = { manifest: 'bird' };
@@ -156,8 +155,9 @@ describe('own manifest, BGP', () => {
   });
 });
 
-(VXLAN === undefined ? describe.skip : describe)('released manifest, VXLAN', () => {
-  const real: CalicoOptions = { manifest: { file: VXLAN ?? '' } };
+const VXLAN = 'calico-v3.31.7/calico-vxlan.yaml';
+describeWith(VXLAN)('released manifest, VXLAN', () => {
+  const real: CalicoOptions = { manifest: { file: manifestPath(VXLAN) } };
   beforeAll(() => start(real));
   afterAll(stop);
 

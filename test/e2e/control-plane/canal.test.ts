@@ -1,51 +1,40 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { asArray, at } from '../../../src/model/object.ts';
-import { realManifest } from '../../cluster/calico.ts';
 import {
   addressesOfDNS,
   becomesDual,
   becomesSingle,
-  type CNICluster,
+  cniScene,
   CONVERT_MS,
   seenAt,
-  SETUP_MS,
-  startWithCNI,
   stepsOf,
 } from '../../support/cni-cluster.ts';
 import { PlayedCanal } from '../../support/played-canal.ts';
 import { itemsAt } from '../../support/played-cni.ts';
+import { manifestPath } from '../../support/real-manifests.ts';
+import { testWith } from '../../support/with-manifests.ts';
 
 // The released manifest of Canal, converted and taken back by the operator. flanneld, Felix and the plug-in are played.
 
 const FILE = 'calico-v3.31.7/canal.yaml';
-const path = realManifest(FILE);
-if (path === undefined) console.warn(`skipped: ${FILE} is not there; set REAL_MANIFESTS to a folder that has it`);
-const given = path === undefined ? test.skip : test;
+const given = testWith(FILE);
 
 const OBJECTS = [
   '/api/v1/namespaces/kube-system/configmaps/canal-config',
   '/apis/apps/v1/namespaces/kube-system/daemonsets/canal',
 ] as const;
 
-let scene: CNICluster<PlayedCanal>;
-let before: readonly unknown[];
-
-beforeAll(async () => {
-  if (path === undefined) return;
-  scene = await startWithCNI({
-    install: (cluster) => cluster.kubectl(['apply', '--server-side', '-f', path]),
-    played: (cluster) => new PlayedCanal(cluster),
-    agents: 'kube-system/canal',
-  });
-  before = await seenAt(scene.cluster, OBJECTS);
-}, SETUP_MS);
-
-afterAll(() => scene?.stop(), 60_000);
+const scene = cniScene({
+  install: (cluster) => cluster.kubectl(['apply', '--server-side', '-f', manifestPath(FILE)]),
+  played: (cluster) => new PlayedCanal(cluster),
+  agents: 'kube-system/canal',
+  objects: OBJECTS,
+});
 
 given(
   'the released manifest becomes dual-stack',
   async () => {
-    const { cluster, installed, played } = scene;
+    const { cluster, installed, played } = scene();
     const status = await becomesDual(cluster, { nodes: { podCIDRs: 'Replace' } });
     expect(status.detected?.cni).toBe('Canal');
     expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
@@ -61,7 +50,7 @@ given(
 given(
   'and goes back: its objects as they were released, and nothing of flannel left on the Nodes',
   async () => {
-    const { cluster, played } = scene;
+    const { before, cluster, played } = scene();
     await becomesSingle(cluster);
     expect(await seenAt(cluster, OBJECTS)).toEqual(before);
     const nodes = await itemsAt(cluster, '/api/v1/nodes');

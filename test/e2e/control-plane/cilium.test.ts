@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
 import { asArray, at } from '../../../src/model/object.ts';
 import {
@@ -7,11 +7,9 @@ import {
   becomesDual,
   becomesSingle,
   blockersOf,
-  type CNICluster,
+  cniScene,
   CONVERT_MS,
   seenAt,
-  SETUP_MS,
-  startWithCNI,
   stepsOf,
 } from '../../support/cni-cluster.ts';
 import { CILIUM_OBJECTS, OF_HELM } from '../../support/cni-manifests.ts';
@@ -30,24 +28,17 @@ const OBJECTS = [
   '/apis/apps/v1/namespaces/kube-system/deployments/cilium-operator',
 ] as const;
 
-let scene: CNICluster<PlayedCilium>;
-let before: readonly unknown[];
-
-beforeAll(async () => {
-  scene = await startWithCNI({
-    install: applyObjects(CILIUM_OBJECTS),
-    played: (cluster) => new PlayedCilium(cluster),
-    agents: 'kube-system/cilium',
-    options: { timing: UNHURRIED },
-  });
-  before = await seenAt(scene.cluster, OBJECTS);
-}, SETUP_MS);
-
-afterAll(() => scene?.stop(), 60_000);
+const scene = cniScene({
+  install: applyObjects(CILIUM_OBJECTS),
+  played: (cluster) => new PlayedCilium(cluster),
+  agents: 'kube-system/cilium',
+  options: { timing: UNHURRIED },
+  objects: OBJECTS,
+});
 
 /** Per node the families of its pod CIDRs and of the addresses that its agent took. */
 const families = async (): Promise<readonly (readonly number[])[]> =>
-  (await itemsAt(scene.cluster, '/apis/cilium.io/v2/ciliumnodes')).map((node) => [
+  (await itemsAt(scene().cluster, '/apis/cilium.io/v2/ciliumnodes')).map((node) => [
     asArray(at(node, 'spec', 'ipam', 'podCIDRs')).length,
     asArray(at(node, 'spec', 'addresses')).filter((entry) => at(entry, 'type') === 'CiliumInternalIP').length,
   ]);
@@ -55,7 +46,7 @@ const families = async (): Promise<readonly (readonly number[])[]> =>
 test(
   'what nobody owns becomes dual-stack, and no Node is replaced for it',
   async () => {
-    const { cluster, installed, played } = scene;
+    const { cluster, installed, played } = scene();
     const uids = (await itemsAt(cluster, '/api/v1/nodes')).map(({ metadata }) => metadata.uid);
     const status = await becomesDual(cluster);
     expect(status.detected?.cni).toBe('Cilium');
@@ -77,7 +68,7 @@ test(
 test(
   'and goes back: the same objects, and no CiliumNode holds anything of IPv6',
   async () => {
-    const { cluster, played } = scene;
+    const { before, cluster, played } = scene();
     await becomesSingle(cluster);
     expect(await seenAt(cluster, OBJECTS)).toEqual(before);
     expect(await families()).toEqual([
@@ -105,7 +96,7 @@ function chartData(command: string): Readonly<Record<string, string>> {
 test(
   'what Helm owns is handed over with the whole command, and restarted once the values are there',
   async () => {
-    const { cluster, installed, played } = scene;
+    const { cluster, installed, played } = scene();
     await cluster.api.mergePatch(CONFIG, { metadata: OF_HELM });
     await askForDualStack(cluster);
     const told = await untilStatus(

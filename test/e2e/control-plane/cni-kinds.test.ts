@@ -5,14 +5,14 @@ import type { CNI } from '../../../src/cni/contract.ts';
 import { kubeRouter } from '../../../src/cni/kube-router/index.ts';
 import type { Cluster } from '../../../src/kube/connect.ts';
 import { at, type KubeObject } from '../../../src/model/object.ts';
-import { startCluster, type TestCluster } from '../../cluster/index.ts';
+import { DUAL_STACK, startCluster, type TestCluster } from '../../cluster/index.ts';
 import { CANAL_DUAL_NET_CONF, CANAL_DUAL_NETWORK, CANAL_NET_CONF, CANAL_NETWORK } from '../../support/canal-facts.ts';
 import { CILIUM_DUAL } from '../../support/cilium-facts.ts';
 import { convertCNI, lookAt, type Way } from '../../support/cni-conversion.ts';
 import { canalObjects, CILIUM_OBJECTS, KUBE_ROUTER_OBJECTS } from '../../support/cni-manifests.ts';
 import { connectTo } from '../../support/connect.ts';
 import { eventually } from '../../support/eventually.ts';
-import { PODS, SERVICES, wantedDual, wantedSingle } from '../../support/facts.ts';
+import { wantedDual, wantedSingle } from '../../support/facts.ts';
 import { install, serviceAccountKubeconfig } from '../../support/install.ts';
 import { KUBE_ROUTER_ARGS, KUBE_ROUTER_DUAL } from '../../support/kube-router-facts.ts';
 import { PlayedCanal } from '../../support/played-canal.ts';
@@ -31,14 +31,7 @@ let access: Cluster;
 let stopPlaying: (() => Promise<void>) | null = null;
 
 beforeAll(async () => {
-  cluster = await startCluster({
-    controlPlanes: 1,
-    workers: 1,
-    nodeIP: 'pair',
-    podSubnet: `${PODS.IPv4},${PODS.IPv6}`,
-    serviceSubnet: `${SERVICES.IPv4},${SERVICES.IPv6}`,
-    timing: UNHURRIED,
-  });
+  cluster = await startCluster({ ...DUAL_STACK, controlPlanes: 1, workers: 1, timing: UNHURRIED });
   await install(cluster);
   access = await connectTo(await serviceAccountKubeconfig(cluster, 'dualstack-operator'));
 }, 180_000);

@@ -8,7 +8,7 @@ import type { Wanted } from '../../../src/model/wanted.ts';
 import { freeNodes } from '../../../src/reconcile/free-nodes.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
-import { type KubeObject, startCluster, type TestCluster } from '../../cluster/index.ts';
+import { DUAL_STACK, type KubeObject, startCluster, type TestCluster } from '../../cluster/index.ts';
 import { connectTo } from '../../support/connect.ts';
 import { eventually } from '../../support/eventually.ts';
 import { BOTH, drained, dying, ONE, turn, type Turn } from '../../support/drain-turns.ts';
@@ -76,13 +76,7 @@ const wish = (podCIDRs: string) => ({
 });
 
 beforeAll(async () => {
-  cluster = await startCluster({
-    controlPlanes: 1,
-    workers: 3,
-    podSubnet: `${PODS.IPv4},${PODS.IPv6}`,
-    serviceSubnet: `${SERVICES.IPv4},${SERVICES.IPv6}`,
-    nodeIP: 'pair',
-  });
+  cluster = await startCluster({ ...DUAL_STACK, controlPlanes: 1, workers: 3 });
   await install(cluster);
   operator = await connectTo(await serviceAccountKubeconfig(cluster, 'dualstack-operator'));
   await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }, wish('Drain'), web, budget(3));

@@ -1,15 +1,14 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { asArray, asString, at } from '../../../src/model/object.ts';
 import {
   addressesOfDNS,
   applyObjects,
   becomesDual,
   becomesSingle,
-  type CNICluster,
+  cniScene,
   CONVERT_MS,
+  restartPods,
   seenAt,
-  SETUP_MS,
-  startWithCNI,
   stepsOf,
 } from '../../support/cni-cluster.ts';
 import { kindnetObjects } from '../../support/node-ipam-manifests.ts';
@@ -20,35 +19,28 @@ import { PlayedKindnet } from '../../support/played-kindnet.ts';
 
 const DAEMON_SET = '/apis/apps/v1/namespaces/kube-system/daemonsets/kindnet';
 
-let scene: CNICluster<PlayedKindnet>;
-let before: readonly unknown[];
-
-beforeAll(async () => {
-  scene = await startWithCNI({
-    install: applyObjects(kindnetObjects('10.244.0.0/16')),
-    played: (cluster) => new PlayedKindnet(cluster),
-    agents: 'kube-system/kindnet',
-  });
-  before = await seenAt(scene.cluster, [DAEMON_SET]);
-}, SETUP_MS);
-
-afterAll(() => scene?.stop(), 60_000);
+const scene = cniScene({
+  install: applyObjects(kindnetObjects('10.244.0.0/16')),
+  played: (cluster) => new PlayedKindnet(cluster),
+  agents: 'kube-system/kindnet',
+  objects: [DAEMON_SET],
+});
 
 const subnet = async (): Promise<string | undefined> =>
-  asArray(at(await objectAt(scene.cluster, DAEMON_SET), 'spec', 'template', 'spec', 'containers', 0, 'env'))
+  asArray(at(await objectAt(scene().cluster, DAEMON_SET), 'spec', 'template', 'spec', 'containers', 0, 'env'))
     .filter((entry) => at(entry, 'name') === 'POD_SUBNET')
     .map((entry) => asString(at(entry, 'value')))
     .at(0);
 
 const podCIDRs = async (): Promise<readonly number[]> =>
-  (await itemsAt(scene.cluster, '/api/v1/nodes')).map((node) => asArray(at(node, 'spec', 'podCIDRs')).length);
+  (await itemsAt(scene().cluster, '/api/v1/nodes')).map((node) => asArray(at(node, 'spec', 'podCIDRs')).length);
 
-const routed = (): Record<string, readonly string[]> => Object.fromEntries(scene.played.routed);
+const routed = (): Record<string, readonly string[]> => Object.fromEntries(scene().played.routed);
 
 test(
   'it becomes dual-stack by one variable',
   async () => {
-    const { cluster, installed, played } = scene;
+    const { cluster, installed, played } = scene();
     expect(routed()).toEqual({ 'cp-1': ['IPv4'], 'worker-1': ['IPv4'] });
     const status = await becomesDual(cluster, { nodes: { podCIDRs: 'Replace' } });
     expect(status.detected?.cni).toBe('Kindnet');
@@ -66,14 +58,13 @@ test(
 test(
   'and goes back: its DaemonSet as it was, Nodes and new pods with one family',
   async () => {
-    const { cluster, played } = scene;
+    const { before, cluster, played } = scene();
     await becomesSingle(cluster);
     expect(await seenAt(cluster, [DAEMON_SET])).toEqual(before);
     expect(await podCIDRs()).toEqual([1, 1]);
     expect(routed()).toEqual({ 'cp-1': ['IPv4'], 'worker-1': ['IPv4'] });
     // Pods keep what they have; new ones get one address.
-    await cluster.kubectl(['-n', 'kube-system', 'rollout', 'restart', 'deployment/coredns']);
-    await cluster.kubectl(['-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s']);
+    await restartPods(cluster, 'deployment/coredns');
     expect(new Set(await addressesOfDNS(cluster))).toEqual(new Set([1]));
     expect(played.wrongs).toEqual([]);
   },

@@ -1,16 +1,15 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { asArray, at } from '../../../src/model/object.ts';
 import {
   addressesOfDNS,
   applyObjects,
   askForIPv4,
   becomesDual,
-  type CNICluster,
+  cniScene,
   CONVERT_MS,
   isSingle,
+  restartPods,
   seenAt,
-  SETUP_MS,
-  startWithCNI,
   stepsOf,
 } from '../../support/cni-cluster.ts';
 import { KUBE_ROUTER_OBJECTS } from '../../support/cni-manifests.ts';
@@ -23,27 +22,20 @@ import { PlayedKubeRouter } from '../../support/played-kube-router.ts';
 
 const DAEMON_SET = '/apis/apps/v1/namespaces/kube-system/daemonsets/kube-router';
 
-let scene: CNICluster<PlayedKubeRouter>;
-let before: readonly unknown[];
-
-beforeAll(async () => {
-  scene = await startWithCNI({
-    install: applyObjects(KUBE_ROUTER_OBJECTS),
-    played: (cluster) => new PlayedKubeRouter(cluster),
-    agents: 'kube-system/kube-router',
-  });
-  before = await seenAt(scene.cluster, [DAEMON_SET]);
-}, SETUP_MS);
-
-afterAll(() => scene?.stop(), 60_000);
+const scene = cniScene({
+  install: applyObjects(KUBE_ROUTER_OBJECTS),
+  played: (cluster) => new PlayedKubeRouter(cluster),
+  agents: 'kube-system/kube-router',
+  objects: [DAEMON_SET],
+});
 
 const argsOf = async (): Promise<readonly unknown[]> =>
-  asArray(at(await objectAt(scene.cluster, DAEMON_SET), 'spec', 'template', 'spec', 'containers', 0, 'args'));
+  asArray(at(await objectAt(scene().cluster, DAEMON_SET), 'spec', 'template', 'spec', 'containers', 0, 'args'));
 
 test(
   'it becomes dual-stack by two arguments',
   async () => {
-    const { cluster, installed, played } = scene;
+    const { cluster, installed, played } = scene();
     const status = await becomesDual(cluster, { nodes: { podCIDRs: 'Replace' } });
     expect(status.detected?.cni).toBe('KubeRouter');
     expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
@@ -60,7 +52,7 @@ test(
 test(
   'and goes back: its first arguments, and the hosts are told as what is left to do',
   async () => {
-    const { cluster, played } = scene;
+    const { before, cluster, played } = scene();
     await askForIPv4(cluster);
     const told = await untilStatus(
       cluster,
@@ -75,10 +67,8 @@ test(
     for (const { name } of cluster.nodes) expect(played.ranges(name)).toHaveLength(2);
 
     for (const { name } of cluster.nodes) played.removeHostFile(name);
-    await cluster.kubectl(['-n', 'kube-system', 'rollout', 'restart', 'daemonset/kube-router']);
-    await cluster.kubectl(['-n', 'kube-system', 'rollout', 'status', 'daemonset/kube-router', '--timeout=60s']);
-    await cluster.kubectl(['-n', 'kube-system', 'rollout', 'restart', 'deployment/coredns']);
-    await cluster.kubectl(['-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s']);
+    await restartPods(cluster, 'daemonset/kube-router');
+    await restartPods(cluster, 'deployment/coredns');
     expect(new Set(await addressesOfDNS(cluster))).toEqual(new Set([1]));
     expect(played.wrongs).toEqual([]);
   },

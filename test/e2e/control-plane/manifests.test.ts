@@ -1,7 +1,8 @@
-import { describe, expect, test } from '@jest/globals';
-import { realManifest } from '../../cluster/calico.ts';
+import { describe, expect } from '@jest/globals';
 import type { ClusterOptions } from '../../cluster/index.ts';
 import { askForDualStack, conditionOf, isReady, startInstalled, untilStatus } from '../../support/conversion.ts';
+import { manifestPath } from '../../support/real-manifests.ts';
+import { testWith } from '../../support/with-manifests.ts';
 
 const DEADLINE_MS = 300_000;
 
@@ -43,15 +44,12 @@ describe.each([
   { file: 'calico-vxlan.yaml', modes: 'CrossSubnet,Never', what: 'VXLAN across subnets', more: null },
   { file: 'calico-typha.yaml', modes: 'Never,Never', what: 'Typha, eBPF', more: EBPF },
 ])('the released $file ($what)', ({ file, modes, more }) => {
-  const path = realManifest(`calico-v3.31.7/${file}`);
-  if (path === undefined)
-    console.warn(`skipped: ${file} is not there; set REAL_MANIFESTS to a folder that has calico-v3.31.7/${file}`);
-  const given = path === undefined ? test.skip : test;
+  const released = `calico-v3.31.7/${file}`;
 
-  given(
+  testWith(released)(
     'converts',
     async () => {
-      const result = await convert({ calico: { manifest: { file: path ?? '' } } }, more);
+      const result = await convert({ calico: { manifest: { file: manifestPath(released) } } }, more);
       expect(result).toMatchObject({ verified: 'ProvenByAPI', modes, strategy: 'RollingUpdate' });
       expect(result['annotated']?.split(' ')).toHaveLength(3);
       expect(result['pools']).toContain('fd00:10:244::/56');

@@ -1,14 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
-import type { TestCluster } from '../../cluster/index.ts';
-import {
-  askForDualStack,
-  type Installed,
-  PODS,
-  SERVICES,
-  startInstalled,
-  untilStatus,
-} from '../../support/conversion.ts';
+import { DUAL_STACK, type TestCluster } from '../../cluster/index.ts';
+import { askForDualStack, type Installed, startInstalled, untilStatus } from '../../support/conversion.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
   apply,
@@ -82,13 +75,11 @@ const frozen = (n: number): object => ({
 
 beforeAll(async () => {
   installed = await startInstalled({
+    ...DUAL_STACK,
     controlPlanes: 1,
     workers: 1,
     calico: 'none',
-    nodeIP: 'pair',
     forwarding: 'dual',
-    podSubnet: PODS,
-    serviceSubnet: SERVICES,
     keep: process.env['KEEP'] === '1',
   });
   const { cluster } = installed;

@@ -2,13 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { asArray, asString, at, type KubeObject } from '../../../src/model/object.ts';
 import { encodeResults, type ProbeOrder, type ProbeTask } from '../../../src/model/probe.ts';
-import type { TestCluster } from '../../cluster/index.ts';
+import { DUAL_STACK, type TestCluster } from '../../cluster/index.ts';
 import {
   askForDualStack,
   type Installed,
   isReady,
-  PODS,
-  SERVICES,
   startInstalled,
   stepsCarriedOut,
   untilStatus,
@@ -84,13 +82,11 @@ function playPods(cluster: TestCluster): Players {
 beforeAll(async () => {
   installed = await startInstalled(
     {
+      ...DUAL_STACK,
       controlPlanes: 1,
       workers: 2,
       calico: 'none',
-      nodeIP: 'pair',
       forwarding: 'dual',
-      podSubnet: PODS,
-      serviceSubnet: SERVICES,
       keep: process.env['KEEP'] === '1',
     },
     {},

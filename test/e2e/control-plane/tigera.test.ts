@@ -1,33 +1,26 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { asArray, at } from '../../../src/model/object.ts';
-import { realManifest } from '../../cluster/calico.ts';
 import type { TestCluster } from '../../cluster/index.ts';
 import {
   addressesOfDNS,
   askForIPv4,
   blockersOf,
-  type CNICluster,
+  cniScene,
   CONVERT_MS,
   isSingle,
   seenAt,
-  SETUP_MS,
-  startWithCNI,
 } from '../../support/cni-cluster.ts';
 import { askForDualStack, isReady, untilStatus } from '../../support/conversion.ts';
 import { crdsServed } from '../../support/crds.ts';
 import { itemsAt, objectAt } from '../../support/played-cni.ts';
 import { PlayedTigera } from '../../support/played-tigera.ts';
+import { manifestPath } from '../../support/real-manifests.ts';
+import { testWith } from '../../support/with-manifests.ts';
 
 // Calico that the tigera operator keeps: real CRDs and the released manifest of that operator, which is played itself, as is what it installs.
 
-const FILES = ['calico-v3.31.7/operator-crds.yaml', 'calico-v3.31.7/tigera-operator.yaml'].map((file) =>
-  realManifest(file),
-);
-const given = FILES.includes(undefined) ? test.skip : test;
-if (FILES.includes(undefined))
-  console.warn(
-    'skipped: the manifests of the tigera operator are not there; set REAL_MANIFESTS to a folder that has them',
-  );
+const FILES = ['calico-v3.31.7/operator-crds.yaml', 'calico-v3.31.7/tigera-operator.yaml'];
+const given = testWith(...FILES);
 
 const INSTALLATION = '/apis/operator.tigera.io/v1/installations/default';
 const DAEMON_SET = '/apis/apps/v1/namespaces/calico-system/daemonsets/calico-node';
@@ -40,24 +33,16 @@ const POOL = {
   nodeSelector: 'all()',
 };
 
-let scene: CNICluster<PlayedTigera>;
-let before: readonly unknown[];
-
-beforeAll(async () => {
-  if (FILES.includes(undefined)) return;
-  scene = await startWithCNI({
-    install: installTigera,
-    played: (cluster) => new PlayedTigera(cluster),
-    agents: 'calico-system/calico-node',
-  });
-  before = await seenAt(scene.cluster, [INSTALLATION, DAEMON_SET]);
-}, SETUP_MS);
-
-afterAll(() => scene?.stop(), 60_000);
+const scene = cniScene({
+  install: installTigera,
+  played: (cluster) => new PlayedTigera(cluster),
+  agents: 'calico-system/calico-node',
+  objects: [INSTALLATION, DAEMON_SET],
+});
 
 /** In the steps of Calico's own instructions. */
 async function installTigera(cluster: TestCluster): Promise<void> {
-  for (const file of FILES) await cluster.kubectl(['apply', '--server-side', '-f', file ?? '']);
+  for (const file of FILES) await cluster.kubectl(['apply', '--server-side', '-f', manifestPath(file)]);
   await crdsServed(cluster);
   const installation = {
     apiVersion: 'operator.tigera.io/v1',
@@ -69,11 +54,11 @@ async function installTigera(cluster: TestCluster): Promise<void> {
 }
 
 const pools = async (): Promise<readonly unknown[]> =>
-  (await itemsAt(scene.cluster, '/apis/crd.projectcalico.org/v1/ippools')).map((pool) => at(pool, 'spec', 'cidr'));
+  (await itemsAt(scene().cluster, '/apis/crd.projectcalico.org/v1/ippools')).map((pool) => at(pool, 'spec', 'cidr'));
 
 /** Whether the operator says of both that all is well. */
 const tigeraSays = async (): Promise<readonly unknown[]> =>
-  (await itemsAt(scene.cluster, '/apis/operator.tigera.io/v1/tigerastatuses')).flatMap((status) =>
+  (await itemsAt(scene().cluster, '/apis/operator.tigera.io/v1/tigerastatuses')).flatMap((status) =>
     asArray(at(status, 'status', 'conditions')).flatMap((condition) =>
       at(condition, 'status') === 'True' ? [`${status.metadata.name} ${String(at(condition, 'type'))}`] : [],
     ),
@@ -82,7 +67,7 @@ const tigeraSays = async (): Promise<readonly unknown[]> =>
 given(
   'all that is not its own is converted; then the patch of its Installation is told, which the real CRD takes',
   async () => {
-    const { cluster, played } = scene;
+    const { before, cluster, played } = scene();
     await askForDualStack(cluster);
     const told = await untilStatus(
       cluster,
@@ -113,7 +98,7 @@ given(
 given(
   'back: it halts until the pool is taken out of the Installation, and then ends',
   async () => {
-    const { cluster, played } = scene;
+    const { before, cluster, played } = scene();
     await askForIPv4(cluster);
     const told = await untilStatus(
       cluster,

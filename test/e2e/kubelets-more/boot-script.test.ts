@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { asArray, asString, at } from '../../../src/model/object.ts';
 import { type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
-import { applyResource, dualStackCluster, isReady, untilStatus } from '../kubelets/support/conversion.ts';
+import { applyResource, dualStackCluster, isWhole, untilStatus } from '../kubelets/support/conversion.ts';
+import { eventReasons, fieldOf, kubeletPid } from '../kubelets/support/observed.ts';
 import { checkPackets, failedText } from '../kubelets/support/packets.ts';
 import { whereItRuns } from '../kubelets/support/where-it-runs.ts';
 
@@ -57,7 +57,7 @@ whereItRuns('a node whose script asks for its addresses before IPv6 has come', (
       );
       // Which cause it is depends on what the host does with router advertisements.
       expect(before.nodes?.exceptions[0]?.message).toContain('IPv6');
-      const started = await kubeletPid();
+      const started = await kubeletPid(late);
 
       await late.addAddress();
       const seen = await untilStatus(
@@ -67,19 +67,14 @@ whereItRuns('a node whose script asks for its addresses before IPv6 has come', (
         MINUTES,
       );
       expect(seen.nodes?.exceptions).toMatchObject([{ name: LATE, byOperator: true }]);
-      await untilStatus(
-        cluster,
-        'the node is whole',
-        (status) => isReady(status) && status.nodes?.exceptions.length === 0,
-        5 * MINUTES,
-      );
-      expect(await kubeletPid()).not.toBe(started);
-      expect(await field('dualstacknode', LATE, '{.spec.restart.kubelet}')).toMatch(
+      await untilStatus(cluster, 'the node is whole', isWhole, 5 * MINUTES);
+      expect(await kubeletPid(late)).not.toBe(started);
+      expect(await fieldOf(cluster, 'dualstacknode', LATE, '{.spec.restart.kubelet}')).toMatch(
         new RegExp(String.raw`^1\.\d+\.\d+\.${late.IPv6}$`, 'u'),
       );
       // The script's, not ours.
       expect(late.readFile('/var/lib/kubelet/kubeadm-flags.env')).not.toContain('node-ip');
-      const reasons = await eventReasons();
+      const reasons = await eventReasons(cluster);
       expect(reasons).toEqual(expect.arrayContaining(['NodeRemedyBegun', 'NodeRemedied']));
       expect(reasons.filter((reason) => reason === 'NodeRemedyBegun')).toHaveLength(1);
     },
@@ -93,18 +88,6 @@ whereItRuns('a node whose script asks for its addresses before IPv6 has come', (
     },
     3 * MINUTES,
   );
-
-  const kubeletPid = async (): Promise<string> =>
-    (await late.run(['systemctl', 'show', '--property=MainPID', 'kubelet'])).trim();
-
-  async function field(kind: string, name: string, path: string): Promise<string> {
-    return (await cluster.kubectl(['get', kind, name, '-o', `jsonpath=${path}`])).stdout;
-  }
-
-  async function eventReasons(): Promise<readonly string[]> {
-    const { stdout } = await cluster.kubectl(['get', 'events.events.k8s.io', '-A', '-o', 'json']);
-    return asArray(at(JSON.parse(stdout) as unknown, 'items')).flatMap((event) => asString(at(event, 'reason')) ?? []);
-  }
 });
 
 /** As `/proc/net/if_inet6` has it: 32 digits. */

@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ClusterStatus, NodeException } from '../../../src/api/cluster-status.ts';
-import { asArray, asString, at } from '../../../src/model/object.ts';
 import { attemptOf } from '../../../src/nodes/attempt.ts';
 import type { Cause } from '../../../src/nodes/cause.ts';
 import { PROGRAM } from '../../support/install.ts';
 import { type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
 import { applyResource, dualStackCluster, isReady, untilStatus } from '../kubelets/support/conversion.ts';
+import { eventReasons, fieldOf, kubeletPid } from '../kubelets/support/observed.ts';
 import { whereItRuns } from '../kubelets/support/where-it-runs.ts';
 
 const MINUTES = 60_000;
@@ -70,7 +70,7 @@ whereItRuns('why a node lacks a family, where its kubelet is the reason', () => 
   test(
     'it comes late: a kubelet that is told it shows it by itself',
     async () => {
-      const before = await kubeletPid();
+      const before = await kubeletPid(node);
       await node.addAddress(OTHER);
       const meanwhile = await whole();
       console.log(`until it was whole it was told as ${meanwhile.join(', ')}`);
@@ -78,7 +78,7 @@ whereItRuns('why a node lacks a family, where its kubelet is the reason', () => 
       expect(['KubeletNodeIPNotOnHost', 'LateAddress', 'HostPodsSingleFamily']).toEqual(
         expect.arrayContaining([...meanwhile]),
       );
-      expect(await kubeletPid()).toBe(before);
+      expect(await kubeletPid(node)).toBe(before);
     },
     3 * MINUTES,
   );
@@ -125,17 +125,17 @@ whereItRuns('why a node lacks a family, where its kubelet is the reason', () => 
       await whole();
       await ask('Apply');
       await untilStatus(cluster, 'all is converted', isReady, 4 * MINUTES);
-      const before = await kubeletPid();
+      const before = await kubeletPid(node);
       const next = await node.renumber('IPv6');
       await told('AddressGone');
       await whole();
 
       expect(await addresses()).toEqual([node.IPv4, next]);
-      expect(await kubeletPid()).not.toBe(before);
+      expect(await kubeletPid(node)).not.toBe(before);
       expect(node.readFile(FLAGS)).toContain(`--node-ip=${node.IPv4},${next}`);
-      const token = await field('dualstacknode', '{.spec.restart.kubelet}');
+      const token = await fieldOf(cluster, 'dualstacknode', NAME, '{.spec.restart.kubelet}');
       expect(attemptOf(token)).toMatchObject({ count: 1, address: next });
-      const reasons = await eventReasons();
+      const reasons = await eventReasons(cluster);
       expect(reasons).toEqual(expect.arrayContaining(['NodeRemedyBegun', 'NodeRemedied']));
       expect(reasons.filter((reason) => reason === 'NodeRemedyBegun')).toHaveLength(1);
       const counted = await metrics();
@@ -188,14 +188,7 @@ whereItRuns('why a node lacks a family, where its kubelet is the reason', () => 
   }
 
   const addresses = async (): Promise<readonly string[]> =>
-    (await field('node', '{.status.addresses[?(@.type=="InternalIP")].address}')).split(' ');
-
-  const kubeletPid = async (): Promise<string> =>
-    (await node.run(['systemctl', 'show', '--property=MainPID', 'kubelet'])).trim();
-
-  async function field(kind: string, path: string): Promise<string> {
-    return (await cluster.kubectl(['get', kind, NAME, '-o', `jsonpath=${path}`])).stdout;
-  }
+    (await fieldOf(cluster, 'node', NAME, '{.status.addresses[?(@.type=="InternalIP")].address}')).split(' ');
 
   async function command(...args: readonly string[]): Promise<string> {
     const argv = [PROGRAM, ...args, '--kubeconfig', cluster.kubeconfig];
@@ -206,10 +199,5 @@ whereItRuns('why a node lacks a family, where its kubelet is the reason', () => 
   async function metrics(): Promise<string> {
     const argv = ['curl', '--silent', 'http://127.0.0.1:27871/metrics'];
     return (await Promise.all(cluster.nodes.map((each) => each.exec(argv)))).map(({ stdout }) => stdout).join('\n');
-  }
-
-  async function eventReasons(): Promise<readonly string[]> {
-    const { stdout } = await cluster.kubectl(['get', 'events.events.k8s.io', '-A', '-o', 'json']);
-    return asArray(at(JSON.parse(stdout) as unknown, 'items')).flatMap((event) => asString(at(event, 'reason')) ?? []);
   }
 });

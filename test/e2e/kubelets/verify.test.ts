@@ -1,13 +1,11 @@
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
+import { NAMESPACE, PROGRAM } from '../../support/install.ts';
 import { type RealCluster, type RealNode, startRealCluster } from '../cluster/index.ts';
 import { type Outcome, tryRun } from '../cluster/run.ts';
 import { applyResource, conditionOf, dualStackCluster, isReady, untilStatus } from './support/conversion.ts';
 import { whereItRuns } from './support/where-it-runs.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../../dist/main.js');
-const NAMESPACE = 'dualstack-system';
 const MINUTES = 60_000;
 
 /** The host throws away what comes for pods from other nodes, as one without a route or with a strict firewall does. */

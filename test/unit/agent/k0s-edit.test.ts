@@ -13,6 +13,12 @@ beforeEach(() => {
 afterEach(() => host.clear());
 
 const ask = (): void => host.ask({ k0s: K0S_WISH });
+/** Asked, carried out, and looked at a second later. */
+const askAndSettle = async (): Promise<void> => {
+  ask();
+  await host.settle();
+  await host.settle(1);
+};
 const report = (): HostReport => host.object?.status as HostReport;
 const isDual = (text: string): boolean => text === K0S_DUAL_TEXT;
 /** The file, and how often k0s was restarted. */
@@ -64,9 +70,7 @@ test('what nobody asked for is not restarted', async () => {
 
 test('a file that somebody has written and not read in is read in', async () => {
   host.write(K0S_FILE, K0S_DUAL_TEXT);
-  ask();
-  await host.settle();
-  await host.settle(1);
+  await askAndSettle();
   expect(state()).toEqual([K0S_DUAL_TEXT, 1]);
   expect(host.condition('Applied').status).toBe('True');
 });
@@ -123,9 +127,7 @@ describe('undone', () => {
   });
 
   test('a controller manager that works and then ends again and again, as one does whose networks do not fit the Nodes', async () => {
-    ask();
-    await host.settle();
-    await host.settle(1);
+    await askAndSettle();
     expect(host.condition('Applied').status).toBe('True');
     for (let crash = 0; crash < 3; crash += 1) {
       expect(state()).toEqual([K0S_DUAL_TEXT, 1]);
@@ -150,9 +152,7 @@ describe('undone', () => {
 });
 
 test('a user’s own restarts of k0s are no crashes of what it runs', async () => {
-  ask();
-  await host.settle();
-  await host.settle(1);
+  await askAndSettle();
   for (let restart = 0; restart < 2; restart += 1) {
     host.startK0s();
     await host.settle(30);
@@ -161,9 +161,7 @@ test('a user’s own restarts of k0s are no crashes of what it runs', async () =
 });
 
 test('a component that ended by itself is k0s’ to start again, and no reason to restart k0s', async () => {
-  ask();
-  await host.settle();
-  await host.settle(1);
+  await askAndSettle();
   host.stop('kube-controller-manager');
   await host.settle(5);
   expect(host.condition('Applied')).toMatchObject({
@@ -177,9 +175,7 @@ test('a component that ended by itself is k0s’ to start again, and no reason t
 });
 
 test('somebody takes it out after it was in force: told, and left until asked again', async () => {
-  ask();
-  await host.settle();
-  await host.settle(1);
+  await askAndSettle();
   host.write(K0S_FILE, K0S_TEXT);
   await host.settle(1);
   expect(host.condition('Applied').reason).toBe('Drifted');
@@ -269,9 +265,7 @@ describe('an agent that is killed', () => {
 
   test('in the middle of an undo: it is finished, and remembered as refused', async () => {
     host.works = (text) => !isDual(text);
-    ask();
-    await host.settle();
-    await host.settle(1);
+    await askAndSettle();
     let writes = 0;
     host.newAgent(dyingAt(host.files, (path) => path === K0S_FILE && (writes += 1) > 0));
     host.elapse(25_000);

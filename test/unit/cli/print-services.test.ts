@@ -5,7 +5,7 @@ import { known } from '../../../src/model/reader.ts';
 import { type Backends, serviceKey } from '../../../src/model/service.ts';
 import { countServices, isAmong, serviceViews } from '../../../src/services/inventory.ts';
 import type { Only } from '../../../src/services/only.ts';
-import { clusterFacts, readyPods, serviceFacts, wantedDual } from '../../support/facts.ts';
+import { clusterFacts, readyPods, serviceFacts, servicePackets, wantedDual } from '../../support/facts.ts';
 import { play } from './fake-session.ts';
 import { screen, tooLong } from './support.ts';
 
@@ -67,16 +67,12 @@ test('below the table: how many, and what stands in the way', () => {
 });
 
 test('who was asked with packets, and who did not answer', () => {
-  const packets = {
-    at: '2026-11-01T00:01:00.000Z',
-    newest: '2026-11-01T00:00:09Z',
-    from: ['worker-1', 'worker-2'],
+  const packets = servicePackets({
     asked: 5,
     answered: 3,
     silent: [{ namespace: 'shop', name: 'web', family: 'IPv6' }],
     failedInRow: 1,
-    notAsked: null,
-  } as const;
+  });
   const text = printServices(views, { ...WHOLE, packets }, screen());
   expect(text.replace(/\s+/gu, ' ')).toContain(
     'Those that were changed last: 1 of 4 Services that were asked answer over one family and not over the other: shop/web (IPv6); 1 answer over neither and are not judged; asked from worker-1 and worker-2 at 2026-11-01T00:01:00.000Z.',

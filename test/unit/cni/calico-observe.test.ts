@@ -4,7 +4,8 @@ import type { KubeObject } from '../../../src/model/object.ts';
 import { calicoCluster, NETWORK_CONFIG } from '../../support/calico-facts.ts';
 import { basics, clusterFacts, PODS, wantedDual } from '../../support/facts.ts';
 import { fakeReader } from '../../support/fake-reader.ts';
-import { realManifest } from '../../support/real-manifests.ts';
+import { manifestObjects } from '../../support/real-manifests.ts';
+import { testWith } from '../../support/with-manifests.ts';
 
 const configMap: KubeObject = {
   apiVersion: 'v1',
@@ -201,26 +202,23 @@ for (const [file, backend] of [
   ['calico-vxlan.yaml', 'vxlan'],
   ['calico-typha.yaml', 'bird'],
 ] as const) {
-  const objects = realManifest(`calico-v3.31.7/${file}`);
-  (objects === null ? test.skip : test)(
-    `real manifest ${file}: nothing stands in the way, every step is planned`,
-    async () => {
-      const facts = calicoCluster({ dual: true });
-      const own = await calico.observe(fakeReader(objects ?? [], ['IPPool']), facts.basics);
-      expect(own.config).toMatchObject({ known: true, value: { backend } });
-      expect(calico.check(wantedDual(), facts, own).filter(({ blocks }) => blocks.length > 0)).toEqual([]);
-      const steps = calico.steps(wantedDual(), facts, own);
-      expect(steps.map((step) => step.id)).toEqual([
-        'calico/pool-ipv6',
-        'calico/cni-config',
-        'calico/env',
-        'calico/rollout',
-        'calico/strategy',
-      ]);
-      expect(steps[0]).toMatchObject({
-        write: { body: { spec: { vxlanMode: backend === 'vxlan' ? 'Always' : 'Never' } } },
-      });
-      expect(calico.records(facts, own)).toHaveLength(3);
-    },
-  );
+  const released = `calico-v3.31.7/${file}`;
+  testWith(released)(`real manifest ${file}: nothing stands in the way, every step is planned`, async () => {
+    const facts = calicoCluster({ dual: true });
+    const own = await calico.observe(fakeReader(manifestObjects(released), ['IPPool']), facts.basics);
+    expect(own.config).toMatchObject({ known: true, value: { backend } });
+    expect(calico.check(wantedDual(), facts, own).filter(({ blocks }) => blocks.length > 0)).toEqual([]);
+    const steps = calico.steps(wantedDual(), facts, own);
+    expect(steps.map((step) => step.id)).toEqual([
+      'calico/pool-ipv6',
+      'calico/cni-config',
+      'calico/env',
+      'calico/rollout',
+      'calico/strategy',
+    ]);
+    expect(steps[0]).toMatchObject({
+      write: { body: { spec: { vxlanMode: backend === 'vxlan' ? 'Always' : 'Never' } } },
+    });
+    expect(calico.records(facts, own)).toHaveLength(3);
+  });
 }

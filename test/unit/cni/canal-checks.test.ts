@@ -13,7 +13,8 @@ import {
 } from '../../support/canal-facts.ts';
 import { fakeReader } from '../../support/fake-reader.ts';
 import { flannelCluster } from '../../support/flannel-facts.ts';
-import { realManifest } from '../../support/real-manifests.ts';
+import { manifestObjects } from '../../support/real-manifests.ts';
+import { testWith } from '../../support/with-manifests.ts';
 
 const reasons = (parts: CanalParts = {}, wanted = wantedDual(), cluster = flannelCluster()) =>
   canal.check(wanted, cluster, canalFacts(cluster, parts)).map(({ reason, blocks }) => [reason, blocks.length > 0]);
@@ -124,14 +125,13 @@ test.each([
   ['no JSON', '{'],
 ])('what is not understood is not edited: %s', (_name, text) => expect(withIPv6(text).ok).toBe(false));
 
-const manifest = realManifest('calico-v3.31.7/canal.yaml');
-(manifest === null ? test.skip : test)('the real manifest is recognised and read', async () => {
-  const objects = manifest ?? [];
+const RELEASED = 'calico-v3.31.7/canal.yaml';
+testWith(RELEASED)('the real manifest is recognised and read', async () => {
   const seen = basics({ nodes: [] });
   const facts = { ...seen, objects: { ...seen.objects, DaemonSet: ['kube-system/canal'] } };
   expect(canal.detect(facts)).toBe('DaemonSet kube-system/canal');
   expect(canal.detect(seen)).toBeNull();
-  const own = await canal.observe(fakeReader(objects), facts);
+  const own = await canal.observe(fakeReader(manifestObjects(RELEASED)), facts);
   expect(own).toMatchObject({
     agent: {
       value: {

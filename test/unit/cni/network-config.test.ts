@@ -4,7 +4,8 @@ import { assigns, readNetworkConfig, withAssign } from '../../../src/cni/calico/
 import { at } from '../../../src/model/object.ts';
 import type { Family } from '../../../src/net/family.ts';
 import { NETWORK_CONFIG } from '../../support/calico-facts.ts';
-import { realManifest } from '../../support/real-manifests.ts';
+import { manifestObjects } from '../../support/real-manifests.ts';
+import { testWith } from '../../support/with-manifests.ts';
 
 const edited = (text: string, value: 'true' | 'false' = 'true', family: Family = 'IPv6'): string => {
   const result = withAssign(text, family, value === 'true');
@@ -143,9 +144,9 @@ describe('any JSON around the section', () => {
 
 const MANIFESTS = ['calico.yaml', 'calico-vxlan.yaml', 'calico-typha.yaml'];
 for (const file of MANIFESTS) {
-  const objects = realManifest(`calico-v3.31.7/${file}`);
-  (objects === null ? test.skip : test)(`real manifest ${file}: one line is added`, () => {
-    const map = (objects ?? []).find(
+  const released = `calico-v3.31.7/${file}`;
+  testWith(released)(`real manifest ${file}: one line is added`, () => {
+    const map = manifestObjects(released).find(
       (object) => object.kind === 'ConfigMap' && object.metadata.name === 'calico-config',
     );
     const text = at(map, 'data', 'cni_network_config') as string;

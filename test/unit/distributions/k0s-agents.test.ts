@@ -18,10 +18,9 @@ import {
   wantedDual,
   wantedSingle,
 } from '../../support/facts.ts';
-import { DUAL_SETTINGS, OLD_K0S_VERSION, SINGLE_SETTINGS } from '../../support/k0s.ts';
+import { ARGS, DUAL_SETTINGS, OLD_K0S_VERSION, SINGLE_SETTINGS } from '../../support/k0s.ts';
 import { type Case, step, steps } from '../../support/k0s-steps.ts';
 
-const ARGS = 'spec.controllerManager.extraArgs';
 const ID = 'k0s-config/c1';
 
 const edited = (scene: Case): Step & { readonly kind: 'EditHost' } => {

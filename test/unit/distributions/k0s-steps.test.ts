@@ -21,10 +21,15 @@ import {
   wantedDual,
   wantedSingle,
 } from '../../support/facts.ts';
-import { DUAL_SETTINGS, firstIdentity, OLD_K0S_VERSION, SINGLE_SETTINGS, withControllers } from '../../support/k0s.ts';
+import {
+  ARGS,
+  DUAL_SETTINGS,
+  firstIdentity,
+  OLD_K0S_VERSION,
+  SINGLE_SETTINGS,
+  withControllers,
+} from '../../support/k0s.ts';
 import { type Case, states, step, steps } from '../../support/k0s-steps.ts';
-
-const ARGS = 'spec.controllerManager.extraArgs';
 
 const NEW_SERVICES: Partial<K0sFacts> = { serviceCIDR: known([SERVICES.IPv4, SERVICES.IPv6]) };
 const restarted = (own: K0sFacts): K0sFacts =>

@@ -23,9 +23,8 @@ import {
   wantedDual,
   wantedSingle,
 } from '../../support/facts.ts';
-import { DUAL_SETTINGS, k0sCluster, OLD_K0S_VERSION, SINGLE_SETTINGS } from '../../support/k0s.ts';
+import { ARGS, DUAL_SETTINGS, k0sCluster, OLD_K0S_VERSION, SINGLE_SETTINGS } from '../../support/k0s.ts';
 
-const ARGS = 'spec.controllerManager.extraArgs';
 const IPV6_FIRST = `${PODS.IPv6},${PODS.IPv4}`;
 /** The masks that k0s takes by itself. */
 const wantedDefault = (change: Deep<Wanted> = {}): Wanted =>

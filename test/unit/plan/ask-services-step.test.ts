@@ -6,7 +6,7 @@ import type { ServicePackets } from '../../../src/model/service-packets.ts';
 import type { Step } from '../../../src/model/step.ts';
 import type { Wanted } from '../../../src/model/wanted.ts';
 import { serviceSteps } from '../../../src/plan/service-steps.ts';
-import { clusterFacts, readyPods, serviceFacts, wantedDual } from '../../support/facts.ts';
+import { clusterFacts, readyPods, serviceFacts, servicePackets, wantedDual } from '../../support/facts.ts';
 
 const IMAGE = { image: 'operator:v1', pullPolicy: null, pullSecrets: [] };
 const MINUTE = 60_000;
@@ -41,17 +41,9 @@ function factsOf(services: readonly ServiceFacts[], change: Partial<ClusterFacts
   return clusterFacts({ dual: true }, options);
 }
 
-const asked = (change: Partial<ServicePackets> = {}): ServicePackets => ({
-  at: '2026-11-01T00:01:00.000Z',
-  newest: timeOf(9),
-  from: ['worker-1', 'worker-2'],
-  asked: 4,
-  answered: 4,
-  silent: [],
-  failedInRow: 0,
-  notAsked: null,
-  ...change,
-});
+/** Of those that were migrated until the ninth second. */
+const asked = (change: Partial<ServicePackets> = {}): ServicePackets =>
+  servicePackets({ newest: timeOf(9), ...change });
 
 const SILENT = { answered: 3, silent: [{ namespace: 'shop', name: 'a', family: 'IPv6' }], failedInRow: 2 } as const;
 

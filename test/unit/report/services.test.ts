@@ -4,7 +4,7 @@ import type { ServiceFacts } from '../../../src/model/facts.ts';
 import { known, unknown } from '../../../src/model/reader.ts';
 import { vocabulary } from '../../../src/registry.ts';
 import { packetsOf, refusalsIn, servicesStatus } from '../../../src/report/services.ts';
-import { clusterFacts, readyPods, serviceFacts, wantedDual } from '../../support/facts.ts';
+import { clusterFacts, readyPods, serviceFacts, servicePackets, wantedDual } from '../../support/facts.ts';
 
 const shop = (name: string, change: Partial<ServiceFacts> = {}): ServiceFacts =>
   serviceFacts({ namespace: 'shop', name, ...change });
@@ -62,16 +62,11 @@ test('a change that was not taken is told with what was said, so that commands k
 });
 
 test('what packets showed is kept in the shape of the resource, and comes back as it was', () => {
-  const packets = {
-    at: '2026-11-01T00:01:00.000Z',
-    newest: '2026-11-01T00:00:09Z',
-    from: ['worker-1', 'worker-2'],
-    asked: 4,
+  const packets = servicePackets({
     answered: 3,
     silent: [{ namespace: 'shop', name: 'a', family: 'IPv6' }],
     failedInRow: 1,
-    notAsked: null,
-  } as const;
+  });
   const services = servicesStatus(
     clusterFacts({ dual: true }, { services: known([shop('a')]) }),
     wantedDual(),

@@ -10,7 +10,7 @@ import type { Decision } from '../../../src/plan/next.ts';
 import { vocabulary } from '../../../src/registry.ts';
 import { memoryOf } from '../../../src/report/memory.ts';
 import type { Looked, Said } from '../../../src/report/status.ts';
-import { AT, before, nodeFacts } from '../../support/facts.ts';
+import { AT, before, nodeFacts, servicePackets } from '../../support/facts.ts';
 import { clusterScene, someStep } from '../../support/plan-scene.ts';
 import { blocking, conditionOf, DONE, GENERATION, judged, LATER, looked, NOW, OPEN, statusOf } from './scene.ts';
 
@@ -277,16 +277,14 @@ test('what the next pass needs comes back out of the status', () => {
     current: { id: OPEN.id, startedAt: AT },
     proof: { fingerprint: 'f', at: NOW, checks: [{ name: 'n', ok: true, detail: 'd' }] },
     connectivity: CONNECTIVITY,
-    servicePackets: {
+    servicePackets: servicePackets({
       at: NOW,
-      newest: '2026-11-01T00:00:09Z',
       from: ['worker-1'],
       asked: 2,
       answered: 1,
-      silent: [{ namespace: 'shop', name: 'web', family: 'IPv6' as const }],
+      silent: [{ namespace: 'shop', name: 'web', family: 'IPv6' }],
       failedInRow: 1,
-      notAsked: null,
-    },
+    }),
     rollBack: { ...rolledBack, state: 'Running' as const, reason: 'r'.repeat(900) },
     corrections: [{ id: 'a', count: 2, lastAt: before(60) }],
     goneSince: {},

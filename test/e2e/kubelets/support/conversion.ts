@@ -41,6 +41,9 @@ export async function statusNow(cluster: RealCluster): Promise<ClusterStatus | u
 
 export { conditionOf, isReady, isStalled };
 
+/** All is converted, and no node lacks anything. */
+export const isWhole = (status: ClusterStatus): boolean => isReady(status) && status.nodes?.exceptions.length === 0;
+
 /** Waits for the status; gives it. A time-out tells the last one. */
 export async function untilStatus(
   cluster: RealCluster,

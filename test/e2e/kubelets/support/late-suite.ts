@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { asArray, at, type KubeObject } from '../../../../src/model/object.ts';
 import type { Cause } from '../../../../src/nodes/cause.ts';
 import { type Cni, type RealCluster, type RealNode, startRealCluster } from '../../cluster/index.ts';
-import { applyResource, dualStackCluster, isReady, untilStatus } from './conversion.ts';
+import { applyResource, dualStackCluster, isWhole, untilStatus } from './conversion.ts';
 import { checkPackets, failedText } from './packets.ts';
 import { nodesOfShop, openShop, scaleShop } from './shop.ts';
 import { whereItRuns } from './where-it-runs.ts';
@@ -74,12 +74,7 @@ export const describeLateIPv6 = (cni: Cni, cause?: Cause): void =>
       'is given both families when its address has come, and takes pods again',
       async () => {
         await late.addAddress();
-        await untilStatus(
-          cluster,
-          'the node is whole',
-          (status) => isReady(status) && status.nodes?.exceptions.length === 0,
-          5 * MINUTES,
-        );
+        await untilStatus(cluster, 'the node is whole', isWhole, 5 * MINUTES);
         const whole = await node();
         expect(familiesOf(whole)).toEqual(['IPv4', 'IPv6']);
         expect(taintsOf(whole)).not.toContain(TAINT);

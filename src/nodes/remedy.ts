@@ -87,9 +87,18 @@ export function triedOf(node: NodeFacts, outlook: RemedyOutlook): Tried | null {
     return restart.is === 'Asked' ? tried : { ...tried, inVain: true };
   }
   const correction = correctionOf(node, outlook, null);
-  if (correction === null || correction.is === 'Due' || correction.is === 'Waiting') return null;
+  if (correction === null) return whileDown(node, outlook);
+  if (correction.is === 'Due' || correction.is === 'Waiting') return null;
   const tried = { remedy: 'SetNodeIP', ...timesOf(correction.attempt) } as const;
   return correction.is === 'Asked' ? tried : { ...tried, inVain: true };
+}
+
+/** Nothing can be told of the addresses of a kubelet that restarts because it was asked to: what was begun goes on meanwhile. */
+function whileDown(node: NodeFacts, { now }: RemedyOutlook): Tried | null {
+  const attempt = lastAttempt(node);
+  if (attempt === null || regimeOf(node).is !== 'NotRunning' || now >= (attempt.at + PATIENCE_S) * 1000) return null;
+  const isCorrection = (node.agent?.spec.kubelet?.nodeIPs ?? []).length > 0;
+  return { remedy: isCorrection ? 'SetNodeIP' : 'RestartKubelet', ...timesOf(attempt) };
 }
 
 /** Until when nothing is done, because of what was done before (RFC 3339); null: nothing is waited for on that account. */

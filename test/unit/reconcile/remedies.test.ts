@@ -22,13 +22,16 @@ const node = (addresses: readonly string[]): KubeObject => ({
 });
 
 /** What its agent writes: a kubelet that a script started with these addresses at that moment, and an IPv6 that came 1000 s before noon. */
-const agentStatus = (nodeIP: string, startedAt: string, generation: number): object => ({
+const agentStatus = (nodeIP: string | null, startedAt: string, generation: number): object => ({
   ...hostReport(
     2,
     { name: 'worker-2' },
     {
       addresses: [hostAddress({ address: V4 }), hostAddress({ address: V6, since: before(1000) })],
-      kubelet: { running: running({ 'node-ip': nodeIP }, startedAt), nodeIPFrom: 'KUBELET_NODE_IP' },
+      kubelet: {
+        running: nodeIP === null ? null : running({ 'node-ip': nodeIP }, startedAt),
+        nodeIPFrom: 'KUBELET_NODE_IP',
+      },
     },
   ),
   observedGeneration: generation,
@@ -57,8 +60,8 @@ async function passes(run: Scene, times = 6): Promise<void> {
   }
 }
 
-/** The agent restarts the kubelet, and the script gives it this. */
-function restarted(run: Scene, nodeIP: string): void {
+/** The agent restarts the kubelet, and the script gives it this; null: it does not run. */
+function restarted(run: Scene, nodeIP: string | null): void {
   const object = run.kube.get(AGENT);
   if (object === undefined) throw new Error('no DualStackNode');
   const startedAt = new Date(run.clock.now()).toISOString();
@@ -83,6 +86,21 @@ test('a late address is found, its kubelet restarted once, and the node told as 
   expect(tokenOf(run)).toBe(token);
   expect(run.status().nodes?.exceptions.some(({ name }) => name === 'worker-2')).toBe(false);
   expect(run.events.filter((reason) => reason.startsWith('NodeRemed'))).toEqual(['NodeRemedyBegun', 'NodeRemedied']);
+});
+
+test('while the kubelet is down, what was begun is neither over nor begun anew', async () => {
+  const run = late();
+  await passes(run);
+  const told = () => run.status().nodes?.exceptions.find(({ name }) => name === 'worker-2');
+  const begun = told()?.tried;
+  expect(begun).toMatchObject({ remedy: 'RestartKubelet', times: 1 });
+  restarted(run, null);
+  await passes(run, 2);
+  expect(told()).toMatchObject({ cause: 'KubeletNotRunning', tried: begun });
+  restarted(run, V4);
+  await passes(run, 2);
+  expect(told()?.tried).toEqual(begun);
+  expect(run.events.filter((reason) => reason.startsWith('NodeRemed'))).toEqual(['NodeRemedyBegun']);
 });
 
 test('where it does not help it is not done again, by another operator either, and that is said aloud', async () => {

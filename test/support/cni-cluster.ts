@@ -89,13 +89,18 @@ export const applyObjects =
   (cluster: TestCluster): Promise<unknown> =>
     cluster.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
 
-/** Asks for both families and waits until it is so. */
+/** Asks for both families and waits until it is so. `seen`: shown each status on the way. */
 export async function becomesDual(
   cluster: TestCluster,
   spec: Readonly<Record<string, unknown>> = {},
+  seen: (status: ClusterStatus) => void = () => {},
 ): Promise<ClusterStatus> {
   await askForDualStack(cluster, spec);
-  return untilStatus(cluster, 'the cluster is Ready', isReady, CONVERT_MS);
+  const look = (status: ClusterStatus): boolean => {
+    seen(status);
+    return isReady(status);
+  };
+  return untilStatus(cluster, 'the cluster is Ready', look, CONVERT_MS);
 }
 
 export const isSingle = (status: ClusterStatus): boolean =>

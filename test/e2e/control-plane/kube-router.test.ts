@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import type { ClusterStatus } from '../../../src/api/cluster-status.ts';
 import { asArray, at } from '../../../src/model/object.ts';
 import {
   addressesOfDNS,
@@ -13,9 +14,9 @@ import {
   stepsOf,
 } from '../../support/cni-cluster.ts';
 import { KUBE_ROUTER_OBJECTS } from '../../support/cni-manifests.ts';
-import { untilStatus } from '../../support/conversion.ts';
+import { isReady, untilStatus } from '../../support/conversion.ts';
 import { KUBE_ROUTER_ARGS } from '../../support/kube-router-facts.ts';
-import { objectAt } from '../../support/played-cni.ts';
+import { itemsAt, nodeNameOf, objectAt } from '../../support/played-cni.ts';
 import { PlayedKubeRouter } from '../../support/played-kube-router.ts';
 
 // A cluster of kube-router, converted and taken back by the operator. kube-router itself is played.
@@ -36,7 +37,12 @@ test(
   'it becomes dual-stack by two arguments',
   async () => {
     const { cluster, installed, played } = scene();
-    const status = await becomesDual(cluster, { nodes: { podCIDRs: 'Replace' } });
+    const causes = new Set<string>();
+    const status = await becomesDual(cluster, { nodes: { podCIDRs: 'Replace' } }, ({ nodes }) => {
+      for (const { cause } of nodes?.exceptions ?? []) causes.add(cause);
+    });
+    // With both addresses, and before its Node was replaced.
+    expect([...causes]).toContain('PodCIDRMissing');
     expect(status.detected?.cni).toBe('KubeRouter');
     expect(status.nodes).toMatchObject({ total: 2, dualStack: 2, exceptions: [] });
     expect(await stepsOf(installed, 'kube-router/')).toEqual(['kube-router/args']);
@@ -48,6 +54,51 @@ test(
   },
   CONVERT_MS,
 );
+
+test(
+  'where it does not start any more, its Node is told',
+  async () => {
+    const { cluster } = scene();
+    const pods = await itemsAt(cluster, '/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-router');
+    const pod = pods.find((each) => nodeNameOf(each) === 'worker-1');
+    const name = pod?.metadata.name ?? '';
+    await cluster.api.mergePatch(`/api/v1/namespaces/kube-system/pods/${name}/status`, { status: CRASHING });
+    const told = await untilStatus(
+      cluster,
+      'the node whose kube-router fails is told',
+      ({ nodes }) => nodes?.exceptions.some(({ cause }) => cause === 'CNIPending') === true,
+      60_000,
+    );
+    expect(told.nodes?.exceptions).toMatchObject([
+      {
+        name: 'worker-1',
+        message: expect.stringContaining('CrashLoopBackOff'),
+        command: expect.stringContaining(name),
+      },
+    ]);
+    await cluster.kubectl(['-n', 'kube-system', 'delete', 'pod', name]);
+    await untilStatus(cluster, 'its successor runs', isWhole, 120_000);
+  },
+  CONVERT_MS,
+);
+
+const isWhole = (status: ClusterStatus): boolean => isReady(status) && status.nodes?.exceptions.length === 0;
+
+/** As a kubelet tells of a container that ends again and again. */
+const CRASHING = {
+  conditions: [{ type: 'Ready', status: 'False' }],
+  containerStatuses: [
+    {
+      name: 'kube-router',
+      image: 'kube-router',
+      imageID: '',
+      ready: false,
+      restartCount: 3,
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+      lastState: { terminated: { exitCode: 1, reason: 'Error' } },
+    },
+  ],
+};
 
 test(
   'and goes back: its first arguments, and the hosts are told as what is left to do',

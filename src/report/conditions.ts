@@ -4,6 +4,7 @@ import { clip } from '../api/fields.ts';
 import type { ConditionReason, FindingReason } from '../api/reasons.ts';
 import type { Finding } from '../model/finding.ts';
 import { isBlocker } from '../model/finding.ts';
+import { listText } from '../model/list-text.ts';
 import { isSatisfied, type Step } from '../model/step.ts';
 import { hasFamily } from '../net/family.ts';
 import { unreachable } from '../result.ts';
@@ -263,7 +264,7 @@ function partCondition(
   const dual = plan.wanted.families.length > 1;
   if (!dual) return at(type, 'False', 'SingleStack', `One family is asked for: ${plan.wanted.families.join()}.`);
   if (open.length === 0) return at(type, 'True', 'DualStack', `All ${steps.length} steps are seen to be done.`);
-  const targets = [...new Set(open.map((step) => step.target))].slice(0, 5).join(', ');
+  const targets = listText([...new Set(open.map((step) => step.target))]);
   return at(
     type,
     'False',

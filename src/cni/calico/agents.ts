@@ -1,4 +1,5 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
+import { nameList } from '../../model/list-text.ts';
 import { refText, type JsonObject } from '../../model/object.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
@@ -145,10 +146,7 @@ function envState(facts: ClusterFacts, config: ConfigFacts, agent: CalicoNodeFac
   if (lacking.length > 0) {
     return {
       is: 'InProgress',
-      why: `waits until every Node has an ${goal.family} InternalIP; without: ${lacking
-        .slice(0, 5)
-        .map((node) => node.name)
-        .join(', ')}`,
+      why: `waits until every Node has an ${goal.family} InternalIP; without: ${nameList(lacking)}`,
     };
   }
   return { is: 'Pending' };

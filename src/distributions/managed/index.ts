@@ -1,5 +1,6 @@
 import type { Basics, ClusterFacts } from '../../model/facts.ts';
 import type { Finding } from '../../model/finding.ts';
+import { nameList } from '../../model/list-text.ts';
 import { addressOfFamily, familyOf } from '../../model/node-address.ts';
 import { type Phase, phaseOrder } from '../../model/phase.ts';
 import { type Known, known, unknown } from '../../model/reader.ts';
@@ -228,9 +229,8 @@ function nodesState({ families, tolerateUnavailable }: Wanted, { nodes }: Cluste
   if (behind.length === 0) {
     return { is: 'Satisfied', evidence: `all ${nodes.length} Nodes have an InternalIP of ${families.join(' and ')}` };
   }
-  const names = behind.slice(0, 5).map(({ name }) => name);
   const isTolerated = behind.every(({ ready }) => !ready) && behind.length <= tolerateUnavailable;
   return isTolerated
-    ? { is: 'Deferred', why: `not ready, and not as wanted yet: ${names.join(', ')}` }
+    ? { is: 'Deferred', why: `not ready, and not as wanted yet: ${nameList(behind)}` }
     : { is: 'Pending' };
 }

@@ -1,6 +1,7 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { nameList } from '../../model/list-text.ts';
 import { refText, type JsonObject } from '../../model/object.ts';
+import { oncePer } from '../../model/once.ts';
 import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { type Family, hasFamily } from '../../net/family.ts';
@@ -154,7 +155,12 @@ function envState(facts: ClusterFacts, config: ConfigFacts, agent: CalicoNodeFac
 
 /** Nodes that run calico-node and have no InternalIP of that family. */
 export const nodesWithout = (family: Family, facts: ClusterFacts, agent: CalicoNodeFacts): readonly NodeFacts[] =>
-  agentNodes(facts, agent).filter((node) => !hasFamily(node.internalIPs, family));
+  WITHOUT[family](facts, agent);
+
+const without = (family: Family): ((facts: ClusterFacts, agent: CalicoNodeFacts) => readonly NodeFacts[]) =>
+  oncePer((facts, agent) => agentNodes(facts, agent).filter((node) => !hasFamily(node.internalIPs, family)));
+
+const WITHOUT = { IPv4: without('IPv4'), IPv6: without('IPv6') };
 
 /** Converted by hand: every pod started after the configuration was last changed, so it has installed what is there now. */
 function startedWithConfig(config: ConfigFacts, agent: CalicoNodeFacts, goal: Goal): boolean {

@@ -1,10 +1,10 @@
 import type { ClusterFacts, NodeFacts } from '../../model/facts.ts';
 import { type Finding, finding } from '../../model/finding.ts';
 import { listText } from '../../model/list-text.ts';
-import { once } from '../../model/once.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { parseAddress } from '../../net/address.ts';
 import { networkOf } from '../../net/cidr.ts';
+import { remembered } from '../../net/remembered.ts';
 import { type Family, isOfFamily, otherFamily } from '../../net/family.ts';
 import { nodesWithout } from './agents.ts';
 import { DAEMON_SET, poolsOf, type CalicoFacts, type CalicoNodeFacts, type ConfigFacts } from './facts.ts';
@@ -72,7 +72,7 @@ export function checkLinks(
   const usesVXLAN = poolsOf(own, otherFamily(family)).some((pool) => !pool.disabled && pool.vxlanMode !== 'Never');
   const isRouted = config.backend === 'bird' && (encapsulation === 'None' || (encapsulation === 'Auto' && !usesVXLAN));
   if (!isRouted) return [];
-  const links = new Set(agentNodes(facts, agent).flatMap((node) => linksOf(node)[family]));
+  const links = new Set(agentNodes(facts, agent).flatMap((node) => linksOf(node, family)));
   if (links.size < 2) return [];
   const where = `Nodes have ${family} addresses in ${links.size} networks (${listText([...links])})`;
   return [
@@ -87,15 +87,18 @@ export function checkLinks(
 }
 
 /** The networks of a Node's addresses: IPv6 by the usual /64, IPv4 by the prefix that its host reports. */
-const linksOf = once(({ internalIPs, agent }: NodeFacts): Readonly<Record<Family, readonly string[]>> => {
-  const links: Record<Family, string[]> = { IPv4: [], IPv6: [] };
-  for (const text of internalIPs) {
-    const address = parseAddress(text);
-    if (!address.ok) continue;
-    const { family } = address.value;
-    const told = agent?.report?.addresses.find((held) => held.address === text)?.prefixLength;
-    const prefix = family === 'IPv6' ? 64 : told;
-    if (prefix !== undefined) links[family].push(networkOf(address.value, prefix).text);
-  }
-  return links;
-});
+function linksOf({ internalIPs, agent }: NodeFacts, family: Family): readonly string[] {
+  const own = internalIPs.filter((text) => isOfFamily(text, family));
+  if (family === 'IPv6') return own.flatMap(usualLinkOf);
+  return own.flatMap((text) => {
+    const prefix = agent?.report?.addresses.find(({ address }) => address === text)?.prefixLength;
+    return prefix === undefined ? [] : linkOf(text, prefix);
+  });
+}
+
+const linkOf = (text: string, prefix: number): readonly string[] => {
+  const address = parseAddress(text);
+  return address.ok ? [networkOf(address.value, prefix).text] : [];
+};
+
+const usualLinkOf = remembered((text: string) => linkOf(text, 64));

@@ -67,8 +67,11 @@ export function rollout(wanted: Wanted, facts: ClusterFacts, agent: CalicoNodeFa
 
 /** True while a pod with an old template is on a node that is Ready and has not proven what is wanted. */
 export function hasUnprovenOldPods(facts: ClusterFacts, agent: CalicoNodeFacts, goal: Goal): boolean {
-  const nodes = byName(facts.nodes);
-  return groupPods(nodes, agent, goal).old.some((pod) => missingProof(pod, nodes, goal).length > 0);
+  const isUnproven = (pod: PodFacts): boolean => {
+    const nodes = byName(facts.nodes);
+    return nodes.get(pod.node)?.ready !== false && missingProof(pod, nodes, goal).length > 0;
+  };
+  return agent.workload.pods.some((pod) => isOld(pod, agent) && isUnproven(pod));
 }
 
 /** The Nodes that calico-node runs on, or would. */
@@ -102,13 +105,17 @@ interface Groups {
   readonly awayTodo: readonly PodFacts[];
 }
 
-function groupPods(nodes: Nodes, { workload }: CalicoNodeFacts, goal: Goal): Groups {
+const isOld = ({ hash, terminating }: PodFacts, { workload }: CalicoNodeFacts): boolean =>
+  hash !== workload.newestHash && !terminating;
+
+function groupPods(nodes: Nodes, agent: CalicoNodeFacts, goal: Goal): Groups {
+  const { workload } = agent;
   const isNew = (pod: PodFacts) => pod.hash === workload.newestHash && !pod.terminating;
   const notReady = new Set([...nodes.values()].flatMap(({ name, ready }) => (ready ? [] : [name])));
   const away = workload.pods.filter((pod) => notReady.has(pod.node));
   const here = away.length === 0 ? workload.pods : workload.pods.filter((pod) => !notReady.has(pod.node));
   return {
-    old: here.filter((pod) => !isNew(pod) && !pod.terminating),
+    old: here.filter((pod) => isOld(pod, agent)),
     unproven: here.filter(
       (pod) => pod.terminating || (isNew(pod) && (!pod.ready || missingProof(pod, nodes, goal).length > 0)),
     ),

@@ -17,3 +17,15 @@ export function oncePer<A extends object, B extends object, T>(make: (a: A, b: B
   const withFirst = once((a: A) => once((b: B) => make(a, b)));
   return (a, b) => withFirst(a)(b);
 }
+
+/** The same function of an object and of something else, which makes its result anew only where `text`, which stands for that, is another than last time. */
+export function oncePerText<A extends object, B, T>(make: (a: A, b: B) => T): (a: A, b: B, text: string) => T {
+  const made = new WeakMap<A, { readonly text: string; readonly result: T }>();
+  return (a, b, text) => {
+    const before = made.get(a);
+    if (before?.text === text) return before.result;
+    const result = make(a, b);
+    made.set(a, { text, result });
+    return result;
+  };
+}

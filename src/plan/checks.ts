@@ -3,7 +3,7 @@ import type { ClusterFacts, NodeFacts } from '../model/facts.ts';
 import type { FindingReason } from '../model/finding-reasons.ts';
 import type { Finding } from '../model/finding.ts';
 import { listText, nameList } from '../model/list-text.ts';
-import { once } from '../model/once.ts';
+import { oncePerText } from '../model/once.ts';
 import { fromPhase, type Phase, PHASES } from '../model/phase.ts';
 import { serviceKey } from '../model/service.ts';
 import type { Step } from '../model/step.ts';
@@ -118,42 +118,46 @@ function overlapsAmong(networks: readonly Named[]): readonly Finding[] {
 }
 
 function overlapsWithNodes(networks: readonly Named[], { nodes }: ClusterFacts): readonly Finding[] {
-  const hits = new Map<Named, { readonly node: NodeFacts; readonly text: string }[]>();
-  for (const node of nodes) {
-    for (const { text, address } of addressesOf(node)) {
-      for (const network of networks) {
-        if (!contains(network.cidr, address)) continue;
-        const before = hits.get(network) ?? [];
-        before.push({ node, text });
-        hits.set(network, before);
-      }
-    }
-  }
-  return networks.flatMap((network) => {
-    const found = hits.get(network) ?? [];
+  const text = networks.map(({ name }) => name).join();
+  const hits: (Hit & { readonly node: NodeFacts })[] = [];
+  for (const node of nodes) for (const hit of hitsOf(node, networks, text)) hits.push({ ...hit, node });
+  return networks.flatMap(({ name, field }) => {
+    const found = hits.filter(({ network }) => network === name);
     const [first] = found;
     if (first === undefined) return [];
     const others = new Set(found.map(({ node }) => node.name)).size - 1;
     return [
       overlapFinding(
-        `The ${network.name} holds ${first.text}, an address of Node ${first.node.name}${others > 0 ? ` (and of ${others} more)` : ''}.`,
-        `Choose a network outside the one that the nodes are in, for ${network.field}.`,
+        `The ${name} holds ${first.address}, an address of Node ${first.node.name}${others > 0 ? ` (and of ${others} more)` : ''}.`,
+        `Choose a network outside the one that the nodes are in, for ${field}.`,
       ),
     ];
   });
 }
 
+/** An address of a node in a network, by the network's name. */
+interface Hit {
+  readonly network: string;
+  readonly address: string;
+}
+
+const hitsOf = oncePerText((node: NodeFacts, networks: readonly Named[]): readonly Hit[] =>
+  addressesOf(node).flatMap((address) => {
+    const parsed = parseAddress(address);
+    if (!parsed.ok) return [];
+    const within = networks.filter(({ cidr }) => contains(cidr, parsed.value));
+    return within.map(({ name }) => ({ network: name, address }));
+  }),
+);
+
 /** Those by which others reach it, each once. */
-const addressesOf = once(({ internalIPs, externalIPs, agent }: NodeFacts) => {
+function addressesOf({ internalIPs, externalIPs, agent }: NodeFacts): readonly string[] {
   const all = new Set([...internalIPs, ...externalIPs]);
   for (const { scope, interface: device, address } of agent?.report?.addresses ?? []) {
     if ((scope === 'Global' || scope === 'UniqueLocal') && !carriesPods(device)) all.add(address);
   }
-  return [...all].flatMap((text) => {
-    const address = parseAddress(text);
-    return address.ok ? [{ text, address: address.value }] : [];
-  });
-});
+  return [...all];
+}
 
 /** A live address of a Service in a pod network would be shadowed, and one outside the service networks is of another range. */
 function overlapsWithServices(wanted: Wanted, { services }: ClusterFacts): readonly Finding[] {

@@ -4,7 +4,7 @@ import type { Change, Step, StepState } from '../../model/step.ts';
 import type { Family } from '../../net/family.ts';
 import type { Wanted } from '../../model/wanted.ts';
 import { addressOfFamily, chooseAddress, familyOf } from '../../model/node-address.ts';
-import { oncePer } from '../../model/once.ts';
+import { oncePer, oncePerText } from '../../model/once.ts';
 import { startedFirst } from './order.ts';
 
 const FORWARDING = { IPv4: 'net.ipv4.ip_forward', IPv6: 'net.ipv6.conf.all.forwarding' } as const;
@@ -23,7 +23,7 @@ export const nodeIPSteps: (wanted: Wanted, facts: ClusterFacts) => readonly Step
     tolerated: away <= wanted.tolerateUnavailable,
   };
   const text = JSON.stringify(rules);
-  return startedFirst(nodes.map((node) => stepOf(rules, text, node)));
+  return startedFirst(nodes.map((node) => stepOf(node, rules, text)));
 });
 
 /** All that decides on a step beside the node itself. */
@@ -34,17 +34,9 @@ interface Rules extends Pick<Wanted, 'direction' | 'families'> {
 }
 
 /** Of facts that are the same from one pass to the next the step is made once. */
-const made = new WeakMap<NodeFacts, { readonly rules: string; readonly step: Step }>();
+const stepOf = oncePerText(nodeIPStep);
 
-function stepOf(rules: Rules, text: string, node: NodeFacts): Step {
-  const before = made.get(node);
-  if (before?.rules === text) return before.step;
-  const step = nodeIPStep(rules, node);
-  made.set(node, { rules: text, step });
-  return step;
-}
-
-function nodeIPStep(wanted: Rules, node: NodeFacts): Step {
+function nodeIPStep(node: NodeFacts, wanted: Rules): Step {
   const goal = wanted.direction === 'Forward' ? forwardGoal(wanted, node) : backGoal(wanted, node);
   const restarts = goal.settings.kubelet !== undefined || goal.settings.absent !== undefined;
   const state = stateOf(goal, node, wanted.tolerated);

@@ -28,6 +28,8 @@ interface RecorderOptions {
   readonly controller: string;
   /** This very process: usually the pod's name. */
   readonly instance: string;
+  /** Ends the waiting for a server that is away. */
+  readonly signal?: AbortSignal;
   readonly onError?: (error: KubeError) => void;
 }
 
@@ -66,8 +68,8 @@ export function eventRecorder(options: RecorderOptions): EventRecorder {
   const create = async (key: string, regarding: Regarding, content: EventContent): Promise<void> => {
     const now = clock.now();
     const event = eventOf(options, regarding, content, now);
-    const created = await client.create(event);
-    if (!created.ok) return options.onError?.(created.error);
+    const error = await insist(() => client.create(event), options);
+    if (error !== null) return options.onError?.(error);
     const { apiVersion, kind, metadata } = event;
     const ref = { apiVersion, kind, name: metadata.name, namespace: metadata.namespace ?? 'default' };
     remember(key, { ref, count: 1, lastMs: now });
@@ -94,6 +96,35 @@ export function eventRecorder(options: RecorderOptions): EventRecorder {
     },
   };
 }
+
+/** Milliseconds between the attempts. */
+const PAUSES_MS = [1000, 2000, 4000, 8000];
+
+/**
+ * What is told of an API server's restart is told while it begins, when it may be away once more or refuse everybody. By its name it is one Event,
+ * however often it is sent. Null: it is there.
+ */
+async function insist(
+  create: () => ReturnType<KubeClient['create']>,
+  { clock, signal }: Pick<RecorderOptions, 'clock' | 'signal'>,
+): Promise<KubeError | null> {
+  for (let attempt = 0; ; attempt++) {
+    const created = await create();
+    if (created.ok || created.error.kind === 'AlreadyExists') return null;
+    const pause = PAUSES_MS[attempt];
+    const isWorthIt = pause !== undefined && PASSING.has(created.error.kind);
+    if (!isWorthIt || !(await clock.sleep(pause, signal))) return created.error;
+  }
+}
+
+/** `Forbidden`: a server that has just begun has not read its roles yet. */
+const PASSING: ReadonlySet<KubeError['kind']> = new Set([
+  'Network',
+  'Timeout',
+  'ServerError',
+  'TooManyRequests',
+  'Forbidden',
+]);
 
 function eventOf(options: RecorderOptions, regarding: Regarding, content: EventContent, nowMs: number): KubeObject {
   return {

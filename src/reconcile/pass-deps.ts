@@ -74,6 +74,7 @@ export const passDeps = (
     newId: deps.newId,
     controller: 'dualstack.dev/operator',
     instance: options.identity,
-    onError: (error) => deps.log.debug('an Event could not be written', { error: errorText(error) }),
+    signal,
+    onError: (error) => deps.log.warn('an Event could not be written', { error: errorText(error) }),
   }),
 });

@@ -128,6 +128,8 @@ test('Canal: two texts, two variables and two roll-outs; then as it was, to the 
         'net-conf.json': CANAL_DUAL_NET_CONF,
         cni_network_config: CANAL_DUAL_NETWORK,
       });
+      // The played flanneld begins with the readiness of its pod, which is where the roll-out has ended.
+      await eventually('flanneld has begun on each node', () => routes.size === 2, 10_000);
       expect([...guarding].toSorted()).toEqual(['cp-1', 'worker-1']);
       expect(Object.fromEntries(routes)).toEqual({ 'cp-1': ['worker-1'], 'worker-1': ['cp-1'] });
     },

@@ -121,15 +121,11 @@ inOrder(
     const paused = await untilStatus(cluster, 'it rests', saysReady('Paused'), 60_000);
     // The edit that had been begun is ended by its agent: half an edit is no rest.
     await eventually('the API server answers', () => cluster.balancer.backends.every(({ up }) => up), 30_000);
-    await eventually(
-      'its step is done, and told',
-      async () => {
-        const events = await eventsOf(cluster);
-        const isTold = told(events, 'StepDone').includes('kube-apiserver on cp-1: done');
-        return isTold && told(events, 'Paused').length > 0 && isDone(await statusNow(cluster), 'api-server');
-      },
-      60_000,
-    );
+    await eventually('its step is done', async () => isDone(await statusNow(cluster), 'api-server'), 60_000);
+    const isTold = async (reason: string, note: string): Promise<boolean> =>
+      told(await eventsOf(cluster), reason).some((text) => text.includes(note));
+    await eventually('that is told', () => isTold('StepDone', 'kube-apiserver on cp-1: done'), 10_000);
+    await eventually('the rest is told', () => isTold('Paused', ''), 10_000);
     const since = Date.now();
     const events = (await eventsOf(cluster)).length;
     await sleep(REST_MS);

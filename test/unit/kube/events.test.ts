@@ -91,12 +91,40 @@ test('ten minutes later, or when it has expired, it is a new Event', async () =>
 
 test('a failure is told and nothing else: the next Event is written', async () => {
   const one = bench();
-  one.failure = 'Forbidden';
+  one.failure = 'Invalid';
   await one.recorder.record(node, content);
   one.failure = undefined;
   await one.recorder.record(node, content);
-  expect(one.errors).toEqual(['Forbidden']);
+  expect(one.errors).toEqual(['Invalid']);
   expect(one.created).toHaveLength(1);
+});
+
+test('an Event is written once the server is back, in its turn; one that has come through is not written again', async () => {
+  const one = bench();
+  one.failure = 'Network';
+  const both = [one.recorder.record(node, content), one.recorder.record(node, { ...content, reason: 'Converged' })];
+  await one.clock.advance(2_500);
+  expect(one.created).toEqual([]);
+  one.failure = undefined;
+  await one.clock.advance(1_000);
+  await Promise.all(both);
+  expect(one.created.map((event) => [event.metadata.name, event['reason']])).toEqual([
+    ['worker-1.0', 'StepDone'],
+    ['worker-1.1', 'Converged'],
+  ]);
+  one.failure = 'AlreadyExists';
+  await one.recorder.record(node, { ...content, reason: 'Paused' });
+  expect(one.errors).toEqual([]);
+});
+
+test('after a quarter of a minute it is told that the Event could not be written', async () => {
+  const one = bench();
+  one.failure = 'Forbidden';
+  const recorded = one.recorder.record(node, content);
+  await one.clock.advance(15_000);
+  await recorded;
+  expect(one.errors).toEqual(['Forbidden']);
+  expect(one.clock.pending).toBe(0);
 });
 
 test.each(['x', 'ü', '😀'])('a note of many "%s" is cut to 1024 bytes between two characters', async (character) => {

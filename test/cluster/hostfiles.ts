@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { NodeAddresses } from './addresses.ts';
@@ -189,18 +189,21 @@ export function showProcess(
   real?: RealProcess,
   service = 'kubelet',
 ): void {
-  const folder = join(root, 'proc', String(pid));
+  const [folder, draft] = [join(root, 'proc', String(pid)), join(root, 'proc', `.${pid}`)];
   const name = (args[0] ?? '').split('/').at(-1)?.slice(0, 15) ?? '';
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'cmdline'), args.map((argument) => `${argument}\0`).join(''));
-  writeFileSync(join(folder, 'comm'), `${name}\n`);
-  writeFileSync(join(folder, 'stat'), real?.stat.replace(/\(.*\)/, `(${name})`) ?? playedStat(pid, name));
+  mkdirSync(draft, { recursive: true });
+  writeFileSync(join(draft, 'cmdline'), args.map((argument) => `${argument}\0`).join(''));
+  writeFileSync(join(draft, 'comm'), `${name}\n`);
+  writeFileSync(join(draft, 'stat'), real?.stat.replace(/\(.*\)/, `(${name})`) ?? playedStat(pid, name));
   const podUid = real?.podUid;
   const unit =
     podUid === undefined ? `system.slice/${service}.service` : `kubepods.slice/kubepods-burstable-pod${podUid}.slice`;
-  writeFileSync(join(folder, 'cgroup'), `0::/${unit}\n`);
-  writeFileSync(join(folder, 'status'), `Name:\t${name}\nNSpid:\t${pid}${podUid === undefined ? '' : '\t1'}\n`);
-  if (real !== undefined) symlinkSync(`/proc/${pid}/net`, join(folder, 'net'));
+  writeFileSync(join(draft, 'cgroup'), `0::/${unit}\n`);
+  writeFileSync(join(draft, 'status'), `Name:\t${name}\nNSpid:\t${pid}${podUid === undefined ? '' : '\t1'}\n`);
+  if (real !== undefined) symlinkSync(`/proc/${pid}/net`, join(draft, 'net'));
+  // All at once, as the kernel does: who looks just then sees a whole process or none.
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(draft, folder);
 }
 
 export function hideProcess(root: string, pid: number): void {
